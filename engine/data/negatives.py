@@ -1,0 +1,59 @@
+"""Negative items: those a user has no training interaction with, drawn uniformly."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor
+
+from engine.data.dataset import Dataset
+from engine.foundation.errors import DataError
+
+
+class NegativeSampler:
+    """Draws items uniformly from those a user has not interacted with in training.
+
+    A user's k-th positive item ``p_k`` (sorted, from 0) has ``p_k - k`` negatives before it. So the
+    r-th negative is ``r + (how many k have p_k - k <= r)``: one draw and one binary search for each
+    user asked, with no redraws however many items a user knows. Memory is linear in the training
+    interactions. Draws are made on the CPU, so every device gets the same ones.
+
+    Raises DataError where a user has interacted with every item, for then nothing can be drawn.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        matrix = dataset.matrix("train")
+        self.n_users, self.n_items = dataset.n_users, dataset.n_items
+        starts = torch.from_numpy(matrix.indptr).long()
+        counts = starts.diff()
+        full = torch.nonzero(counts == self.n_items).flatten()
+        if len(full):
+            raise DataError(
+                f"{dataset.name}: {len(full)} users have a training interaction with every one of "
+                f"the {self.n_items} items, the first is user {int(full[0])}; no negative can be "
+                "drawn for them. Leave these users out or move some interactions to valid or test."
+            )
+        positive_users = torch.repeat_interleave(torch.arange(self.n_users), counts)
+        items = torch.from_numpy(matrix.indices).long()
+        rank_in_user = torch.arange(len(items)) - starts[positive_users]
+        self._starts = starts
+        self._n_negatives = self.n_items - counts
+        self._keys = positive_users * self.n_items + items
+        self._negatives_before = self._keys - rank_in_user
+
+    def sample(self, users: Int64[Tensor, " N"], generator: torch.Generator) -> Int64[Tensor, " N"]:
+        """One negative item for each user of the list [N]; on the device of ``users``."""
+        asked = users.cpu()
+        draws = torch.randint(2**62, asked.shape, generator=generator)
+        rank = draws % self._n_negatives[asked]  # the remainder's bias is n_items / 2**62
+        key = asked * self.n_items + rank
+        skipped = torch.searchsorted(self._negatives_before, key, right=True) - self._starts[asked]
+        return (rank + skipped).to(users.device)
+
+    def contains(
+        self, users: Int64[Tensor, " N"], items: Int64[Tensor, " N"]
+    ) -> Bool[Tensor, " N"]:
+        """Whether each (user, item) of the two lists [N] is a training interaction."""
+        keys = users.cpu() * self.n_items + items.cpu()
+        place = torch.searchsorted(self._keys, keys).clamp(max=len(self._keys) - 1)
+        return (self._keys[place] == keys).to(users.device)

@@ -1,0 +1,133 @@
+"""One reader per format, the table of formats, and the search for datasets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data.dataset import Dataset
+from engine.data.readers import amr, builtin, cornac, mmrec, tables
+from engine.data.readers.options import ReadOptions
+from engine.data.splits import SplitConfig
+from engine.data.synthetic import synthetic_from_spec
+from engine.foundation.errors import DataError
+
+
+@dataclass(frozen=True)
+class DatasetFormat:
+    """One way datasets lie on disk."""
+
+    name: str
+    looks_for: str
+    """The files that tell this format, in words."""
+    recognise: Callable[[Path], bool]
+    """Looks at file names only."""
+    read: Callable[[Path, ReadOptions], Dataset]
+
+
+FORMATS: tuple[DatasetFormat, ...] = (
+    DatasetFormat("MMRec / MG", mmrec.LOOKS_FOR, mmrec.recognise, mmrec.read),
+    DatasetFormat("AMR", amr.LOOKS_FOR, amr.recognise, amr.read),
+    DatasetFormat("Cornac", cornac.LOOKS_FOR, cornac.recognise, cornac.read),
+    DatasetFormat("tables", tables.LOOKS_FOR, tables.recognise, tables.read),
+)
+"""All formats, in the order in which they are tried. A new format is a file and a line here."""
+
+
+def read_dataset(
+    path: str | Path,
+    split: SplitConfig | None = None,
+    *,
+    min_rating: float | None = None,
+    memory_map: bool | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Read a dataset of any format.
+
+    ``path`` is a folder or table file, ``sample`` (or ``sample:shop``) for the built-in sample, or
+    ``synthetic:users=200,items=100,interactions=3000,image=64,text=32,seed=0``. ``split`` None
+    takes the split the files give, or the format's default, drawn with ``seed`` where it draws;
+    any other split pools all interactions and splits them anew. ``min_rating`` leaves lower ratings
+    out (tables and Cornac). ``memory_map`` keeps features on disk; None does so above 512 MiB.
+
+    Raises DataError where nothing is recognised, saying what was looked for and what is there, or
+    where the files do not fit their format, naming file, line and value.
+    """
+    source = os.fspath(path)
+    kind = source.partition(":")[0]
+    if kind == "synthetic":
+        return synthetic_from_spec(source, split)
+    place = builtin.sample_path(source) if kind == "sample" else Path(source).expanduser()
+    known = _recognise(place)
+    if known is None:
+        raise DataError(_unrecognised(place))
+    return known.read(place, ReadOptions(source, split, min_rating, memory_map, seed))
+
+
+def find_datasets(roots: Iterable[str | Path] | None = None) -> list[tuple[str, str]]:
+    """List (label, path) of the built-in sample and of every dataset folder found in the roots.
+
+    A root is itself listed if it is a dataset; else the folders directly inside are looked at, by
+    file names only. ``roots`` None takes the folders named in the environment's BASIN_DATA, and
+    ``data`` and ``../shared/data`` beside the working directory. Roots that are absent or closed
+    are passed over. Paths are absolute and can be given to read_dataset.
+    """
+    found: dict[str, str] = {}
+    if (builtin.SAMPLES / builtin.DEFAULT_SAMPLE).is_dir():
+        found[f"sample:{builtin.DEFAULT_SAMPLE}"] = f"{builtin.DEFAULT_SAMPLE} (built-in sample)"
+    for root in default_roots() if roots is None else map(Path, roots):
+        for folder in (root, *_folders_in(root)):
+            if _recognise(folder) is not None:
+                found.setdefault(os.path.abspath(folder), folder.absolute().name)
+                if folder == root:
+                    break
+    labels = list(found.values())
+    return [
+        (label if labels.count(label) == 1 else f"{label} ({os.path.dirname(path)})", path)
+        for path, label in found.items()
+    ]
+
+
+def default_roots() -> list[Path]:
+    """The folders where datasets are looked for: BASIN_DATA, ``data`` and ``../shared/data``."""
+    named = [Path(p).expanduser() for p in os.environ.get("BASIN_DATA", "").split(os.pathsep) if p]
+    return [*named, Path("data"), Path("../shared/data")]
+
+
+def _folders_in(root: Path) -> list[Path]:
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def _recognise(path: Path) -> DatasetFormat | None:
+    try:
+        return next((known for known in FORMATS if known.recognise(path)), None)
+    except OSError:  # a folder that may not be looked into
+        return None
+
+
+def _unrecognised(path: Path) -> str:
+    if not path.exists():
+        return (
+            f"{path} does not exist. Give a dataset's folder, a .csv, .tsv or .parquet file, "
+            "'sample' or 'synthetic:users=200,items=100,interactions=3000'."
+        )
+    looked_for = "; ".join(f"{known.name}: {known.looks_for}" for known in FORMATS)
+    if path.is_file():
+        return (
+            f"{path} is a file of a kind that is not read alone; give its folder, or a .csv, .tsv "
+            f"or .parquet file. Formats: {looked_for}."
+        )
+    try:
+        names = sorted(entry.name + "/" * entry.is_dir() for entry in path.iterdir())
+    except OSError as error:
+        return f"{path} cannot be listed: {error.strerror}."
+    there = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return (
+        f"{path} is not a dataset that Basin knows. Looked for {looked_for}. Found "
+        f"{there or 'an empty folder'}. Rename the files to match one format."
+    )

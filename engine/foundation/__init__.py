@@ -1,0 +1,1 @@
+"""What every room stands on: configs, results, progress, seeds, devices, files, errors."""

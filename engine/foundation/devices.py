@@ -1,0 +1,30 @@
+"""Where tensors live."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from engine.foundation.errors import ConfigError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The torch device of a name; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises ConfigError where a device is named that this machine lacks.
+    """
+    has_mps = torch.backends.mps.is_available()
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if has_mps else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda' was asked for, but no CUDA GPU is here; use 'auto'.")
+    if name == "mps" and not has_mps:
+        raise ConfigError("device 'mps' was asked for, but no Apple GPU is here; use 'auto'.")
+    if name not in ("cpu", "cuda", "mps"):
+        raise ConfigError(f"device is '{name}'; allowed are auto, cpu, cuda and mps.")
+    return torch.device(name)

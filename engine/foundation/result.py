@@ -1,0 +1,88 @@
+"""A result is data: named arrays with axes and units, the config that made it, a version."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from engine.foundation.errors import BasinError
+from engine.foundation.files import whole_file
+
+
+@dataclass(frozen=True)
+class Result:
+    """Base of every analysis's outcome; subclasses are frozen dataclasses of arrays and plain data.
+
+    Array fields are NumPy arrays; all other fields are JSON values. ``axes`` names each array's
+    axes and ``units`` its unit. Saved as one ``.npz`` that NumPy alone can read: every array under
+    its field's name, all else as JSON under ``__meta__``.
+    """
+
+    kind: ClassVar[str] = ""
+    schema_version: ClassVar[int] = 1
+    axes: ClassVar[dict[str, tuple[str, ...]]] = {}
+    units: ClassVar[dict[str, str]] = {}
+
+    config: dict[str, Any] = field(kw_only=True, default_factory=dict)
+    """The config that made this result, as plain values."""
+    provenance: dict[str, Any] = field(kw_only=True, default_factory=dict)
+    """What it was computed on: runs, dataset fingerprint, counts, seconds."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """The result as one tidy table, one observation a row."""
+        raise TypeError(f"{type(self).__name__} declares no table")
+
+    def save(self, path: Path) -> None:
+        """Write to ``path`` (.npz), whole or not at all."""
+        arrays: dict[str, np.ndarray] = {}
+        plain: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                arrays[item.name] = value
+            else:
+                plain[item.name] = value
+        meta = {
+            "kind": self.kind,
+            "schema_version": self.schema_version,
+            "axes": {name: list(axes) for name, axes in self.axes.items()},
+            "units": self.units,
+            "fields": plain,
+        }
+        text = np.array(json.dumps(meta))
+        with whole_file(path) as temporary, open(temporary, "wb") as handle:
+            np.savez_compressed(handle, __meta__=text, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a saved result of this class.
+
+        Raises BasinError if the file is missing, damaged, of another kind or of a newer version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                meta = json.loads(str(archive["__meta__"]))
+                arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
+        except FileNotFoundError:
+            raise BasinError(f"{path} does not exist.") from None
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            raise BasinError(
+                f"{path} is not a whole result file ({error}); delete it and compute it again."
+            ) from None
+        if meta["kind"] != cls.kind:
+            raise BasinError(f"{path} holds a '{meta['kind']}' result, not '{cls.kind}'.")
+        if meta["schema_version"] > cls.schema_version:
+            raise BasinError(
+                f"{path} was written by a newer Basin (version {meta['schema_version']} of "
+                f"'{cls.kind}', this one reads up to {cls.schema_version}); update Basin."
+            )
+        known = {item.name for item in dataclasses.fields(cls)}
+        values = {k: v for k, v in {**meta["fields"], **arrays}.items() if k in known}
+        return cls(**values)

@@ -1,0 +1,119 @@
+"""Doing a job, wherever that is: claim it, report, stop when asked, and end it honestly."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from engine.foundation.errors import BasinError, Cancelled, JobError
+from engine.foundation.progress import Progress, silent
+from engine.jobs.job import Job
+from engine.jobs.reporter import Reporter
+from engine.jobs.tasks import load_task
+from engine.runs import Run, RunStore
+from engine.runs.ownership import Owner, Ownership
+from engine.runs.records import read_record_or, write_record
+
+
+def perform(path: str, progress: Progress = silent) -> str:
+    """Do the job in a folder, once, and return the state it ended in.
+
+    A job is never done twice: where a scheduler sends it again because its worker was lost, it ends
+    as ``interrupted``. Only KeyboardInterrupt and SystemExit leave this function.
+    """
+    job = Job(Path(path))
+    ownership = Ownership(job.path, f"Job {job.id}", JobError)
+    while True:
+        record = read_record_or(job.path / "progress.json", {"state": "queued"}, JobError)
+        if record["state"] not in ("queued", "running"):
+            return str(record["state"])
+        try:
+            ownership.acquire(Owner.from_record(record.get("owner")))
+            break
+        except JobError:  # its first worker is cut off from the scheduler, but still at work
+            time.sleep(0.5)
+    try:
+        reporter = Reporter(job, progress)
+        if record["state"] == "running":
+            reporter.end("interrupted", "Its worker was lost.")
+        else:
+            _do(job, reporter)
+        return reporter.state
+    finally:
+        ownership.release()
+
+
+def _do(job: Job, reporter: Reporter) -> None:
+    request = job.request
+    store = RunStore(job.root, on_create=lambda run: reporter.attach(run.id))
+    for run_id in request.get("run_ids", ()):
+        reporter.attach(run_id)
+    try:
+        with _logged_to(job.path / "log.txt"):
+            reporter.start()
+            result = load_task(request["task"])(store, dict(request["params"]), reporter)
+            write_record(job.path / "result.json", {"result": result}, JobError)
+        reporter.end("finished")
+    except Cancelled as stop:
+        reporter.end("cancelled", str(stop))
+    except BasinError as error:
+        reporter.log(traceback.format_exc())
+        reporter.end("failed", _one_line(str(error)))
+    except (KeyboardInterrupt, SystemExit):
+        reporter.end("interrupted", "Its process was asked to stop.")
+        raise
+    except BaseException as error:
+        reporter.log(traceback.format_exc())
+        reporter.end("failed", _one_line(f"{type(error).__name__}: {error}"))
+    finally:
+        _end_queued_runs(store, reporter)
+
+
+def _end_queued_runs(store: RunStore, reporter: Reporter) -> None:
+    """Runs that were made for this job and never started share its end."""
+    for run_id in reporter.run_ids:
+        with suppress(BasinError):
+            run: Run = store.get(run_id)
+            if run.state == "queued" and reporter.state in ("failed", "cancelled", "interrupted"):
+                run.end(reporter.state, reporter.reason)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@contextmanager
+def _logged_to(path: Path) -> Iterator[None]:
+    """Send this thread's records of the ``engine`` loggers to a file."""
+    thread = threading.get_ident()
+    with suppress(OSError):
+        path.touch()
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.addFilter(lambda record: record.thread == thread)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("engine")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def failed_before_start(job: Job, state: Any, reason: str) -> None:
+    """End a job that no worker ever took, unless one did meanwhile."""
+    ownership = Ownership(job.path, f"Job {job.id}", JobError)
+    with suppress(JobError):
+        ownership.acquire(None)
+        try:
+            record = read_record_or(job.path / "progress.json", {"state": "queued"}, JobError)
+            if record["state"] in ("queued", "running"):
+                Reporter(job, silent).end(state, reason)
+        finally:
+            ownership.release()

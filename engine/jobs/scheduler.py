@@ -1,0 +1,147 @@
+"""Schedulers that somebody else runs: which one is meant, whether it is safe, and handing over."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from engine.foundation.errors import JobError
+from engine.jobs.job import Job
+from engine.jobs.perform import perform
+from engine.runs.records import write_record
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed.security import Security
+
+SCHEDULER = "BASIN_SCHEDULER"
+ALLOW_INSECURE = "BASIN_ALLOW_INSECURE"
+TLS_CA, TLS_CERT, TLS_KEY = "BASIN_TLS_CA", "BASIN_TLS_CERT", "BASIN_TLS_KEY"
+
+CONNECT_SECONDS = 15.0
+
+
+def chosen_scheduler(named: str | None = None) -> str | None:
+    """The outside scheduler to use: the one named, else ``BASIN_SCHEDULER``, else None.
+
+    Raises JobError where the address is not understood, or is unencrypted, leads to another machine
+    and ``BASIN_ALLOW_INSECURE=1`` is not set; with it set, warns.
+    """
+    address = named or os.environ.get(SCHEDULER) or ""
+    if not address:
+        return None
+    parts = urlsplit(address)
+    try:
+        complete = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
+    except ValueError:
+        complete = False
+    if not complete:
+        raise JobError(
+            f"The scheduler is '{address}'; tls://HOST:PORT or tcp://HOST:PORT is needed."
+        )
+    if parts.scheme == "tcp" and not _is_loopback(parts.hostname or ""):
+        if os.environ.get(ALLOW_INSECURE) != "1":
+            raise JobError(
+                f"{address} is not encrypted: whoever reaches it can run any code as you. Use "
+                f"tls:// (docs/cluster.md), or set {ALLOW_INSECURE}=1 on a network you trust."
+            )
+        warnings.warn(
+            f"{address} is not encrypted: whoever reaches it can run any code as you.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def security_from_environment(address: str) -> Security | None:
+    """TLS credentials for an address: ``BASIN_TLS_CA``, ``_CERT`` and ``_KEY``, else Dask's config.
+
+    None for tcp. Raises JobError where files are not named or missing.
+    """
+    from distributed.security import Security
+
+    if not address.startswith("tls://"):
+        return None
+    files = {name: os.environ.get(name, "") for name in (TLS_CA, TLS_CERT, TLS_KEY)}
+    if not any(files.values()):
+        security = Security(require_encryption=True)
+        if not (security.tls_ca_file and security.tls_client_cert):
+            raise JobError(
+                f"{address} needs TLS credentials: set {TLS_CA}, {TLS_CERT} and {TLS_KEY} to the "
+                "paths of PEM files (docs/cluster.md)."
+            )
+        return security
+    for name, path in files.items():
+        if not os.path.isfile(path):
+            raise JobError(f"{name} is '{path}', which is not a file; a PEM file is needed.")
+    ca, cert, key = files.values()
+    return Security(
+        require_encryption=True,
+        tls_ca_file=ca,
+        tls_client_cert=cert,
+        tls_client_key=key,
+    )
+
+
+def dask_key(job_id: str) -> str:
+    return f"basin-job-{job_id}"
+
+
+def deliver_to_scheduler(job: Job, address: str) -> None:
+    """Hand a job to a scheduler, which then has it without this process.
+
+    Raises JobError where the scheduler cannot be reached or refuses.
+    """
+    from distributed import Client, fire_and_forget
+
+    security = security_from_environment(address)
+    try:
+        with Client(
+            address, security=security, timeout=CONNECT_SECONDS, set_as_default=False
+        ) as client:
+            write_record(job.path / "delivery.json", {"scheduler": address}, JobError)
+            gpu = job.request["gpu"] and client.run_on_scheduler(_has_gpu)
+            fire_and_forget(client.submit(perform, str(job.path), **submit_options(job, gpu)))
+            _until_known(client, job)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise JobError(
+            f"The scheduler {address} cannot be used: {type(error).__name__}: {error}"
+        ) from error
+
+
+def submit_options(job: Job, gpu: bool) -> dict[str, Any]:
+    """How a job is given to Dask: by its own key, never cached, never retried."""
+    options: dict[str, Any] = {"key": dask_key(job.id), "pure": False, "retries": 0}
+    return options | ({"resources": {"GPU": 1}} if gpu else {})
+
+
+def _until_known(client: Any, job: Job) -> None:
+    """Wait until the scheduler holds the job by itself."""
+    start = time.monotonic()
+    while job.status().state == "queued" and not client.run_on_scheduler(_holds, dask_key(job.id)):
+        if time.monotonic() - start > CONNECT_SECONDS:
+            raise TimeoutError(f"it did not take job {job.id}")
+        time.sleep(0.02)
+
+
+def _holds(key: str, dask_scheduler: Scheduler) -> bool:
+    task = dask_scheduler.tasks.get(key)
+    wanted_by = task.who_wants if task is not None else None
+    return any(client.client_key == "fire-and-forget" for client in wanted_by or ())
+
+
+def _has_gpu(dask_scheduler: Scheduler) -> bool:
+    return any(worker.resources.get("GPU") for worker in dask_scheduler.workers.values())

@@ -1,0 +1,157 @@
+"""Asking for work, and finding work that was asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.foundation.errors import BasinError, JobError
+from engine.foundation.progress import Progress, silent
+from engine.jobs.address import QUEUE_NAME, cluster_folder, wake_cluster
+from engine.jobs.job import JOBS_NAME, Job
+from engine.jobs.perform import failed_before_start, perform
+from engine.jobs.scheduler import chosen_scheduler, deliver_to_scheduler
+from engine.jobs.tasks import checked_name
+from engine.runs import RunStore
+from engine.runs.ownership import Owner
+from engine.runs.records import write_record, writing
+from engine.runs.status import now
+
+
+def submit(
+    store: RunStore,
+    task: str,
+    params: Mapping[str, Any],
+    run_ids: Sequence[str] = (),
+    *,
+    scheduler: str | None = None,
+    gpu: bool | None = None,
+) -> Job:
+    """Ask for a task to be done in the background, and return at once.
+
+    It runs on ``scheduler`` (else ``BASIN_SCHEDULER``, else the embedded cluster, which is started
+    if need be and not waited for). ``gpu`` asks for a worker with a GPU where the cluster has one;
+    None means: if the params name the device 'auto' or 'cuda'.
+
+    Raises JobError where the task is unknown, the scheduler is refused or cannot be reached, or the
+    folder cannot be written.
+    """
+    address = chosen_scheduler(scheduler)
+    job = _written(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
+    if address is not None:
+        try:
+            deliver_to_scheduler(job, address)
+        except BasinError as error:
+            failed_before_start(job, "failed", str(error))
+            raise
+        return job
+    cluster_folder(store.root)
+    with writing(job.path, JobError):
+        (job.path.parent / QUEUE_NAME / job.id).touch()
+    owner = wake_cluster(store)
+    if not (job.path / "delivery.json").exists():
+        write_record(job.path / "starting.json", {"starts": owner.as_record()}, JobError)
+    return job
+
+
+def run_here(
+    store: RunStore,
+    task: str,
+    params: Mapping[str, Any],
+    progress: Progress = silent,
+    run_ids: Sequence[str] = (),
+) -> Job:
+    """Do a task in this process, kept as any other job; returns when it is over."""
+    job = _written(store, task, params, run_ids, gpu=False)
+    perform(str(job.path), progress)
+    return job
+
+
+def jobs(store: RunStore) -> list[Job]:
+    """All jobs of the runs folder, newest first."""
+    return [Job(path) for path in sorted(_job_folders(store), reverse=True)]
+
+
+def find_job(store: RunStore, job_id: str) -> Job:
+    """The job of that id; raises JobError if there is none."""
+    return Job(store.root / JOBS_NAME / Path(job_id).name)
+
+
+def active_jobs(store: RunStore) -> list[Job]:
+    """Jobs that are queued or running, newest first."""
+    active = []
+    for path in sorted(_job_folders(store), reverse=True):
+        if path in _over:
+            continue
+        job = Job(path)
+        try:
+            over = job.status().is_over
+        except BasinError:
+            continue
+        if over:
+            _over.add(path)
+        else:
+            active.append(job)
+    return active
+
+
+def active_for(store: RunStore, run_id: str) -> Job | None:
+    """The newest queued or running job that makes or works on a run; None if there is none."""
+    for job in active_jobs(store):
+        if run_id in job.status().run_ids:
+            return job
+    return None
+
+
+_over: set[Path] = set()
+"""Jobs once seen to be over: they stay so, and need not be read again."""
+
+
+def _job_folders(store: RunStore) -> list[Path]:
+    try:
+        with os.scandir(store.root / JOBS_NAME) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    folder = store.root / JOBS_NAME
+    return [folder / name for name in names if (folder / name / "request.json").exists()]
+
+
+def wants_gpu(params: Any) -> bool:
+    """Whether params name, at any depth, the device 'auto' or 'cuda'."""
+    if isinstance(params, Mapping):
+        return params.get("device") in ("auto", "cuda") or any(map(wants_gpu, params.values()))
+    return isinstance(params, list | tuple) and any(map(wants_gpu, params))
+
+
+def _written(
+    store: RunStore, task: str, params: Mapping[str, Any], run_ids: Sequence[str], gpu: bool
+) -> Job:
+    """The folder of a new job; appears whole or not at all."""
+    request = {
+        "task": checked_name(task),
+        "params": dict(params),
+        "run_ids": list(run_ids),
+        "gpu": gpu,
+        "submitted": now(),
+        "submitter": Owner.here().as_record(),
+    }
+    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    slug = re.sub(r"[^a-z0-9]+", "-", task.lower()).strip("-")
+    target = store.root_made() / JOBS_NAME / f"{moment}-{slug}-{secrets.token_hex(2)}"
+    temporary = target.with_name(f".new-{secrets.token_hex(8)}")
+    with writing(target, JobError):
+        try:
+            temporary.mkdir(parents=True)
+            write_record(temporary / "request.json", request, JobError)
+            os.rename(temporary, target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    return Job(target)

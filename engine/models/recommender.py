@@ -1,0 +1,118 @@
+"""The contract of every model: two maps, from parameters and features to factors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from engine.data import Dataset
+from engine.data.features import Features
+from engine.foundation.config import Config
+
+Block = Literal["users", "items", "projection"]
+"""Which part of theta a parameter belongs to: user table, item table, feature projection."""
+
+
+class ModelConfig(Config):
+    """Base of the models' configs; each has a Literal ``name``."""
+
+
+class Recommender(nn.Module, ABC):
+    """Scores are inner products of user and item factors: ``s_ui = <U_u, V_i>``.
+
+    Features are always an argument, so every perturbation and attack works on every model.
+    A subclass declares what is true of its maps:
+
+    - ``modalities``: the modalities it reads, () for none;
+    - ``affine``: whether both maps are affine in the parameters (slices use it);
+    - ``row_local``: whether item i's factor depends on no other item's features, so that a batch
+      needs only its own rows.
+    """
+
+    affine: ClassVar[bool]
+    row_local: ClassVar[bool] = True
+
+    def __init__(self, config: ModelConfig, dataset: Dataset) -> None:
+        super().__init__()
+        self.config = config
+        self.n_users = dataset.n_users
+        self.n_items = dataset.n_items
+        self.modalities: tuple[str, ...] = ()
+
+    @abstractmethod
+    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
+        """Factors [n_users, D], or [len(users), D] of the given ids.
+
+        ``features`` matter only to models whose user factors see items (graph models).
+        """
+
+    @abstractmethod
+    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
+        """Factors [n_items, D], or [len(items), D] of the given ids.
+
+        With ``items``, a row-local model takes ``features`` of just those rows, in that order; any
+        other model takes all rows.
+        """
+
+    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+        """User factors [n_users, D] and item factors [n_items, D]."""
+        return self.user_factors(features), self.item_factors(features)
+
+    def batch_factors(
+        self, features: Features, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Factors of the given users and items; ``features`` as item_factors takes them."""
+        return self.user_factors(features, users), self.item_factors(features, items)
+
+    @abstractmethod
+    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """The free embeddings of the given users and items: [len(users), .], [len(items), .]."""
+
+    def regularised(
+        self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What MMRec's norm penalty acts on: a batch's factors, unless the model overrides it."""
+        return user_factors, item_factors
+
+    @abstractmethod
+    def block(self, parameter: str) -> Block:
+        """The block a parameter, by its state_dict name, belongs to."""
+
+    def theta(self) -> dict[str, Tensor]:
+        """Detached copies of all parameters by name."""
+        return {name: p.detach().clone() for name, p in self.named_parameters()}
+
+    def load_theta(self, theta: Mapping[str, Tensor]) -> None:
+        """Put parameters in place, by name."""
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                parameter.copy_(theta[name])
+
+
+@runtime_checkable
+class LinearProjection(Protocol):
+    """A model whose features enter only through one sum of linear maps, row by row.
+
+    ``V_i = combine(sum_m A_m x_i^m + b, i)``. Then a perturbation of x acts on V only through
+    ``A_m``, and attacks need the small Gram matrices ``A_m A_m^T`` instead of the feature width.
+    """
+
+    def projection_weights(self) -> dict[str, Tensor]:
+        """``A_m`` [P, F_m] by modality."""
+
+    def project(self, features: Features) -> Tensor:
+        """``sum_m A_m x^m + b``: [rows, P]."""
+
+    def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
+        """Item factors [rows, D] from projected features [rows, P] of the given items."""
+
+
+def xavier_uniform(*shape: int, generator: torch.Generator, fan_in: int | None = None) -> Tensor:
+    """A Xavier-uniform matrix [rows, columns]; ``fan_in`` overrides the column count."""
+    rows, columns = shape
+    bound = (6.0 / (rows + (fan_in or columns))) ** 0.5
+    return (torch.rand(rows, columns, generator=generator) * 2 - 1) * bound

@@ -1,0 +1,90 @@
+"""VBPR: matrix factorisation plus projected features (He and McAuley, arXiv 1510.01784)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from engine.data import Dataset
+from engine.data.features import Features
+from engine.foundation.errors import ConfigError
+from engine.models.recommender import Block, ModelConfig, Recommender, xavier_uniform
+
+
+class VBPRConfig(ModelConfig):
+    """Matrix factorisation plus a linear projection of the item's features."""
+
+    name: Literal["vbpr"] = "vbpr"
+    form: Literal["concat", "sum"] = "concat"
+    """``concat``: V_i = [q_i | A x_i + b], users twice as wide (MMRec and Mirror Gradient);
+    ``sum``: V_i = q_i + A x_i (AMR's released code)."""
+    width: int = Field(default=64, ge=1, le=1024)
+    """Width of item embeddings and of the projection (columns)."""
+    modalities: tuple[Literal["image", "text"], ...] = ("image", "text")
+    """Which features it reads; those that the dataset lacks are an error."""
+
+
+class VBPR(Recommender):
+    """Both published forms; the projection has one weight per modality and, in concat, a bias."""
+
+    affine: ClassVar[bool] = True
+
+    def __init__(self, config: VBPRConfig, dataset: Dataset, generator: torch.Generator) -> None:
+        super().__init__(config, dataset)
+        if not config.modalities:
+            raise ConfigError("model.modalities is empty; name image, text or both.")
+        missing = [m for m in config.modalities if m not in dataset.features]
+        if missing:
+            here = ", ".join(dataset.features) or "no features"
+            raise ConfigError(
+                f"vbpr reads {', '.join(missing)} features, but dataset '{dataset.name}' has "
+                f"{here}; set model.modalities to what is there, or choose bpr-mf or lightgcn."
+            )
+        self.modalities = config.modalities
+        self.is_concat = config.form == "concat"
+        user_width = config.width * 2 if self.is_concat else config.width
+        self.users = nn.Parameter(xavier_uniform(self.n_users, user_width, generator=generator))
+        self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))
+        widths = {m: int(dataset.features[m].shape[1]) for m in self.modalities}
+        total = sum(widths.values())
+        self.projection = nn.ParameterDict(
+            {
+                m: nn.Parameter(
+                    xavier_uniform(config.width, widths[m], generator=generator, fan_in=total)
+                )
+                for m in self.modalities
+            }
+        )
+        self.bias = nn.Parameter(torch.zeros(config.width)) if self.is_concat else None
+
+    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
+        return self.users if users is None else nn.functional.embedding(users, self.users)
+
+    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
+        return self.combine(self.project(features), items)
+
+    def projection_weights(self) -> dict[str, Tensor]:
+        return dict(self.projection.items())
+
+    def project(self, features: Features) -> Tensor:
+        projected = torch.stack([features[m] @ self.projection[m].T for m in self.modalities])
+        total = projected.sum(0) if len(self.modalities) > 1 else projected[0]
+        return total if self.bias is None else total + self.bias
+
+    def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
+        free = self.items if items is None else nn.functional.embedding(items, self.items)
+        return torch.cat([free, projected], dim=1) if self.is_concat else free + projected
+
+    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            nn.functional.embedding(users, self.users),
+            nn.functional.embedding(items, self.items),
+        )
+
+    def block(self, parameter: str) -> Block:
+        if parameter in ("users", "items"):
+            return "users" if parameter == "users" else "items"
+        return "projection"

@@ -1,0 +1,152 @@
+"""AMR: also rank well with features perturbed against the model (arXiv 1809.07062, section 3).
+
+``Delta_i = eps * G_i / ||G_i||`` with ``G_i = dL/dx_i`` summed over the batch and held constant;
+a row with zero gradient gets Delta 0. Positive and negative items are perturbed alike.
+
+Where features enter through one linear map (LinearProjection), everything happens at the width of
+the projection: with ``g_i = dL/d(A x_i)``, ``G_i = A^T g_i``, so ``||G_i||^2 = g_i^T (A A^T) g_i``
+and ``A Delta_i = eps * (A A^T) g_i / ||G_i||``. That is exact, not an approximation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from engine.data.features import Features
+from engine.foundation.config import Config
+from engine.foundation.errors import ConfigError
+from engine.models import LinearProjection, Recommender
+from engine.objectives.batch import Batch
+
+RankingLoss = Callable[[Tensor], Tensor]
+"""From margins [B] to a scalar."""
+
+
+class AMRConfig(Config):
+    """Adversarial training on features: one gradient step, or its random control."""
+
+    name: Literal["amr"] = "amr"
+    epsilon: float = Field(default=0.3, ge=0)
+    """Length of each item's perturbation in L2, in the unit named by ``unit``; AMR's released code
+    uses 0.1 absolute with features divided by their global largest absolute value."""
+    unit: Literal["row_norm", "absolute"] = "row_norm"
+    """``row_norm``: epsilon times the item's own feature length; ``absolute``: the unit of the
+    features as scaled."""
+    weight: float = Field(default=1.0, ge=0)
+    """Factor lambda of the adversarial loss (1 in the paper and the released code)."""
+    direction: Literal["gradient", "random"] = "gradient"
+    """``gradient``: against the model; ``random``: the control of equal length."""
+    modalities: tuple[Literal["image", "text"], ...] = ("image", "text")
+    """Which features are perturbed; those the model does not read are left out."""
+    warm_start_epochs: int = Field(default=20, ge=0)
+    """Epochs of plain training before this term counts; validation chooses among later ones."""
+
+    def build(self, model: Recommender, features: Features) -> FeatureAdversary:
+        return FeatureAdversary(self, model, features)
+
+
+class FeatureAdversary:
+    """The adversarial term of one model on its features."""
+
+    def __init__(self, config: AMRConfig, model: Recommender, features: Features) -> None:
+        self.modalities = [m for m in model.modalities if m in config.modalities]
+        if not self.modalities:
+            reads = ", ".join(model.modalities) or "no features"
+            raise ConfigError(
+                f"objective.adversary.modalities is {', '.join(config.modalities) or 'empty'}, but "
+                f"{type(model).__name__} reads {reads}; there is nothing to perturb. Choose a "
+                "model with features, or a preset without 'amr'."
+            )
+        self.config = config
+        self.lengths_I = {
+            m: config.epsilon * torch.linalg.vector_norm(features[m].float(), dim=1)
+            if config.unit == "row_norm"
+            else torch.full((len(features[m]),), config.epsilon, device=features[m].device)
+            for m in self.modalities
+        }
+
+    def term(
+        self,
+        model: Recommender,
+        batch: Batch,
+        loss: RankingLoss,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """``lambda * L(theta; x + Delta)`` of one batch, by the full feature width."""
+        deltas = self.perturbation(model, batch, loss, generator)
+        moved = {m: x + deltas[m] if m in deltas else x for m, x in batch.features.items()}
+        users, items = model.batch_factors(moved, batch.triples.users, batch.items)
+        return self.config.weight * loss(batch.margins(users, items))
+
+    def perturbation(
+        self, model: Recommender, batch: Batch, loss: RankingLoss, generator: torch.Generator
+    ) -> Features:
+        """Delta of each perturbed modality, in the shape of the batch's features, detached."""
+        if self.config.direction == "random":
+            directions = {
+                m: torch.randn(batch.features[m].shape, generator=generator).to(batch.features[m])
+                for m in self.modalities
+            }
+        else:
+            leaves = {
+                m: x.detach().requires_grad_(m in self.modalities)
+                for m, x in batch.features.items()
+            }
+            users, items = model.batch_factors(leaves, batch.triples.users, batch.items)
+            value = loss(batch.margins(users, items))
+            wanted = [leaves[m] for m in self.modalities]
+            directions = dict(
+                zip(self.modalities, torch.autograd.grad(value, wanted), strict=True)
+            )
+        rows = batch.items if model.row_local else slice(None)
+        return {m: of_length(d, self.lengths_I[m][rows]) for m, d in directions.items()}
+
+    def projected_term(
+        self,
+        model: LinearProjection,
+        batch: Batch,
+        projected: Tensor,
+        user_factors: Tensor,
+        margins_loss: Tensor,
+        loss: RankingLoss,
+    ) -> Tensor:
+        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P].
+
+        ``margins_loss`` is the clean ranking loss computed from ``projected``.
+        """
+        weights = model.projection_weights()
+        moved = projected
+        (gradient,) = torch.autograd.grad(margins_loss, projected, retain_graph=True)
+        for m in self.modalities:
+            weight = weights[m]
+            cross = weight @ weight.detach().T  # its gradient is that of A in A Delta
+            gram = cross.detach()
+            lengths = self.lengths_I[m].to(projected.dtype)[batch.items]
+            squared = ((gradient @ gram) * gradient).sum(dim=1)
+            scale = lengths * _inverse_root(squared)
+            moved = moved + (scale[:, None] * gradient) @ cross.T
+        items = model.combine(moved, batch.items)
+        return self.config.weight * loss(batch.margins(user_factors, items))
+
+
+def _inverse_root(squared: Tensor) -> Tensor:
+    """``squared ** -0.5`` [N], and 0 where nothing was there to normalise."""
+    tiny = torch.finfo(squared.dtype).tiny
+    return torch.where(squared > tiny, squared.clamp_min(tiny).rsqrt(), 0.0)
+
+
+def of_length(directions: Tensor, lengths: Tensor) -> Tensor:
+    """Rows of ``directions`` [N, F] scaled to ``lengths`` [N]; a zero row stays zero.
+
+    Rows are first divided by their largest entry, so that gradients as small as 1e-30 neither
+    underflow nor lose their direction.
+    """
+    largest = directions.abs().amax(dim=1, keepdim=True)
+    safe = directions / torch.where(largest > 0, largest, 1.0)
+    norms = torch.linalg.vector_norm(safe, dim=1, keepdim=True)
+    return safe / torch.where(norms > 0, norms, 1.0) * lengths.to(directions.dtype)[:, None]

@@ -1,0 +1,29 @@
+"""How training steps, the loop, and presets."""
+
+from engine.training.config import TrainConfig
+from engine.training.loop import Fit, fit
+from engine.training.optimisers import AdagradConfig, AdamConfig, GuardedOptimiser, SGDConfig
+from engine.training.presets import PRESETS, preset
+from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
+from engine.training.steppers import MirrorGradient, MirrorGradientConfig, Plain, PlainConfig
+from engine.training.trained import Trained
+
+__all__ = [
+    "PRESETS",
+    "AdagradConfig",
+    "AdamConfig",
+    "Fit",
+    "GuardedOptimiser",
+    "MemoryRecorder",
+    "MirrorGradient",
+    "MirrorGradientConfig",
+    "Plain",
+    "PlainConfig",
+    "Recorder",
+    "SGDConfig",
+    "Snapshot",
+    "TrainConfig",
+    "Trained",
+    "fit",
+    "preset",
+]

@@ -1,0 +1,71 @@
+"""A trained model ready to be looked at: what every analysis takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from engine.data import Dataset
+from engine.data.features import Features, load_features
+from engine.foundation.devices import resolve_device
+from engine.foundation.errors import BasinError
+from engine.models import Recommender, build_model
+from engine.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model in evaluation mode with the dataset and features it reads.
+
+    ``label`` is how figures and tables call it, e.g. a run's name; ``run`` is the run's id or ''.
+    """
+
+    model: Recommender
+    dataset: Dataset
+    features: Features
+    config: TrainConfig
+    label: str = ""
+    run: str = ""
+
+    @classmethod
+    def from_weights(
+        cls,
+        config: TrainConfig,
+        weights: Mapping[str, Tensor],
+        dataset: Dataset,
+        label: str = "",
+        run: str = "",
+        device: str = "auto",
+        precision: str = "",
+    ) -> Self:
+        """Build the config's model and put ``weights`` in place.
+
+        ``precision`` overrides the config's, e.g. 'float64' for reference results.
+        Raises BasinError where names or shapes do not fit the dataset.
+        """
+        place = resolve_device(device)
+        exact = (precision or config.precision) == "float64"
+        dtype = torch.float64 if exact else torch.float32
+        model = build_model(config.model, dataset, config.seed)
+        for name, parameter in model.named_parameters():
+            if name not in weights or weights[name].shape != parameter.shape:
+                found = tuple(weights[name].shape) if name in weights else "nothing"
+                raise BasinError(
+                    f"weights of '{name}': {found} was found, {tuple(parameter.shape)} fits dataset "
+                    f"'{dataset.name}'; open the run with the dataset it was trained on."
+                )
+        model = model.to(place, dtype)
+        model.load_theta(weights)
+        model.eval().requires_grad_(False)
+        features = load_features(dataset, model.modalities, config.features, place, dtype)
+        return cls(model, dataset, features, config, label, run)
+
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """User factors [n_users, D] and item factors [n_items, D] on clean features."""
+        with torch.no_grad():
+            users, items = self.model(self.features)
+        return users, items
