@@ -180,6 +180,7 @@ class Dataset:
         digest = hashlib.sha256(f"{self.n_users},{self.n_items}".encode())
         for split in SPLITS:
             pairs = self.interactions(split)
+            digest.update(f"{split},{len(pairs)}".encode())
             digest.update(pairs.users.tobytes())
             digest.update(pairs.items.tobytes())
         for modality in sorted(self.features):

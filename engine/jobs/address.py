@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.runs import RunStore
 
 CLUSTER_NAME = ".cluster"
+JOBS_NAME = ".jobs"
 QUEUE_NAME = ".queue"
 
 IDLE_SECONDS = 900.0
@@ -58,7 +59,7 @@ def cluster_folder(root: Path) -> Path:
     folder = root / CLUSTER_NAME
     with writing(folder, JobError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (root / ".jobs" / QUEUE_NAME).mkdir(parents=True, exist_ok=True)
+        (root / JOBS_NAME / QUEUE_NAME).mkdir(parents=True, exist_ok=True)
     return folder
 
 

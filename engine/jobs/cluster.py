@@ -7,6 +7,7 @@ when idle. At most one runs for a runs folder.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -23,18 +24,19 @@ from engine.foundation.errors import BasinError, JobError
 from engine.jobs.address import (
     CLUSTER_NAME,
     IDLE_SECONDS,
+    JOBS_NAME,
     QUEUE_NAME,
     cluster_folder,
     cluster_is_alive,
     cluster_owner,
     wake_cluster,
 )
-from engine.jobs.job import JOBS_NAME, Job
+from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
 from engine.jobs.scheduler import submit_options
 from engine.runs import RunStore
 from engine.runs.ownership import Owner, Ownership
-from engine.runs.records import SCHEMA_VERSION, write_record
+from engine.runs.records import SCHEMA_VERSION, read_record_or, write_record
 
 QUEUE_SECONDS = 0.05
 """Between two looks at the queue folder."""
@@ -46,9 +48,7 @@ UNRESPONSIVE_SECONDS = 10.0
 """A task that does not stop so long after it was asked to loses its worker."""
 
 
-def serve(
-    store: RunStore, workers: int | None = None, idle_seconds: float = IDLE_SECONDS
-) -> None:
+def serve(store: RunStore, workers: int | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
     """Be the embedded cluster of a runs folder until idle for ``idle_seconds`` or told to stop.
 
     Returns at once where another process already is. Raises JobError where the folder cannot be
@@ -180,17 +180,13 @@ def _stop_unresponsive(at_work: dict[Path, Any], asked: dict[Path, float]) -> No
 
 
 def _progress_record(path: Path) -> dict[str, Any]:
-    from engine.runs.records import read_record_or
-
     with suppress(JobError):
         return read_record_or(path / "progress.json", {}, JobError)
     return {}
 
 
-def _publish(folder: Path, address: str, security: Security) -> None:
+def _publish(folder: Path, address: str, security: Any) -> None:
     """Write the address file, readable by this user only from its first byte."""
-    import json
-
     record = {
         "schema_version": SCHEMA_VERSION,
         "address": address,
@@ -208,10 +204,11 @@ def _worker_plan(workers: int | None) -> list[dict[str, Any]]:
     """One entry a worker: how many threads its arithmetic uses, and which GPU it has, if any."""
     from dask.system import CPU_COUNT
 
-    count = workers or min(CPU_COUNT, MAX_WORKERS)
+    count = workers or int(os.environ.get("BASIN_WORKERS") or min(CPU_COUNT, MAX_WORKERS))
     gpus = _gpus()
+    threads = max(1, CPU_COUNT // count)
     return [
-        {"name": n, "threads": max(1, CPU_COUNT // count), "gpu": gpus[n] if n < len(gpus) else None}
+        {"name": n, "threads": threads, "gpu": gpus[n] if n < len(gpus) else None}
         for n in range(max(count, len(gpus)))
     ]
 

@@ -21,8 +21,6 @@ from engine.runs.status import now, seconds_between
 
 JobState = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 
-JOBS_NAME = ".jobs"
-
 
 @dataclass(frozen=True)
 class JobStatus:
@@ -135,7 +133,7 @@ class Job:
         return (self.path / "cancel").exists()
 
     def cancel(self) -> None:
-        """Ask it to stop; it does at its next step. Raises JobError where that cannot be written."""
+        """Ask it to stop at its next step; raises JobError where that cannot be written."""
         with writing(self.path / "cancel", JobError):
             os.close(os.open(self.path / "cancel", os.O_WRONLY | os.O_CREAT, 0o644))
 

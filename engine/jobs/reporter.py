@@ -52,7 +52,7 @@ class Reporter:
             self._write()
 
     def start(self) -> None:
-        """Say that the work begins; raises Cancelled if it should not, JobError on a failed write."""
+        """Say that the work begins; raises Cancelled if it should not, JobError if not written."""
         self._record |= {"state": "running", "started": now(), "share": 0.0, "message": "starting"}
         self._record["owner"] = Owner.here().as_record()
         write_record(self._job.path / "progress.json", self._record, JobError)

@@ -77,7 +77,7 @@ def security_from_environment(address: str) -> Security | None:
         return None
     files = {name: os.environ.get(name, "") for name in (TLS_CA, TLS_CERT, TLS_KEY)}
     if not any(files.values()):
-        security = Security(require_encryption=True)
+        security: Any = Security(require_encryption=True)
         if not (security.tls_ca_file and security.tls_client_cert):
             raise JobError(
                 f"{address} needs TLS credentials: set {TLS_CA}, {TLS_CERT} and {TLS_KEY} to the "

@@ -7,14 +7,15 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from engine.foundation.errors import BasinError, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.address import QUEUE_NAME, cluster_folder, wake_cluster
-from engine.jobs.job import JOBS_NAME, Job
+from engine.jobs.address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
+from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
 from engine.jobs.scheduler import chosen_scheduler, deliver_to_scheduler
 from engine.jobs.tasks import checked_name
@@ -96,6 +97,7 @@ def active_jobs(store: RunStore) -> list[Job]:
             continue
         if over:
             _over.add(path)
+            _end_queued_runs(store, job)
         else:
             active.append(job)
     return active
@@ -107,6 +109,16 @@ def active_for(store: RunStore, run_id: str) -> Job | None:
         if run_id in job.status().run_ids:
             return job
     return None
+
+
+def _end_queued_runs(store: RunStore, job: Job) -> None:
+    """Runs that wait for a job which was lost with its cluster wait no longer."""
+    status = job.status()
+    for run_id in status.run_ids if status.state in ("interrupted", "cancelled") else ():
+        with suppress(BasinError):
+            run = store.get(run_id)
+            if run.state == "queued":
+                run.end("interrupted", status.reason)
 
 
 _over: set[Path] = set()

@@ -17,7 +17,13 @@ from engine.runs import RunStore
 
 Task = Callable[[RunStore, dict[str, Any], Progress], dict[str, Any]]
 
-TASKS: dict[str, str] = {}
+TASKS: dict[str, str] = {
+    "train": "engine.jobs.work:train",
+    "slice": "engine.jobs.work:slice_task",
+    "curvature": "engine.jobs.work:curvature_task",
+    "robustness": "engine.jobs.work:robustness_task",
+    "embed": "engine.jobs.work:embed_task",
+}
 """Name of each task, and where its function is."""
 
 EXTRA_TASKS = "BASIN_EXTRA_TASKS"
@@ -43,5 +49,7 @@ def load_task(name: str) -> Task:
     try:
         task: Task = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise JobError(f"Task '{name}' cannot be loaded from {module}:{function}: {error}") from error
+        raise JobError(
+            f"Task '{name}' cannot be loaded from {module}:{function}: {error}"
+        ) from error
     return task

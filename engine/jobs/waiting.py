@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.foundation.errors import JobError
-from engine.jobs.address import cluster_is_alive
+from engine.jobs.address import CLUSTER_NAME, cluster_is_alive
 from engine.runs.ownership import Owner, is_alive
 from engine.runs.records import read_record_or
 
@@ -21,23 +21,25 @@ _probed: dict[str, tuple[float, bool]] = {}
 def waits_in_vain(job: Path) -> str:
     """Why a queued job will not start any more; '' while it may.
 
-    ``delivery.json`` names an outside ``scheduler``, or the embedded ``cluster`` that took it, or
-    the process that ``starts`` that cluster. Before it exists, the submitting process is at work.
+    ``delivery.json`` names an outside ``scheduler``, or the embedded ``cluster`` that took it.
+    Before it exists, the process in ``starting.json`` is becoming that cluster, or the submitting
+    process is still at work.
     """
     delivery = read_record_or(job / "delivery.json", {}, JobError)
     if scheduler := delivery.get("scheduler"):
         return "" if _answers(scheduler) else f"The scheduler {scheduler} does not answer."
+    folder = job.parent.parent / CLUSTER_NAME
     if cluster := Owner.from_record(delivery.get("cluster")):
-        alive = is_alive(cluster, cluster_folder(job))
+        alive = is_alive(cluster, folder)
         return "" if alive else f"The cluster ({cluster}) ended before the job started."
-    starter = Owner.from_record(delivery.get("starts") or _submitter(job))
+    starter = Owner.from_record(_starting(job) or _submitter(job))
     if cluster_is_alive(job.parent.parent) or (starter is not None and _is_there(starter)):
         return ""
-    return f"No cluster took it; {cluster_folder(job) / 'cluster.log'} tells why."
+    return f"No cluster took it; {folder / 'cluster.log'} tells why."
 
 
-def cluster_folder(job: Path) -> Path:
-    return job.parent.parent / ".cluster"
+def _starting(job: Path) -> object:
+    return read_record_or(job / "starting.json", {}, JobError).get("starts")
 
 
 def _submitter(job: Path) -> object:

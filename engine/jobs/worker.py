@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from engine.foundation.errors import JobError
 from engine.jobs.scheduler import chosen_scheduler, security_from_environment
@@ -22,7 +23,7 @@ def worker_command(scheduler: str | None, workers: int = 1, gpu: bool = False) -
     command += ["--no-dashboard", "--preload", "engine.jobs.preload"]
     if gpu:
         command += ["--resources", "GPU=1"]
-    security = security_from_environment(address)
+    security: Any = security_from_environment(address)
     if security is not None:
         command += ["--tls-ca-file", security.tls_ca_file]
         command += ["--tls-cert", security.tls_worker_cert or security.tls_client_cert]

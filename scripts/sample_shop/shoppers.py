@@ -32,6 +32,12 @@ class Habits:
     """Spread of how well known products are, in units of log-odds: the long tail."""
     late_launches: float = 0.45
     """Share of products that join the shop after its opening."""
+    last_launch: float = 0.9
+    """When the last product joins, as a share of the time the shop is open."""
+    novelty: float = 1.5
+    """How much a new arrival is shown off on its first day, in units of log-odds."""
+    novelty_days: float = 45.0
+    """After so many days a new arrival's boost has fallen to 1/e."""
     mean_purchases: float = 26.0
     fewest_purchases: int = 8
 
@@ -51,8 +57,10 @@ def simulate(looks: Sequence[Look], users: int, seed: int, habits: Habits) -> pd
         count = int(np.clip(habits.mean_purchases * spread, habits.fewest_purchases, 90))
         utility_I = taste_UI[user] + known_I
         for second in _visits(count, rng):
-            in_shop = launch_I <= second
-            drawn_I = np.where(in_shop, utility_I + rng.gumbel(size=len(looks)), -np.inf)
+            days_old_I = (second - launch_I) / 86_400
+            boost_I = habits.novelty * np.exp(-np.clip(days_old_I, 0, None) / habits.novelty_days)
+            drawn_I = utility_I + boost_I + rng.gumbel(size=len(looks))
+            drawn_I[days_old_I < 0] = -np.inf
             item = int(np.argmax(drawn_I))
             utility_I[item] = -np.inf
             rows.append((user, item, int(OPENING.timestamp()) + int(second)))
@@ -86,14 +94,14 @@ def _popularity(items: int, seed: int, habits: Habits) -> tuple[np.ndarray, np.n
     rng = numpy_generator(seed, "sample shop popularity")
     known_I = habits.popularity * np.clip(rng.normal(size=items), -2.2, 3.0)
     is_late_I = rng.uniform(size=items) < habits.late_launches
-    launch_I = np.where(is_late_I, rng.uniform(0, 0.85, items), 0.0) * DAYS_OPEN * 86_400
+    launch_I = np.where(is_late_I, rng.uniform(0, habits.last_launch, items), -0.3) * DAYS_OPEN * 86_400
     return known_I, launch_I
 
 
 def _visits(count: int, rng: np.random.Generator) -> np.ndarray:
     """Moments of ``count`` purchases, rising: a few visits, mostly in the evening, in bursts."""
-    first = rng.uniform(0, 0.5)
-    last = rng.uniform(first + 0.3, 1.0)
+    first = rng.uniform(0, 0.6)
+    last = 1 - 0.9 * (1 - first) * rng.beta(1, 6)
     visits = np.sort(rng.uniform(first, last, max(4, count // 3)))
     days = np.floor(visits * DAYS_OPEN)
     hours = np.clip(rng.normal(19, 3.2, len(days)), 6, 23.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -56,19 +57,21 @@ def read_whole_numbers(
     line and value where a field is missing or is not a whole number.
     """
     try:
-        table = pd.read_csv(
-            path,
-            sep=separator,
-            header=None if columns is None else 0,
-            usecols=None if columns is None else list(columns),
-            index_col=False,
-            dtype="int64",
-            na_filter=False,
-            quoting=csv.QUOTE_NONE,
-            engine="c",
-            encoding="utf-8-sig",
-        )
-    except (ValueError, OverflowError) as error:  # of the C parser, decoding, an empty file
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a first row too long
+            table = pd.read_csv(
+                path,
+                sep=separator,
+                header=None if columns is None else 0,
+                index_col=False,
+                dtype="int64" if columns is None else dict.fromkeys(columns, "int64"),
+                na_filter=False,
+                quoting=csv.QUOTE_NONE,
+                engine="c",
+                low_memory=False,
+                encoding="utf-8-sig",
+            )
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
         _raise_at_bad_line(path, separator, columns)
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from None
     if table.empty:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
     """
     try:
         x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OverflowError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged header ends in any of ten kinds of error
         raise DataError(
             f"{path} is not a whole .npy file of numbers ({_first_sentence(error)}). It may be cut "
             "short or hold pickled objects, which Basin never loads; write it again with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.data.dataset import ITEM_COLUMNS
 from engine.foundation.errors import DataError
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
-_TEXT_COLUMNS = {*ITEM_COLUMNS, "overview", "genres"}
+_TEXT_COLUMNS = {*ITEM_COLUMNS, "item_id", "overview", "genres"}
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -24,15 +25,17 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
-            table = pd.read_csv(
-                path,
-                sep="\t" if path.suffix == ".tsv" else ",",
-                index_col=False,
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-            )
-    except (ValueError, OSError) as error:  # ParserError, EmptyDataError, ArrowInvalid, bad UTF-8
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # a first row too long
+                table = pd.read_csv(
+                    path,
+                    sep="\t" if path.suffix == ".tsv" else ",",
+                    index_col=False,
+                    dtype=str,
+                    keep_default_na=False,
+                    encoding="utf-8-sig",
+                )
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # also ArrowInvalid
         raise DataError(
             f"{path} cannot be read as a table ({str(error).splitlines()[0].rstrip('.')}); it "
             "needs a header and the same number of fields in every line."

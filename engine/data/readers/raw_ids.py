@@ -63,7 +63,10 @@ def times(column: pd.Series, what: str, place: Place) -> np.ndarray:
         values = pd.to_numeric(column, errors="coerce")
         if values.notna().all():
             return values.to_numpy(dtype=np.float64)
-        dates = pd.to_datetime(column.astype(str), format="ISO8601", errors="coerce", utc=True)
+        if values.notna().any():
+            dates = values
+        else:
+            dates = pd.to_datetime(column.astype(str), format="ISO8601", errors="coerce", utc=True)
     else:
         dates = column
     bad = np.flatnonzero(dates.isna().to_numpy())

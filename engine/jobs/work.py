@@ -1,0 +1,336 @@
+"""The tasks themselves: training a run, analysing runs, and the demonstration."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.foundation.errors import ConfigError, JobError
+from engine.foundation.progress import Progress, part, silent
+from engine.foundation.result import Result
+from engine.runs import Run, RunStore
+from engine.runs.provenance import provenance_of
+
+if TYPE_CHECKING:
+    from engine.foundation.config import Config
+    from engine.training import TrainConfig
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Where an analysis lives, named so that nothing is imported before it is used."""
+
+    module: str
+    config: str
+    function: str
+    result: str
+    compares: bool
+    """Whether it takes several runs on shared ground, or one."""
+    help: str
+
+    def config_class(self) -> type[Config]:
+        """The config class that describes it."""
+        found: type[Config] = getattr(importlib.import_module(self.module), self.config)
+        return found
+
+    def result_class(self) -> type[Result]:
+        """The class of its results."""
+        found: type[Result] = getattr(importlib.import_module(self.module), self.result)
+        return found
+
+
+ANALYSES: dict[str, Analysis] = {}
+"""Every analysis by task name."""
+
+
+def create_run(
+    store: RunStore,
+    dataset: str,
+    config: TrainConfig,
+    name: str = "",
+    label: str = "",
+    command: list[str] | None = None,
+) -> Run:
+    """A queued run of ``config`` on the dataset at a path (or 'sample', 'synthetic:...').
+
+    Raises DataError where the dataset cannot be read.
+    """
+    from engine.runs.opened import cached_dataset
+
+    source = dataset
+    if not dataset.startswith(("sample", "synthetic:")):
+        source = os.path.abspath(os.path.expanduser(dataset))
+    read = cached_dataset(source)
+    provenance = provenance_of(read, seed=config.seed, device=config.device, command=command)
+    provenance["dataset"]["source"] = source
+    return store.create(config.model_dump(mode="json"), provenance, name=name, label=label)
+
+
+def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Train the run ``params['run']``, from its checkpoint if it has one.
+
+    Returns ``run``, ``folder``, ``state``, ``best_epoch``, ``valid``, ``test``, ``selected_by``.
+    """
+    from engine.runs.opened import dataset_of
+    from engine.training import TrainConfig, fit
+
+    run = store.get(params["run"])
+    try:
+        with run.running():
+            config = TrainConfig.parse(run.config)
+            result = fit(dataset_of(run), config, run, progress)
+            summary = {
+                "best_epoch": result.best_epoch,
+                "valid": result.valid,
+                "test": result.test,
+                "selected_by": f"valid {config.selection}",
+                "gradient_passes": result.gradient_passes,
+                "seconds": round(result.seconds, 3),
+                "parameters": sum(p.numel() for p in result.model.parameters()),
+            }
+            run.save_summary(summary)
+            run.end(result.state)
+    finally:
+        if "group" in params:
+            follow_up(store, params["group"])
+    return {"run": run.id, "folder": str(run.path), "state": result.state, **summary}
+
+
+def analyse(
+    store: RunStore, kind: str, params: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Run one analysis on ``params['runs']`` and keep its result in the first run's folder."""
+    from engine.runs.opened import open_run
+
+    analysis = known_analysis(kind)
+    runs = ordered(params["runs"])
+    if not runs:
+        raise JobError(f"{kind} needs at least one run; name one.")
+    if len(runs) > 1 and not analysis.compares:
+        raise JobError(f"{kind} looks at one run at a time, but {len(runs)} were named.")
+    config = analysis.config_class().parse(params.get("config") or {})
+    progress(0.0, "opening runs")
+    opened = [open_run(store.get(run)) for run in runs]
+    if len({trained.dataset.fingerprint for trained in opened}) > 1:
+        raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
+    function = getattr(importlib.import_module(analysis.module), analysis.function)
+    subject = opened if analysis.compares else opened[0]
+    result: Result = function(subject, config, part(progress, 0.05, 1.0))
+    key = result_key(runs, config.model_dump(mode="json"))
+    path = store.get(runs[0]).save_result(result, key)
+    return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
+
+
+def slice_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The task ``slice``."""
+    return analyse(store, "slice", params, progress)
+
+
+def curvature_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The task ``curvature``."""
+    return analyse(store, "curvature", params, progress)
+
+
+def robustness_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The task ``robustness``."""
+    return analyse(store, "robustness", params, progress)
+
+
+def embed_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The task ``embed``."""
+    return analyse(store, "embed", params, progress)
+
+
+def known_analysis(kind: str) -> Analysis:
+    """The analysis of that name; raises JobError naming what there is."""
+    if kind not in ANALYSES:
+        raise JobError(f"'{kind}' is not an analysis; there are {', '.join(ANALYSES)}.")
+    return ANALYSES[kind]
+
+
+def ordered(runs: Sequence[str]) -> list[str]:
+    """Run ids without repeats, oldest first: the order in which compared runs are shown."""
+    return sorted(set(runs))
+
+
+def result_key(runs: Sequence[str], config: Mapping[str, Any]) -> str:
+    """What a result is kept under: the same runs and settings give the same key."""
+    text = json.dumps([ordered(runs), config], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def find_result(
+    store: RunStore, kind: str, runs: Sequence[str], config: Config | Mapping[str, Any]
+) -> Result | None:
+    """The kept result of an analysis of these runs with these settings, or None.
+
+    Raises ConfigError where the settings are not valid.
+    """
+    analysis = known_analysis(kind)
+    values = dict(config) if isinstance(config, Mapping) else config.model_dump(mode="json")
+    checked = analysis.config_class().parse(values).model_dump(mode="json")
+    names = ordered(runs)
+    if not names:
+        raise ConfigError(f"{kind} needs at least one run; choose one.")
+    run, key = store.get(names[0]), result_key(names, checked)
+    result_class = analysis.result_class()
+    return run.load_result(result_class, key) if run.has_result(result_class.kind, key) else None
+
+
+# The demonstration: four presets side by side, then every analysis, as one group of jobs
+
+DEMONSTRATION_PRESETS = ("plain", "mg", "amr", "mg+amr")
+
+GROUPS = ".groups"
+
+
+@dataclass(frozen=True)
+class GroupStatus:
+    """How a group of jobs stands."""
+
+    share: float
+    message: str
+    is_over: bool
+    runs: tuple[str, ...]
+    problems: tuple[str, ...]
+    """One line for each job that did not finish."""
+
+
+def demonstration_overrides(dataset_pairs: int) -> dict[str, Any]:
+    """Settings that keep the demonstration short without changing what is compared."""
+    return {
+        "epochs": 60 if dataset_pairs < 30_000 else 40,
+        "batch_size": 1024 if dataset_pairs < 30_000 else 2048,
+        "patience": 10,
+        "checkpoint_every": 100,
+        "device": "cpu",
+    }
+
+
+def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
+    """Submit the four presets on a dataset, then every analysis; returns the group's id."""
+    from engine.jobs.submit import submit
+    from engine.runs.opened import cached_dataset
+    from engine.training import preset
+
+    runs: list[str] = []
+    for name in DEMONSTRATION_PRESETS:
+        config = preset(name, {"seed": seed})
+        pairs = len(cached_dataset(dataset).train)
+        config = config.changed(demonstration_overrides(pairs))
+        if config.objective.adversary is not None:
+            config = config.changed({"objective.adversary.warm_start_epochs": 15})
+        run = create_run(store, dataset, config, name=name, label=f"demo-{name}")
+        run.label(tags=["demonstration"])
+        runs.append(run.id)
+    group = runs[0]
+    folder = store.root / ".jobs" / GROUPS
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = []
+    path = folder / f"{group}.json"
+    path.write_text(json.dumps({"runs": runs, "jobs": []}), encoding="utf-8")
+    for run_id in runs:
+        jobs.append(submit(store, "train", {"run": run_id, "group": group}, [run_id]).id)
+    (folder / f"{group}.trainings.json").write_text(json.dumps(jobs), encoding="utf-8")
+    return group
+
+
+def follow_up(store: RunStore, group: str) -> None:
+    """Submit the group's analyses, once, when none of its runs is still to be trained."""
+    from engine.jobs.submit import submit
+
+    folder = store.root / ".jobs" / GROUPS
+    record = json.loads((folder / f"{group}.json").read_text(encoding="utf-8"))
+    states = {run: store.get(run).state for run in record["runs"]}
+    if any(state in ("queued", "running") for state in states.values()):
+        return
+    try:
+        os.close(os.open(folder / f"{group}.followed", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    trained = [run for run in record["runs"] if store.get(run).has_weights]
+    jobs = []
+    for task, runs, config in demonstration_analyses(trained):
+        jobs.append(submit(store, task, {"runs": runs, "config": config}, runs).id)
+    temporary = folder / f".{group}.partial"
+    temporary.write_text(json.dumps(jobs), encoding="utf-8")
+    os.replace(temporary, folder / f"{group}.analyses.json")
+
+
+def demonstration_analyses(runs: Sequence[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
+    """What the demonstration computes once its runs are trained: (task, runs, config)."""
+    if not runs:
+        return []
+    planned: list[tuple[str, list[str], dict[str, Any]]] = []
+    for kind, analysis in ANALYSES.items():
+        if analysis.compares:
+            planned.append((kind, list(runs), {}))
+        else:
+            planned.extend((kind, [run], {}) for run in runs)
+    return planned
+
+
+def group_status(store: RunStore, group: str) -> GroupStatus:
+    """How a group stands; starts its analyses if the process that should have done so is gone."""
+    from engine.jobs.submit import find_job
+
+    folder = store.root / ".jobs" / GROUPS
+    path = folder / f"{group}.json"
+    if not path.is_file():
+        raise JobError(f"There is no group '{group}' in {store.root}.")
+    runs = tuple(json.loads(path.read_text(encoding="utf-8"))["runs"])
+    shares: list[float] = []
+    problems: list[str] = []
+    messages: list[str] = []
+    lists = {}
+    for stage in ("trainings", "analyses"):
+        listed = folder / f"{group}.{stage}.json"
+        lists[stage] = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else None
+    over = True
+    for stage, weight in (("trainings", 0.7), ("analyses", 0.3)):
+        names = lists[stage]
+        if names is None:
+            over = False
+            shares.append(0.0)
+            continue
+        statuses = [find_job(store, name).status() for name in names]
+        done = [1.0 if s.is_over else s.share for s in statuses]
+        shares.append(weight * (sum(done) / len(done) if done else 1.0))
+        over = over and all(s.is_over for s in statuses)
+        for name, status in zip(names, statuses, strict=True):
+            if status.state == "running":
+                messages.append(f"{find_job(store, name).task}: {status.message}")
+            if status.is_over and status.state != "finished":
+                problems.append(f"{find_job(store, name).task} {status.state}: {status.reason}")
+        if stage == "trainings" and over and lists["analyses"] is None:
+            follow_up(store, group)
+    return GroupStatus(sum(shares), "; ".join(messages), over, runs, tuple(problems))
+
+
+def newest_group(store: RunStore) -> str | None:
+    """The id of the demonstration started last in this runs folder, or None."""
+    folder = store.root / ".jobs" / GROUPS
+    names = [p.stem for p in folder.glob("*.json") if "." not in p.stem]
+    return max(names, default=None)
+
+
+def run_and_wait(
+    store: RunStore, task: str, params: Mapping[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Do a task in this process with a job's bookkeeping; raises JobError where it fails."""
+    from engine.jobs.submit import run_here
+
+    runs = [params["run"]] if "run" in params else list(params.get("runs", ()))
+    job = run_here(store, task, params, progress, runs)
+    return job.result()
+
+
+def folder_of(store: RunStore, run: str) -> Path:
+    """The folder of a run."""
+    return store.get(run).path

@@ -1,0 +1,20 @@
+"""Fixtures that all rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ml100k_path() -> Path:
+    """The folder of ml100k-posters, in BASIN_DATA or beside the project; else the test skips."""
+    beside = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    roots = [Path(p) for p in os.environ.get("BASIN_DATA", "").split(os.pathsep) if p]
+    for root in [*roots, beside]:
+        for folder in (root, root / "ml100k-posters"):
+            if folder.name == "ml100k-posters" and (folder / "ml100k.inter").is_file():
+                return folder
+    pytest.skip("ml100k-posters is neither in BASIN_DATA nor in ../shared/data")
