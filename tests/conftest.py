@@ -18,3 +18,11 @@ def ml100k_path() -> Path:
             if folder.name == "ml100k-posters" and (folder / "ml100k.inter").is_file():
                 return folder
     pytest.skip("ml100k-posters is neither in BASIN_DATA nor in ../shared/data")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """60 users, 40 items, 900 interactions, features 12 and 8 wide: trains in a blink."""
+    from engine.data import synthetic
+
+    return synthetic(60, 40, 900, image_width=12, text_width=8, seed=3)

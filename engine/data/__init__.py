@@ -1,7 +1,10 @@
-"""Datasets, their readers, synthetic data and negative sampling."""
+"""Datasets, their readers and synthetic data.
+
+Importing this room does not import torch; what needs it is in ``engine.data.features`` and
+``engine.data.negatives``.
+"""
 
 from engine.data.dataset import MODALITIES, SPLITS, Dataset, Interactions, Split
-from engine.data.negatives import NegativeSampler
 from engine.data.readers import FORMATS, DatasetFormat, find_datasets, read_dataset
 from engine.data.splits import (
     LabelSplit,
@@ -22,7 +25,6 @@ __all__ = [
     "Interactions",
     "LabelSplit",
     "LeaveOneOutSplit",
-    "NegativeSampler",
     "RandomSplit",
     "Split",
     "SplitConfig",

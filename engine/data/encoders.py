@@ -40,7 +40,10 @@ def _needed(module: str) -> ModuleType:
 
 
 class ImageEncoder:
-    """EfficientNet-Lite0 trained on ImageNet: the global average of its last feature map.
+    """EfficientNet-Lite0 trained on ImageNet: its last feature map, averaged, scaled to length 1.
+
+    Rows have length 1 as the text encoder's do; unscaled they are about 16 long, and in models that
+    put both side by side (VBPR) pictures would drown the texts.
 
     Frozen and in evaluation mode, but differentiable from features to pixels, so that an attack
     may follow the gradient into the picture. Raises MissingExtraError without the extra.
@@ -58,7 +61,7 @@ class ImageEncoder:
         self._network = network.eval().requires_grad_(False).to(self.device)
 
     def features(self, pixels_N3HW: Float[torch.Tensor, "N 3 H W"]) -> Float[torch.Tensor, "N F"]:
-        """Feature rows [N, 1280] of pictures with values in [0, 1], differentiable.
+        """Unit-length feature rows [N, 1280] of pictures with values in [0, 1], differentiable.
 
         Pictures of another size are resized to 224 x 224 (bilinear, smoothed when they shrink);
         then values are centred as in EfficientNet-Lite's training, (255 x - 127) / 128.
@@ -75,12 +78,12 @@ class ImageEncoder:
                 antialias=True,
             )
         maps = self._network.extract_features((255.0 * seen_N3HW - 127.0) / 128.0)
-        return maps.mean(dim=(2, 3))
+        return functional.normalize(maps.mean(dim=(2, 3)), dim=-1)
 
     def encode(
         self, paths: Sequence[Path | str], batch_size: int = 32, progress: Progress = silent
     ) -> Float32[np.ndarray, "N F"]:
-        """Feature rows [N, 1280] of picture files, in order.
+        """Unit-length feature rows [N, 1280] of picture files, in order.
 
         Raises DataError naming the first file that is missing or no picture.
         """

@@ -67,12 +67,12 @@ def _assign(owner: type[BaseModel], values: dict[str, Any], path: str, value: An
         raise ConfigError(_unknown(owner, path, path))
     if isinstance(value, str) and value.lower() in {"none", "null"}:
         value = None
-    is_choice = isinstance(node[last], dict) and "name" in node[last]
-    if isinstance(value, str) and (is_choice or node[last] is None):
-        field = next((f for f in fields_of(owner, deep=False) if f.path == path), None)
-        named = {"name": value}
-        if is_choice or (field is not None and field.choices_of_config):
-            value = named
+    if isinstance(value, str):
+        field = next((f for f in fields_of(owner) if f.path == path), None)
+        for choice in field.choices_of_config if field else ():
+            if choice_name(choice) == value:
+                value = choice().model_dump(mode="json")
+                break
     node[last] = value
 
 

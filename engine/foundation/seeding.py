@@ -8,9 +8,12 @@ generator state, and one purpose's draws never depend on how many another made.
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def seed_sequence(seed: int, purpose: str, *indices: int) -> np.random.SeedSequence:
@@ -25,6 +28,8 @@ def numpy_generator(seed: int, purpose: str, *indices: int) -> np.random.Generat
 
 def torch_generator(seed: int, purpose: str, *indices: int) -> torch.Generator:
     """A torch CPU generator of one purpose; draws are made on the CPU so devices agree."""
+    import torch  # only here, so that reading data does not wait for torch
+
     state = int(seed_sequence(seed, purpose, *indices).generate_state(1, np.uint64)[0])
     generator = torch.Generator(device="cpu")
     generator.manual_seed(state & 0x7FFF_FFFF_FFFF_FFFF)

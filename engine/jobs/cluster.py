@@ -105,13 +105,14 @@ async def _serve(store: RunStore, workers: int | None, idle_seconds: float) -> N
                 Client(scheduler.address, security=security, asynchronous=True)
             )
             nannies = [_nanny(scheduler.address, security, worker) for worker in plan]
-            starting = asyncio.gather(*map(stack.enter_async_context, nannies))
+            starting = asyncio.gather(*nannies)
             has_gpu = any(worker["gpu"] is not None for worker in plan)
             try:
                 await _take_jobs(store, client, has_gpu, idle_seconds, stop)
             finally:
                 with suppress(Exception):
                     await starting
+                await asyncio.gather(*(nanny.close(timeout=2) for nanny in nannies))
 
 
 async def _take_jobs(

@@ -124,7 +124,7 @@ class Trainer:
                 self.optimiser.optimiser.zero_grad(set_to_none=True)
                 loss = objective(self.model, batch, self.features, draws)
                 if not torch.isfinite(loss):
-                    raise NonFiniteError(f"the loss is {float(loss)}")
+                    raise NonFiniteError(f"the loss is {float(loss.detach())}")
                 loss.backward()
                 self.position.gradient_passes += 1
                 return loss.detach()

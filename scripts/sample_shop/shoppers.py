@@ -19,26 +19,26 @@ DAYS_OPEN = 600
 class Habits:
     """How the shoppers behave; found by trying, see the datasheet."""
 
-    clusters: int = 12
+    clusters: int = 24
     """Groups of shoppers who share a taste."""
-    category_weight: float = 1.5
+    category_weight: float = 1.0
     """Spread of a cluster's liking for categories, in units of log-odds."""
-    colour_weight: float = 1.3
-    pattern_weight: float = 1.2
-    style_weight: float = 1.2
-    individual: float = 0.55
+    colour_weight: float = 0.7
+    pattern_weight: float = 2.0
+    style_weight: float = 2.0
+    individual: float = 1.0
     """Spread of one shopper's own taste, as a share of the cluster's."""
-    popularity: float = 0.8
+    popularity: float = 0.7
     """Spread of how well known products are, in units of log-odds: the long tail."""
-    late_launches: float = 0.45
+    late_launches: float = 0.9
     """Share of products that join the shop after its opening."""
-    last_launch: float = 0.9
+    last_launch: float = 0.85
     """When the last product joins, as a share of the time the shop is open."""
-    novelty: float = 1.5
+    novelty: float = 1.0
     """How much a new arrival is shown off on its first day, in units of log-odds."""
     novelty_days: float = 45.0
     """After so many days a new arrival's boost has fallen to 1/e."""
-    mean_purchases: float = 26.0
+    mean_purchases: float = 20.5
     fewest_purchases: int = 8
 
 
@@ -92,9 +92,11 @@ def _tastes(looks: Sequence[Look], users: int, seed: int, habits: Habits) -> np.
 def _popularity(items: int, seed: int, habits: Habits) -> tuple[np.ndarray, np.ndarray]:
     """How well known each product is (log-odds, [I]) and when it joins the shop (seconds, [I])."""
     rng = numpy_generator(seed, "sample shop popularity")
-    known_I = habits.popularity * np.clip(rng.normal(size=items), -2.2, 3.0)
+    known_I = habits.popularity * np.minimum(rng.exponential(size=items), 4.0)
     is_late_I = rng.uniform(size=items) < habits.late_launches
-    launch_I = np.where(is_late_I, rng.uniform(0, habits.last_launch, items), -0.3) * DAYS_OPEN * 86_400
+    launch_I = (
+        np.where(is_late_I, rng.uniform(0, habits.last_launch, items), -0.3) * DAYS_OPEN * 86_400
+    )
     return known_I, launch_I
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.data import Dataset, Interactions, NegativeSampler, synthetic
+from engine.data import Dataset, Interactions, synthetic
+from engine.data.negatives import NegativeSampler
 from engine.foundation.errors import DataError
 from engine.foundation.seeding import torch_generator
 

@@ -49,6 +49,7 @@ def test_a_fourth_column_is_the_time(cornac_folder):
         ({"rating": "u\tq\t5\n"}, "no interaction has an item of item_ids.txt"),
         ({"item_ids": None}, "image_features.npy but no item_ids.txt"),
         ({"item_ids": "a\nb\na\n"}, "item_ids.txt, line 3: item 'a' was listed in line 1"),
+        ({"item_ids": ""}, "item_ids.txt is empty"),
         ({"n_rows": 4}, r"image_features.npy has 4 rows, but .*item_ids.txt has 3"),
         ({"text": "a: cup\n"}, "text.txt, line 1 is 'a: cup'; 'id::text' is needed"),
     ],

@@ -152,6 +152,7 @@ def test_a_bad_item_table_is_named_with_its_row(mmrec_folder, items_csv, message
     [
         ("0\tx\t4\t11\t0", "line 3: itemID is 'x'; a whole number"),
         ("1.5\t1\t4\t11\t0", "line 3: userID is '1.5'"),
+        ("0\t1e400\t4\t11\t0", "line 3: itemID is '1e400'"),
         ("0\t\t4\t11\t0", "line 3: itemID is ''"),
         ("0\t1\t4", "line 3: 3 fields were found, but line 1 has 5"),
         ("0\t1\t4\t11\t0\t7", "line 3: 6 fields were found, but line 1 has 5"),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data import LeaveOneOutSplit, NegativeSampler, UserTimeSplit, read_dataset, synthetic
+from engine.data import LeaveOneOutSplit, UserTimeSplit, read_dataset, synthetic
+from engine.data.negatives import NegativeSampler
 from engine.foundation.errors import DataError
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from engine.foundation.errors import DataError
 
-_WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,18}\s*")
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,18}(\.0*)?\s*")
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
@@ -58,7 +58,8 @@ def read_whole_numbers(
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # a first row too long
+            for kind in (pd.errors.ParserWarning, RuntimeWarning):  # a row too long, 1e400
+                warnings.simplefilter("error", kind)
             table = pd.read_csv(
                 path,
                 sep=separator,
@@ -71,7 +72,7 @@ def read_whole_numbers(
                 low_memory=False,
                 encoding="utf-8-sig",
             )
-    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
+    except (ValueError, OverflowError, pd.errors.ParserWarning, RuntimeWarning) as error:
         _raise_at_bad_line(path, separator, columns)
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from None
     if table.empty:

@@ -151,6 +151,8 @@ def _items(folder: Path, options: ReadOptions) -> tuple[list[str] | None, dict[s
                 "already; every item needs exactly one line."
             )
         first_line[label] = number
+    if not first_line:
+        raise DataError(f"{path} is empty; it needs one item id a line.")
     features = {m: read_features(file, options.memory_map) for m, file in files.items()}
     check_rows(features, files, len(first_line), str(path))
     return list(first_line), features

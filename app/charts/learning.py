@@ -1,0 +1,77 @@
+"""How training went: loss and the validation metric by epoch, one line a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.charts.style import Look, finished, look_of
+
+
+def loss_curves(
+    epochs: Mapping[str, pd.DataFrame], looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """Mean training loss a step; ``epochs`` holds each run's 'epoch' events by label."""
+    figure = _curves(epochs, "loss", looks, "%{y:.4f}")
+    figure.update_yaxes(title="training loss (mean a step)")
+    return finished(figure, height=340)
+
+
+def validation_curves(
+    epochs: Mapping[str, pd.DataFrame], metric: str, looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """A validation metric such as ``recall@20``; a large marker is the epoch it chose."""
+    figure = _curves(epochs, f"valid_{metric}", looks, "%{y:.4f}")
+    for label, frame in epochs.items():
+        if f"valid_{metric}" not in frame or frame.empty:
+            continue
+        best = frame[frame["epoch"] == frame["best_epoch"].iloc[-1]]
+        style = look_of(label, looks, list(epochs))
+        figure.add_scatter(
+            x=best["epoch"],
+            y=best[f"valid_{metric}"],
+            mode="markers",
+            marker={"color": style.colour, "symbol": style.marker, "size": 11},
+            name=f"{label}: chosen epoch",
+            showlegend=False,
+            hovertemplate="chosen epoch %{x}: %{y:.4f}<extra>" + label + "</extra>",
+        )
+    figure.update_yaxes(title=f"validation {metric}")
+    return finished(figure, height=340)
+
+
+def learning_caption(epochs: Mapping[str, pd.DataFrame], metric: str) -> str:
+    """How to read both charts."""
+    warm = [name for name, f in epochs.items() if "phase" in f and (f["phase"] != "main").any()]
+    text = (
+        f"One line a run, one seed each, no interval. Validation {metric} over all users with "
+        "validation items chose each epoch (large marker); the test split was not looked at. "
+        "Losses of different objectives are different sums: compare their shape, not their height."
+    )
+    return f"{text} {', '.join(warm)} starts with plain epochs (warm start)." if warm else text
+
+
+def _curves(
+    epochs: Mapping[str, pd.DataFrame],
+    column: str,
+    looks: Mapping[str, Look] | None,
+    number: str,
+) -> go.Figure:
+    figure = go.Figure()
+    for label, frame in epochs.items():
+        if column not in frame:
+            continue
+        shown = frame.dropna(subset=[column])
+        style = look_of(label, looks, list(epochs))
+        figure.add_scatter(
+            x=shown["epoch"],
+            y=shown[column],
+            mode="lines",
+            name=label,
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            hovertemplate=f"epoch %{{x}}: {number}<extra>{label}</extra>",
+        )
+    figure.update_xaxes(title="epoch")
+    return figure

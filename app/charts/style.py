@@ -1,0 +1,79 @@
+"""What all charts share: colours that everybody can tell apart, text sizes, and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+CATEGORICAL = ("#2B6A87", "#D08310", "#598AFF", "#C84729", "#00AB50", "#AD8697")
+"""One colour a run. At least 3:1 against our light and our dark background, and told apart under
+simulated protanopia, deuteranopia and tritanopia; dashes and markers say the same a second time."""
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "x")
+
+SEQUENTIAL = "Viridis"
+"""Perceptually even, and readable without colour."""
+
+NEUTRAL = "#7C8A91"
+"""Reference lines, missing values and what is not the point; readable on both backgrounds."""
+
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "svg", "filename": "basin"},
+}
+"""Plotly's toolbar: nothing that sends data away; pictures are saved as SVG."""
+
+
+class Look(NamedTuple):
+    """How one run is drawn, on every page alike."""
+
+    colour: str
+    dash: str
+    marker: str
+
+
+def look(index: int) -> Look:
+    """The look of the index-th run; repeats colours only with another dash and marker."""
+    turn, place = divmod(index, len(CATEGORICAL))
+    other = (place + turn) % len(CATEGORICAL)
+    return Look(CATEGORICAL[place], DASHES[other], MARKERS[other])
+
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """Looks in the order of the names: for notebooks, and where a page has given none."""
+    return {name: look(i) for i, name in enumerate(dict.fromkeys(names))}
+
+
+def look_of(name: str, given: Mapping[str, Look] | None, names: Sequence[str]) -> Look:
+    """The given look of a run, else one by its place among the names."""
+    if given and name in given:
+        return given[name]
+    return looks(names)[name]
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A hex colour as rgba, for bands."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def finished(figure: go.Figure, height: int = 380, legend: bool = True) -> go.Figure:
+    """Margins, legend above the plot, and no background of its own."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": 48 if legend else 24, "b": 10},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hoverlabel={"align": "left"},
+        font={"size": 13},
+    )
+    figure.update_xaxes(automargin=True, gridcolor=faded(NEUTRAL, 0.25), zeroline=False)
+    figure.update_yaxes(automargin=True, gridcolor=faded(NEUTRAL, 0.25), zeroline=False)
+    return figure

@@ -1,0 +1,42 @@
+"""Runs that differ in nothing but the seed belong together."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+SEED = "config.seed"
+
+
+def with_groups(table: pd.DataFrame) -> pd.DataFrame:
+    """The runs table with a column ``group``: equal for runs that differ only in their seed.
+
+    A group is called by the name its runs share, else by its oldest run's name.
+    """
+    table = table.copy()
+    if table.empty:
+        table["group"] = pd.Series(dtype=str)
+        return table
+    columns = [c for c in table.columns if c.startswith("config.") and c != SEED]
+    keys = table[["fingerprint", *columns]].astype(str).agg("|".join, axis=1)
+    names = {}
+    for key, rows in table.sort_values("id").groupby(keys, sort=False):
+        names[key] = without_seed(str(rows["name"].iloc[0]))
+    counts = pd.Series(names).value_counts()
+    for number, key in enumerate(names):
+        if counts[names[key]] > 1:
+            names[key] = f"{names[key]} ({number + 1})"
+    table["group"] = keys.map(names)
+    return table
+
+
+def without_seed(name: str) -> str:
+    """``plain, seed 3`` becomes ``plain``."""
+    head, middle, seed = name.rpartition(", seed ")
+    return head if middle and seed.isdigit() else name
+
+
+def group_labels(table: pd.DataFrame) -> pd.Series:
+    """A unique label for each run: its name, with the end of its id where names repeat."""
+    names = table["name"].astype(str)
+    repeated = names.duplicated(keep=False)
+    return names.where(~repeated, names + " · " + table["id"].astype(str).str[-4:])

@@ -1,0 +1,35 @@
+"""Navigation only: ``streamlit run app/main.py``."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.boundary import errors_shown
+
+st.set_page_config(page_title="Basin", page_icon=":material/landscape:", layout="wide")
+
+page = st.navigation(
+    {
+        "": [
+            st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
+            st.Page("views/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("views/compare.py", title="Compare", icon=":material/leaderboard:"),
+        ],
+        "Flat or sharp?": [
+            st.Page("views/landscape.py", title="Landscape", icon=":material/landscape:"),
+            st.Page("views/curvature.py", title="Curvature", icon=":material/show_chart:"),
+        ],
+        "What does it know?": [
+            st.Page("views/embeddings.py", title="Embeddings", icon=":material/scatter_plot:"),
+        ],
+        "What breaks it?": [
+            st.Page("views/robustness.py", title="Robustness", icon=":material/shield:"),
+        ],
+    }
+)
+with errors_shown():
+    state.open_from_address()
+    st.session_state["choice"] = state.choose_runs()
+    state.write_to_address()
+    page.run()

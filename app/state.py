@@ -1,0 +1,143 @@
+"""What this visitor looks at: the runs folder, a dataset and the chosen runs.
+
+The dataset and the runs are kept in the address too, so that a link opens the same view again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app.charts.style import Look, look
+from app.groups import group_labels
+from engine.runs import Run, RunStore
+
+DEFAULT_DATASET = "sample"
+MOST_RUNS = 4
+"""Runs chosen before the visitor has chosen any."""
+
+
+def store() -> RunStore:
+    """The runs folder: ``BASIN_RUNS``, else ``./runs``."""
+    return RunStore()
+
+
+def dataset_path() -> str:
+    """The dataset to look at and to train on, as read_dataset takes it."""
+    return str(st.session_state.get("dataset") or DEFAULT_DATASET)
+
+
+def look_at_dataset(path: str) -> None:
+    """Choose a dataset, on all pages."""
+    st.session_state["dataset"] = path
+
+
+def look_at_runs(ids: list[str]) -> None:
+    """Choose runs, on all pages."""
+    st.session_state["runs"] = ids
+
+
+def open_from_address() -> None:
+    """On a visitor's first run of the script, take what the link names."""
+    if "opened" in st.session_state:
+        return
+    st.session_state["opened"] = True
+    if "dataset" in st.query_params:
+        look_at_dataset(st.query_params["dataset"])
+    if "runs" in st.query_params:
+        look_at_runs(st.query_params["runs"].split(","))
+
+
+def write_to_address() -> None:
+    """Say in the address what is looked at."""
+    wanted = {"dataset": dataset_path(), "runs": ",".join(st.session_state.get("runs") or [])}
+    for name, value in wanted.items():
+        if value and st.query_params.get(name) != value:
+            st.query_params[name] = value
+        elif not value and name in st.query_params:
+            del st.query_params[name]
+
+
+def trained_runs() -> pd.DataFrame:
+    """Rows of all runs with a model to look at, newest first; column ``label`` is unique."""
+    table = store().list()
+    table = table[table["state"].isin(["finished", "diverged"])].reset_index(drop=True)
+    table["label"] = group_labels(table)
+    return table
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The runs a page shows: ids oldest first, how they are called and how they are drawn."""
+
+    ids: list[str]
+    labels: dict[str, str]
+    looks: dict[str, Look]
+    """By label, as charts take them."""
+    table: pd.DataFrame
+    """Their rows of the store's table."""
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name; all chosen runs share one."""
+        return str(self.table["dataset"].iloc[0]) if len(self.table) else ""
+
+    def first(self) -> Run:
+        return store().get(self.ids[0])
+
+
+def choose_runs() -> Choice:
+    """The sidebar's list of runs, and what is chosen there."""
+    table = trained_runs()
+    labels = dict(zip(table["id"], table["label"], strict=True))
+    known = [run for run in st.session_state.get("runs") or [] if run in labels]
+    if not known and len(table):
+        known = default_runs(table)
+    st.session_state["runs"] = known
+    with st.sidebar:
+        st.caption(f"Dataset: **{dataset_path()}**")
+        if len(table):
+            st.multiselect(
+                "Runs to look at",
+                list(labels),
+                format_func=labels.__getitem__,
+                key="runs",
+                placeholder="Choose runs",
+                help="All pages show these runs, in the same colours.",
+            )
+    ids = st.session_state["runs"]
+    if ids:
+        first = table.set_index("id").loc[ids[0], "fingerprint"]
+        same = table[table["id"].isin(ids) & (table["fingerprint"] == first)]
+        if len(same) < len(ids):
+            st.sidebar.warning(
+                f"Only the runs on {same['dataset'].iloc[0]} are shown: runs of different datasets "
+                "cannot be compared."
+            )
+        ids = sorted(same["id"])
+    chosen = table[table["id"].isin(ids)].sort_values("id").reset_index(drop=True)
+    return Choice(ids, labels, distinct_looks(table, ids), chosen)
+
+
+def default_runs(table: pd.DataFrame) -> list[str]:
+    """The newest runs of the newest run's dataset."""
+    same = table[table["fingerprint"] == table["fingerprint"].iloc[0]]
+    return sorted(same["id"].head(MOST_RUNS))
+
+
+def distinct_looks(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
+    """A look for each run by label: its place among all runs, moved on where it is taken."""
+    oldest_first = table.sort_values("id")
+    taken: set[Look] = set()
+    looks: dict[str, Look] = {}
+    for place, (run, label) in enumerate(
+        zip(oldest_first["id"], oldest_first["label"], strict=True)
+    ):
+        if run in ids:
+            while look(place).colour in {t.colour for t in taken} and len(taken) < 6:
+                place += 1
+            taken.add(look(place))
+            looks[label] = look(place)
+    return looks

@@ -1,0 +1,178 @@
+"""Eigenpairs at both ends of a symmetric operator's spectrum, by Lanczos.
+
+No restarts and full reorthogonalisation: every product with the operator adds one dimension to
+the space searched, so none is thrown away. The cost is memory, one vector a product.
+
+Legend: P parameters, M Lanczos steps, K eigenpairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.linalg import eigh_tridiagonal
+from torch import Tensor
+
+from engine.foundation.progress import Progress, silent
+
+Matvec = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Krylov:
+    """A Lanczos decomposition ``A Q = Q T + beta q e^T`` after M steps."""
+
+    basis_MP: Tensor
+    """Orthonormal rows Q."""
+    diagonal_M: np.ndarray
+    off_diagonal_M: np.ndarray
+    """``beta`` of each step; the last one belongs to the residual."""
+
+    @property
+    def n_steps(self) -> int:
+        """Products with the operator so far."""
+        return len(self.diagonal_M)
+
+    def ritz(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ritz values [M], ascending, and the eigenvectors [M, M] of T (columns)."""
+        values, vectors = eigh_tridiagonal(self.diagonal_M, self.off_diagonal_M[:-1])
+        return values, vectors
+
+    def residuals(self) -> np.ndarray:
+        """``||A y - theta y||`` of each Ritz pair [M], ascending by value."""
+        _, vectors = self.ritz()
+        return np.abs(self.off_diagonal_M[-1] * vectors[-1])
+
+
+@dataclass(frozen=True)
+class Eigenpairs:
+    """Eigenvalues with unit eigenvectors and their residual norms."""
+
+    values_K: np.ndarray
+    vectors_KP: Tensor
+    residuals_K: np.ndarray
+    """``||A v - lambda v||_2``."""
+    n_products: int
+    has_converged: bool
+    krylov: Krylov
+
+
+def lanczos_steps(matvec: Matvec, start_P: Tensor, n_steps: int) -> Krylov:
+    """Exactly ``n_steps`` steps, or fewer where the Krylov space ends."""
+    process = _Process(matvec, start_P)
+    while process.n_steps < n_steps and process.step():
+        pass
+    return process.krylov()
+
+
+def extreme_eigenpairs(
+    matvec: Matvec,
+    start_P: Tensor,
+    n_top: int,
+    n_bottom: int = 0,
+    tolerance: float = 1e-3,
+    max_products: int = 300,
+    progress: Progress = silent,
+) -> Eigenpairs:
+    """The ``n_top`` largest (descending), then the ``n_bottom`` smallest (ascending) eigenpairs.
+
+    Stops when each eigenvalue's error bound is below ``tolerance`` relative to its size (or to
+    the largest in absolute value times ``tolerance``, for values near zero): the bound is the
+    residual r, or r^2 / gap where the gap to the other Ritz values is larger (Parlett, The
+    Symmetric Eigenvalue Problem, section 11.7).
+    """
+    process = _Process(matvec, start_P)
+    size = start_P.numel()
+    wanted = min(n_top + n_bottom, size)
+    converged = False
+    while not converged:
+        goes_on = process.step()
+        converged = not goes_on or process.n_steps >= size
+        if process.n_steps >= wanted and not converged:
+            worst = _worst_error(process.krylov(), n_top, n_bottom)
+            converged = worst <= tolerance
+            progress(
+                min(process.n_steps / max_products, 1.0),
+                f"Lanczos, {process.n_steps} products, error below {worst:.1e}",
+            )
+        if process.n_steps >= max_products:
+            break
+    krylov = process.krylov()
+    values, vectors = krylov.ritz()
+    residuals = krylov.residuals()
+    chosen = _chosen(len(values), n_top, n_bottom)
+    mixing = torch.from_numpy(vectors[:, chosen].T.copy()).to(krylov.basis_MP)
+    return Eigenpairs(
+        values[chosen],
+        mixing @ krylov.basis_MP,
+        residuals[chosen],
+        krylov.n_steps,
+        converged,
+        krylov,
+    )
+
+
+def _chosen(n: int, n_top: int, n_bottom: int) -> np.ndarray:
+    top = np.arange(n - 1, max(n - 1 - n_top, -1), -1)
+    return np.concatenate([top, np.arange(min(n_bottom, n))])
+
+
+def _worst_error(krylov: Krylov, n_top: int, n_bottom: int) -> float:
+    values, _ = krylov.ritz()
+    residuals = krylov.residuals()
+    scale = np.abs(values).max()
+    worst = 0.0
+    for k in _chosen(len(values), n_top, n_bottom):
+        gap = np.abs(np.delete(values, k) - values[k]).min() if len(values) > 1 else 0.0
+        bound = residuals[k]
+        if gap > bound:
+            bound = bound**2 / gap
+        worst = max(worst, bound / max(abs(values[k]), 1e-3 * scale, 1e-300))
+    return float(worst)
+
+
+class _Process:
+    """Lanczos with every new vector made orthogonal, twice, to all before it."""
+
+    def __init__(self, matvec: Matvec, start_P: Tensor) -> None:
+        self.matvec = matvec
+        length = torch.linalg.vector_norm(start_P)
+        self.current_P = start_P / length
+        self.basis_MP = start_P.new_empty(32, start_P.numel())
+        self.diagonal: list[float] = []
+        self.off_diagonal: list[float] = []
+
+    @property
+    def n_steps(self) -> int:
+        return len(self.diagonal)
+
+    def step(self) -> bool:
+        """One product; False where the Krylov space is exhausted."""
+        m = self.n_steps
+        if m == len(self.basis_MP):
+            grown = self.basis_MP.new_empty(m + 32, self.basis_MP.shape[1])
+            grown[:m] = self.basis_MP
+            self.basis_MP = grown
+        self.basis_MP[m] = self.current_P
+        product_P = self.matvec(self.current_P)
+        self.diagonal.append(float(self.current_P.double() @ product_P.double()))
+        known_MP = self.basis_MP[: m + 1]
+        before = float(torch.linalg.vector_norm(product_P))
+        for _ in range(2):
+            product_P = product_P - known_MP.T @ (known_MP @ product_P)
+        beta = float(torch.linalg.vector_norm(product_P))
+        self.off_diagonal.append(beta)
+        exhausted = beta <= 10 * torch.finfo(product_P.dtype).eps * max(before, 1e-300)
+        if not exhausted:
+            self.current_P = product_P / beta
+        return not exhausted
+
+    def krylov(self) -> Krylov:
+        return Krylov(
+            self.basis_MP[: self.n_steps],
+            np.array(self.diagonal),
+            np.array(self.off_diagonal),
+        )

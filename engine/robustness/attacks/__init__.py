@@ -1,0 +1,1 @@
+"""Perturbations that follow a gradient, and what they raise."""

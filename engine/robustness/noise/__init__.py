@@ -1,0 +1,1 @@
+"""Perturbations without an adversary: noise, loss and exchange of features."""

@@ -1,0 +1,41 @@
+"""Quantised features: every value rounded to a grid."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+
+from engine.data.features import Features
+from engine.robustness.perturbation import LengthConfig, Pointwise, Risk
+from engine.robustness.subject import Subject
+
+
+class QuantiseConfig(LengthConfig):
+    """Each value is rounded to a multiple of a step, as in a compressed feature store."""
+
+    title: ClassVar[str] = "Quantisation"
+    risk: ClassVar[Risk] = "inherent noise"
+    is_drawn: ClassVar[bool] = False
+
+    name: Literal["quantise"] = "quantise"
+
+    @property
+    def strength_unit(self) -> str:
+        return "expected " + super().strength_unit + " (rounding step: sqrt(12 / F) of that)"
+
+    def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
+        """Rounding to steps of q errs by q / sqrt(12) a coordinate (uniform error), so a step of
+        ``sqrt(12 / F) * s * l_i`` changes a row by an expected length of s l_i, as noise would."""
+        items = subject.items(self)
+
+        def rounded(strength: float) -> Features:
+            features: Features = {}
+            for m in subject.modalities(self):
+                lengths = subject.lengths(m, items, "l2", self.unit)[:, None]
+                step = strength * lengths * (12 / subject.width(m)) ** 0.5
+                x = subject.rows(m, items)
+                features[m] = torch.where(step > 0, torch.round(x / step) * step, x)
+            return features
+
+        return Pointwise(items, rounded)

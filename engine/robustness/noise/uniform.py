@@ -1,0 +1,38 @@
+"""Uniform noise on features."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+
+from engine.foundation.seeding import torch_generator
+from engine.robustness.perturbation import LengthConfig, Ray, Risk
+from engine.robustness.subject import Subject
+
+
+class UniformConfig(LengthConfig):
+    """Independent noise on every coordinate, uniform around zero; bounded, unlike Gaussian."""
+
+    title: ClassVar[str] = "Uniform noise"
+    risk: ClassVar[Risk] = "inherent noise"
+
+    name: Literal["uniform"] = "uniform"
+
+    @property
+    def strength_unit(self) -> str:
+        return "root mean square " + super().strength_unit
+
+    def path(self, subject: Subject, seed: int, draw: int) -> Ray:
+        """``x_i + s * l_i * sqrt(3 / F) * v`` with v uniform on [-1, 1]: expected squared length
+        (s l_i)^2."""
+        items = subject.items(self)
+        clean, directions = {}, {}
+        for m in subject.modalities(self):
+            generator = torch_generator(seed, f"uniform {m}", draw)
+            shape = (subject.dataset.n_items, subject.width(m))
+            v_IF = (torch.rand(shape, generator=generator) * 2 - 1).to(subject.features[m])
+            scale = subject.lengths(m, items, "l2", self.unit) * (3 / subject.width(m)) ** 0.5
+            clean[m] = subject.rows(m, items)
+            directions[m] = v_IF.index_select(0, items) * scale[:, None]
+        return Ray(items, clean, directions)

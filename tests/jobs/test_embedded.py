@@ -1,0 +1,214 @@
+"""The embedded cluster: one a folder, nobody else in, gone when idle, replaced when killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from clusters import embedded, end_cluster, until, until_running, worker_of
+
+from engine.foundation.errors import JobError
+from engine.jobs import ensure_cluster, find_cluster, submit
+from engine.jobs.address import cluster_is_alive, cluster_owner, wake_cluster
+from engine.runs import RunStore
+
+pytestmark = pytest.mark.processes
+
+WAIT = 40.0
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
+    with embedded(tmp_path_factory.mktemp("embedded")) as made:
+        ensure_cluster(made)
+        yield made
+
+
+def clusters_of(store: RunStore) -> list[int]:
+    """Processes that are a cluster of this store."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if "cluster" in command and str(store.root) in command:
+            found.append(process.pid)
+    return found
+
+
+def test_the_credentials_can_be_read_by_this_user_only(store: RunStore) -> None:
+    folder = store.root / ".cluster"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "address.json").stat().st_mode) == 0o600
+    assert "PRIVATE KEY" in (folder / "address.json").read_text()
+    assert "PRIVATE KEY" not in repr(find_cluster(store.root))
+
+
+def test_it_listens_on_loopback_only(store: RunStore) -> None:
+    submit(store, "count", {}).wait(WAIT)
+    owner = cluster_owner(store.root)
+    assert owner is not None
+    process = psutil.Process(owner.pid)
+    family = [process, *process.children(recursive=True)]
+    listening = [
+        connection.laddr.ip
+        for member in family
+        for connection in member.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 3
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_client_with_the_credentials_comes_in(store: RunStore) -> None:
+    from distributed import Client
+
+    cluster = ensure_cluster(store)
+    assert cluster.address.startswith("tls://127.0.0.1:")
+    with Client(cluster.address, security=cluster.security(), set_as_default=False) as client:
+        assert client.submit(abs, -3).result(timeout=WAIT) == 3
+
+
+@pytest.mark.parametrize("intruder", ["unencrypted", "other credentials", "no certificate"])
+def test_a_client_without_the_credentials_is_refused(
+    store: RunStore, intruder: str, tmp_path: Path
+) -> None:
+    from distributed import Client
+    from distributed.security import Security
+
+    address = ensure_cluster(store).address
+    security = None
+    if intruder == "unencrypted":
+        address = address.replace("tls://", "tcp://")
+    elif intruder == "other credentials":
+        security = Security.temporary()
+    else:
+        _shake_hands_without_certificate(address)
+        return
+    with pytest.raises(OSError):  # noqa: PT011 - a timeout or a TLS error, all OSErrors
+        Client(address, security=security, timeout=1.5, set_as_default=False)
+    assert submit(store, "count", {"trace": str(tmp_path / "t")}).wait(WAIT).state == "finished"
+
+
+def _shake_hands_without_certificate(address: str) -> None:
+    import ssl
+
+    host, port = address.removeprefix("tls://").split(":")
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    answer = b""
+    with (
+        suppress(ssl.SSLError, ConnectionError),
+        socket.create_connection((host, int(port)), timeout=5) as raw,
+        context.wrap_socket(raw) as encrypted,
+    ):
+        encrypted.sendall(b"x" * 64)  # TLS 1.3 tells of the refusal with the first answer
+        answer = encrypted.recv(64)
+    assert answer == b""
+
+
+def test_two_pages_on_one_folder_share_it(store: RunStore) -> None:
+    code = (
+        "import sys; from engine.jobs import submit; from engine.runs import RunStore\n"
+        "for _ in range(5): print(submit(RunStore(sys.argv[1]), 'count', {}).wait(40).state)\n"
+    )
+    command = [sys.executable, "-c", code, str(store.root)]
+    pages = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [page.communicate()[0].split() for page in pages]
+    assert outputs == [["finished"] * 5] * 2
+    assert len(clusters_of(store)) == 1
+
+
+def test_a_job_that_does_not_listen_loses_its_worker(store: RunStore) -> None:
+    job = submit(store, "deaf", {"seconds": 120})
+    until_running(job)
+    job.cancel()
+    status = job.wait(20)
+    assert status.state == "cancelled"
+    assert submit(store, "count", {}).wait(WAIT).state == "finished"
+
+
+def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(
+    tmp_path: Path,
+) -> None:
+    with embedded(tmp_path / "runs") as store:
+        running = submit(store, "walk", {"steps": 400, "seconds": 0.05})
+        others = [submit(store, "count", {"steps": 400, "seconds": 0.05}) for _ in range(3)]
+        until_running(running, 4)
+        owner = cluster_owner(store.root)
+        assert owner is not None
+        worker = worker_of(running)
+        os.kill(owner.pid, signal.SIGKILL)
+        until(lambda: running.status().state == "interrupted", 5)
+        until(lambda: {job.status().state for job in others} == {"interrupted"}, 5)
+        (run_id,) = running.status().run_ids
+        assert store.get(run_id).state == "interrupted"
+        assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie"
+        assert find_cluster(store.root) is None
+        again = submit(store, "walk", {"steps": 6, "run": run_id}, run_ids=[run_id])
+        assert again.wait(WAIT).state == "finished"
+        assert store.get(run_id).state == "finished"
+        assert cluster_owner(store.root) != owner
+        assert {job.status().state for job in others} == {"interrupted"}
+
+
+def test_of_many_starters_one_stays(tmp_path: Path) -> None:
+    code = (
+        "import sys; from engine.jobs import submit; from engine.runs import RunStore\n"
+        "print(submit(RunStore(sys.argv[1]), 'count', {}).wait(60).state)\n"
+    )
+    with embedded(tmp_path / "runs") as store:
+        command = [sys.executable, "-c", code, str(store.root)]
+        pages = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        assert [page.communicate()[0].strip() for page in pages] == ["finished"] * 4
+        until(lambda: len(clusters_of(store)) == 1)
+
+
+def test_it_ends_when_idle_and_a_stale_address_is_replaced(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    command = [sys.executable, "-m", "engine.jobs", "cluster", "--runs", str(store.root)]
+    command += ["--idle", "0.5", "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert until(lambda: find_cluster(store.root)).address.startswith("tls://")
+    stale = (store.root / ".cluster" / "address.json").read_text()
+    assert process.wait(30) == 0
+    assert not (store.root / ".cluster" / "address.json").exists()
+    assert not cluster_is_alive(store.root)
+    (store.root / ".cluster" / "address.json").write_text(stale)  # as after a power cut
+    assert find_cluster(store.root) is None
+    try:
+        assert ensure_cluster(store).address != json.loads(stale)["address"]
+    finally:
+        end_cluster(store)
+
+
+def test_a_cluster_that_cannot_start_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASIN_WORKERS", "many")
+    store = RunStore(tmp_path / "runs")
+    with pytest.raises(JobError, match=r"cluster\.log tells why"):
+        ensure_cluster(store, timeout=30)
+    job = submit(store, "count", {})
+    status = job.wait(WAIT)
+    assert status.state == "interrupted"
+    assert "cluster.log" in status.reason
+
+
+def test_waking_it_twice_gives_the_same_process(store: RunStore) -> None:
+    start = time.perf_counter()
+    assert wake_cluster(store) == wake_cluster(store) == cluster_owner(store.root)
+    assert time.perf_counter() - start < 0.1

@@ -1,0 +1,135 @@
+"""The loop: how it stops, what it keeps, and that one seed decides everything."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from engine.data import Dataset, Interactions
+from engine.foundation.errors import BasinError, Cancelled, TrainingError
+from engine.training import MemoryRecorder, Trained, fit, preset
+from engine.training.loop import Trainer
+
+QUICK = {"epochs": 6, "batch_size": 128, "device": "cpu", "model.width": 8}
+
+
+def test_it_stops_when_patience_is_used_up(tiny):
+    recorder = MemoryRecorder()
+    result = fit(tiny, preset("plain", QUICK | {"epochs": 500, "patience": 3}), recorder)
+    epochs = [e["epoch"] for e in recorder.events if e["kind"] == "epoch"]
+    assert epochs[-1] == result.best_epoch + 3
+
+
+def test_the_kept_weights_are_those_of_the_best_validation_epoch(tiny):
+    recorder = MemoryRecorder()
+    config = preset("plain", QUICK | {"epochs": 40, "patience": 40})
+    result = fit(tiny, config, recorder)
+    history = {e["epoch"]: e["valid_recall@20"] for e in recorder.events if e["kind"] == "epoch"}
+    assert result.valid["recall@20"] == max(history.values()) == history[result.best_epoch]
+    shorter = fit(tiny, preset("plain", QUICK | {"epochs": result.best_epoch}))
+    for one, two in zip(result.model.parameters(), shorter.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_the_test_split_decides_nothing(tiny):
+    nothing = Interactions(tiny.test.users[:1], tiny.test.items[:1])
+    other = Dataset(
+        "other", tiny.n_users, tiny.n_items, tiny.train, tiny.valid, nothing, tiny.features
+    )
+    one, two = fit(tiny, preset("plain", QUICK)), fit(other, preset("plain", QUICK))
+    assert one.best_epoch == two.best_epoch
+    assert one.valid == two.valid
+
+
+def test_a_loss_that_explodes_ends_as_diverged_with_finite_weights(tiny):
+    recorder = MemoryRecorder()
+    config = preset("plain", QUICK | {"optimiser": "sgd", "optimiser.learning_rate": 1e25})
+    result = fit(tiny, config, recorder)
+    assert result.state == "diverged"
+    assert all(torch.isfinite(p).all() for p in result.model.parameters())
+    assert any(e["kind"] == "diverged" for e in recorder.events)
+
+
+def test_cancelling_keeps_the_best_weights_so_far(tiny):
+    recorder = MemoryRecorder()
+
+    def cancel_in_epoch_3(share, message):
+        if message.startswith("epoch 3"):
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        fit(tiny, preset("plain", QUICK), recorder, cancel_in_epoch_3)
+    Trained.from_weights(preset("plain", QUICK), recorder.weights, tiny)
+    assert recorder.events[-1] == {"kind": "cancelled", "epoch": 2}
+
+
+def test_a_warm_start_that_leaves_no_epoch_is_refused(tiny):
+    config = preset("amr", QUICK | {"objective.adversary.warm_start_epochs": 6})
+    with pytest.raises(TrainingError, match="warm_start_epochs is 6, but training ends after 6"):
+        fit(tiny, config)
+
+
+def test_without_validation_nothing_can_be_chosen(tiny):
+    none = Interactions(tiny.valid.users[:0], tiny.valid.items[:0])
+    bare = Dataset("bare", tiny.n_users, tiny.n_items, tiny.train, none, tiny.test, tiny.features)
+    with pytest.raises(TrainingError, match="no validation interactions"):
+        fit(bare, preset("plain", QUICK))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"seed": 1}, "other settings"), ({}, "fingerprint")]
+)
+def test_a_checkpoint_of_something_else_is_refused(tiny, change, message):
+    recorder = MemoryRecorder()
+    trainer = Trainer(tiny, preset("plain", QUICK), recorder)
+    recorder.save_checkpoint(trainer.snapshot())
+    changed = Dataset(
+        "tiny", tiny.n_users, tiny.n_items, tiny.valid, tiny.train, tiny.test, tiny.features
+    )
+    with pytest.raises(TrainingError, match=message):
+        fit(tiny if change else changed, preset("plain", QUICK | change), recorder)
+
+
+def test_mirror_gradient_counts_its_extra_passes(tiny):
+    plain = fit(tiny, preset("plain", QUICK | {"epochs": 2}))
+    mirrored = fit(tiny, preset("mg", QUICK | {"epochs": 2}))
+    steps = -(-len(tiny.train) // 128)
+    assert plain.gradient_passes == 2 * steps
+    assert mirrored.gradient_passes == 2 * (steps + -(-steps // 3))
+
+
+def test_mirror_gradient_with_alpha2_zero_trains_as_plain(tiny):
+    plain = fit(tiny, preset("plain", QUICK))
+    mirrored = fit(tiny, preset("mg", QUICK | {"stepper.alpha2": 0}))
+    for one, two in zip(plain.model.parameters(), mirrored.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_weights_that_do_not_fit_the_dataset_are_a_clear_error(tiny):
+    with pytest.raises(BasinError, match="'users': nothing was found"):
+        Trained.from_weights(preset("plain", QUICK), {}, tiny)
+
+
+PROGRAM = """
+import json, sys
+from engine.data import synthetic
+from engine.training import fit, preset
+data = synthetic(60, 40, 900, image_width=12, text_width=8, seed=3)
+result = fit(data, preset("mg+amr", json.loads(sys.argv[1])))
+print(json.dumps([float(p.double().sum()).hex() for p in result.model.parameters()]))
+"""
+
+
+@pytest.mark.processes
+def test_two_processes_with_one_seed_agree():
+    settings = json.dumps(QUICK | {"objective.adversary.warm_start_epochs": 2})
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM, settings], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].startswith("[")
