@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import batched
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import streamlit as st
 
@@ -18,7 +18,11 @@ NONE = "none"
 
 
 def config_form(
-    config: type[C], key: str, start: C | None = None, hidden: Collection[str] = (), columns: int = 3
+    config: type[C],
+    key: str,
+    start: C | None = None,
+    hidden: Collection[str] = (),
+    columns: int = 3,
 ) -> C | None:
     """Widgets for every setting of a config class; returns the valid config made from them.
 
@@ -35,7 +39,8 @@ def config_form(
     tabs = st.tabs([*names, "Settings"] if plain else names) if nested else [st.container()]
     for tab, field in zip(tabs, nested, strict=False):
         with tab:
-            values[field.path] = _nested(field, f"{key}.{field.path}", begin[field.path], columns)
+            draw = _several if get_origin(field.annotation) is tuple else _nested
+            values[field.path] = draw(field, f"{key}.{field.path}", begin[field.path], columns)
     if plain:
         with tabs[-1]:
             values |= _grid(plain, key, begin, columns)
@@ -52,11 +57,16 @@ def defaults(config: type[Config]) -> dict[str, Any]:
 
 
 def nested_configs(field: ConfigField) -> tuple[type[Config], ...]:
-    """The config classes a field holds or chooses from; () for a plain field."""
+    """The config classes a field holds, or chooses one or several from; () for a plain field."""
     if field.choices_of_config:
         return field.choices_of_config
     held = field.annotation
-    return (held,) if isinstance(held, type) and issubclass(held, Config) else ()
+    if get_origin(held) is tuple:
+        held = get_args(held)[0]
+        while get_origin(held) is not None and get_origin(held) not in (Union, UnionType):
+            held = get_args(held)[0]  # out of Annotated
+    members = get_args(held) if get_origin(held) in (Union, UnionType) else (held,)
+    return tuple(c for c in members if isinstance(c, type) and issubclass(c, Config))
 
 
 def titled(path: str) -> str:
@@ -95,6 +105,30 @@ def _nested(field: ConfigField, key: str, begin: Any, columns: int) -> dict[str,
     return values
 
 
+def _several(
+    field: ConfigField, key: str, begin: list[dict[str, Any]], columns: int
+) -> list[dict[str, Any]]:
+    """Several configs out of a choice: pills for which, then each one's own settings."""
+    by_name = {choice_name(c): c for c in nested_configs(field)}
+    names = st.pills(
+        titled(field.path),
+        list(by_name),
+        selection_mode="multi",
+        default=[value["name"] for value in begin],
+        help=field.help,
+        key=key,
+        persist_state="session",
+    )
+    values = []
+    for name in names:
+        start = next((v for v in begin if v["name"] == name), None) or defaults(by_name[name])
+        with st.container(border=True):
+            st.markdown(f"**{name}**: {summary_of(by_name[name])}")
+            own = [f for f in fields_of(by_name[name], deep=False) if f.path != "name"]
+            values.append({"name": name} | _grid(own, f"{key}.{name}", start, columns))
+    return values
+
+
 def summary_of(config: type[Config]) -> str:
     """The first paragraph of a config class's docstring."""
     return " ".join((config.__doc__ or "").split("\n\n")[0].split())
@@ -104,8 +138,9 @@ def _grid(
     fields: list[ConfigField], key: str, begin: Mapping[str, Any], columns: int
 ) -> dict[str, Any]:
     values = {}
-    for row in batched(fields, columns):
-        for place, field in zip(st.columns(columns, vertical_alignment="bottom"), row, strict=False):
+    for start in range(0, len(fields), columns):
+        row = fields[start : start + columns]
+        for place, field in zip(st.columns(columns), row, strict=False):
             with place:
                 values[field.path] = field_widget(field, f"{key}.{field.path}", begin[field.path])
     return values
@@ -145,7 +180,9 @@ def _tuple_widget(field: ConfigField, label: str, value: Any, common: dict[str, 
     if get_origin(inner) is Literal:
         names = [str(name) for name in get_args(inner)]
         return tuple(st.pills(label, names, selection_mode="multi", default=list(value), **common))
-    shown = "" if value is None else ", ".join(f"{v:g}" if inner is float else str(v) for v in value)
+    shown = (
+        "" if value is None else ", ".join(f"{v:g}" if inner is float else str(v) for v in value)
+    )
     common["help"] = f"{common['help'] or ''} Separate several by commas.".strip()
     text = st.text_input(label, value=shown, placeholder=NONE, **common)
     if field.optional and not text.strip():

@@ -5,7 +5,9 @@ The dataset and the runs are kept in the address too, so that a link opens the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +15,9 @@ import streamlit as st
 from app.charts.style import Look, look
 from app.groups import group_labels
 from engine.runs import Run, RunStore
+
+if TYPE_CHECKING:
+    from engine.data import Dataset
 
 DEFAULT_DATASET = "sample"
 MOST_RUNS = 4
@@ -35,8 +40,8 @@ def look_at_dataset(path: str) -> None:
 
 
 def look_at_runs(ids: list[str]) -> None:
-    """Choose runs, on all pages."""
-    st.session_state["runs"] = ids
+    """Choose runs, on all pages, from the next run of the script on."""
+    st.session_state["wanted_runs"] = ids
 
 
 def open_from_address() -> None:
@@ -85,14 +90,27 @@ class Choice:
         return str(self.table["dataset"].iloc[0]) if len(self.table) else ""
 
     def first(self) -> Run:
+        """The oldest chosen run."""
         return store().get(self.ids[0])
+
+    def looks_in_order(self, names: Sequence[str]) -> dict[str, Look]:
+        """Looks for what a result calls the chosen runs, given in their order."""
+        found: dict[str, Look] = {}
+        for name, run in zip(names, self.ids, strict=False):
+            found.setdefault(name, self.looks[self.labels[run]])
+        return found
+
+    def labels_of(self, runs: Sequence[str], otherwise: Sequence[str]) -> list[str]:
+        """What this page calls a result's runs; the result's own names for runs unknown here."""
+        return [self.labels.get(run, own) for run, own in zip(runs, otherwise, strict=True)]
 
 
 def choose_runs() -> Choice:
     """The sidebar's list of runs, and what is chosen there."""
     table = trained_runs()
     labels = dict(zip(table["id"], table["label"], strict=True))
-    known = [run for run in st.session_state.get("runs") or [] if run in labels]
+    wanted = st.session_state.pop("wanted_runs", None) or st.session_state.get("runs") or []
+    known = [run for run in wanted if run in labels]
     if not known and len(table):
         known = default_runs(table)
     st.session_state["runs"] = known
@@ -141,3 +159,30 @@ def distinct_looks(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
             taken.add(look(place))
             looks[label] = look(place)
     return looks
+
+
+def known_datasets() -> dict[str, str]:
+    """Label by path of every dataset that is found on this machine."""
+    with st.spinner("Loading the engine ..."):
+        from engine.data.readers import find_datasets  # imports torch: only after the first paint
+
+    found = {path: label for label, path in find_datasets()}
+    if "sample:shop" in found:
+        found = {DEFAULT_DATASET: found.pop("sample:shop"), **found}
+    return found
+
+
+def open_dataset(path: str) -> Dataset:
+    """The dataset at a path, read once per process; raises DataError where it cannot be read."""
+    with st.spinner("Reading the dataset ..."):
+        from engine.runs.opened import cached_dataset  # imports torch: only after the first paint
+
+        return cached_dataset(path)
+
+
+def open_dataset_of(choice: Choice) -> Dataset:
+    """The dataset the chosen runs were trained on; raises RunError where it has changed."""
+    with st.spinner("Reading the dataset ..."):
+        from engine.runs.opened import dataset_of  # imports torch: only after the first paint
+
+        return dataset_of(choice.first())

@@ -10,6 +10,10 @@ from engine.data.dataset import Dataset
 from engine.foundation.errors import DataError
 
 
+POOL_REDRAWS = 32
+"""Draws from a batch's pool after which a user's negative is drawn from all items instead."""
+
+
 class NegativeSampler:
     """Draws items uniformly from those a user has not interacted with in training.
 
@@ -49,6 +53,40 @@ class NegativeSampler:
         key = asked * self.n_items + rank
         skipped = torch.searchsorted(self._negatives_before, key, right=True) - self._starts[asked]
         return (rank + skipped).to(users.device)
+
+    def sample_pooled(
+        self,
+        users: Int64[Tensor, " N"],
+        batch_size: int,
+        pool: int,
+        generator: torch.Generator,
+    ) -> Int64[Tensor, " N"]:
+        """One negative for each user, where each batch of ``batch_size`` shares a drawn pool.
+
+        A batch's pool is ``pool`` items drawn uniformly; each of its users takes one at random among
+        those that are negative for them. By symmetry every single negative is still uniform over the
+        user's negatives, so the expected gradient is unchanged; only negatives within a batch are no
+        longer independent. A batch then touches fewer distinct items. Raises DataError for a pool
+        below 1.
+        """
+        if pool < 1:
+            raise DataError(f"a pool of {pool} negatives was asked for; at least 1 is needed.")
+        asked = users.cpu()
+        n_batches = -(-len(asked) // batch_size)
+        pools = torch.randint(self.n_items, (n_batches, pool), generator=generator)
+        batch_of = torch.arange(len(asked)) // batch_size
+        drawn = torch.randint(pool, asked.shape, generator=generator)
+        negatives = pools[batch_of, drawn]
+        wrong = torch.nonzero(self.contains(asked, negatives)).flatten()
+        for _ in range(POOL_REDRAWS):
+            if len(wrong) == 0:
+                break
+            again = torch.randint(pool, wrong.shape, generator=generator)
+            negatives[wrong] = pools[batch_of[wrong], again]
+            wrong = wrong[self.contains(asked[wrong], negatives[wrong])]
+        if len(wrong):
+            negatives[wrong] = self.sample(asked[wrong], generator)
+        return negatives.to(users.device)
 
     def contains(
         self, users: Int64[Tensor, " N"], items: Int64[Tensor, " N"]

@@ -17,6 +17,7 @@ from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
 from engine.foundation.progress import Progress, silent
+from engine.foundation.seeding import torch_generator
 
 Matvec = Callable[[Tensor], Tensor]
 
@@ -88,8 +89,8 @@ def extreme_eigenpairs(
     size = start_P.numel()
     wanted = min(n_top + n_bottom, size)
     converged = False
-    while not converged:
-        goes_on = process.step()
+    while not converged and process.n_steps < max_products:
+        goes_on = process.step() or process.start_afresh()
         converged = not goes_on or process.n_steps >= size
         if process.n_steps >= wanted and not converged:
             worst = _worst_error(process.krylov(), n_top, n_bottom)
@@ -98,8 +99,6 @@ def extreme_eigenpairs(
                 min(process.n_steps / max_products, 1.0),
                 f"Lanczos, {process.n_steps} products, error below {worst:.1e}",
             )
-        if process.n_steps >= max_products:
-            break
     krylov = process.krylov()
     values, vectors = krylov.ritz()
     residuals = krylov.residuals()
@@ -150,7 +149,7 @@ class _Process:
         return len(self.diagonal)
 
     def step(self) -> bool:
-        """One product; False where the Krylov space is exhausted."""
+        """One product; False where the Krylov space is exhausted by it."""
         m = self.n_steps
         if m == len(self.basis_MP):
             grown = self.basis_MP.new_empty(m + 32, self.basis_MP.shape[1])
@@ -166,9 +165,28 @@ class _Process:
         beta = float(torch.linalg.vector_norm(product_P))
         self.off_diagonal.append(beta)
         exhausted = beta <= 10 * torch.finfo(product_P.dtype).eps * max(before, 1e-300)
-        if not exhausted:
+        if exhausted:
+            self.off_diagonal[-1] = 0.0
+        else:
             self.current_P = product_P / beta
         return not exhausted
+
+    def start_afresh(self) -> bool:
+        """Go on outside an exhausted Krylov space; False where nothing is outside.
+
+        An eigenvalue that occurs several times shows only once in each Krylov space.
+        """
+        known_MP = self.basis_MP[: self.n_steps]
+        draws = torch_generator(0, "lanczos afresh", self.n_steps)
+        fresh_P = torch.randn(known_MP.shape[1], generator=draws).to(known_MP)
+        fresh_P = fresh_P / torch.linalg.vector_norm(fresh_P)
+        for _ in range(2):
+            fresh_P = fresh_P - known_MP.T @ (known_MP @ fresh_P)
+        length = float(torch.linalg.vector_norm(fresh_P))
+        if self.n_steps >= len(fresh_P) or length < 1e-4:
+            return False
+        self.current_P = fresh_P / length
+        return True
 
     def krylov(self) -> Krylov:
         return Krylov(

@@ -44,7 +44,7 @@ QUEUE_SECONDS = 0.05
 MAX_WORKERS = 8
 """Each worker loads torch; with more cores than this, every worker gets several threads."""
 
-UNRESPONSIVE_SECONDS = 10.0
+UNRESPONSIVE_SECONDS = 5.0
 """A task that does not stop so long after it was asked to loses its worker."""
 
 

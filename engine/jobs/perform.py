@@ -41,7 +41,8 @@ def perform(path: str, progress: Progress = silent) -> str:
     try:
         reporter = Reporter(job, progress)
         if record["state"] == "running":
-            reporter.end("interrupted", "Its worker was lost.")
+            cancelled = job.cancel_asked
+            reporter.end("cancelled" if cancelled else "interrupted", "Its worker was lost.")
         else:
             _do(job, reporter)
         return reporter.state

@@ -104,8 +104,12 @@ class LinearProjection(Protocol):
     def projection_weights(self) -> dict[str, Tensor]:
         """``A_m`` [P, F_m] by modality."""
 
-    def project(self, features: Features) -> Tensor:
-        """``sum_m A_m x^m + b``: [rows, P]."""
+    def project(self, features: Features, items: Tensor | None = None) -> Tensor:
+        """``sum_m A_m x^m + b`` [rows, P].
+
+        Of all rows of ``features``, or of those of the given items; then it may be differentiable
+        only once, and in the parameters only.
+        """
 
     def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
         """Item factors [rows, D] from projected features [rows, P] of the given items."""

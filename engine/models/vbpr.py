@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.foundation.errors import ConfigError
+from engine.models.projection import project_rows
 from engine.models.recommender import Block, ModelConfig, Recommender, xavier_uniform
 
 
@@ -69,9 +70,17 @@ class VBPR(Recommender):
     def projection_weights(self) -> dict[str, Tensor]:
         return dict(self.projection.items())
 
-    def project(self, features: Features) -> Tensor:
-        projected = torch.stack([features[m] @ self.projection[m].T for m in self.modalities])
-        total = projected.sum(0) if len(self.modalities) > 1 else projected[0]
+    def project(self, features: Features, items: Tensor | None = None) -> Tensor:
+        if items is None:
+            parts = [
+                (features[m] @ self.projection[m].to(features[m].dtype).T).to(self.items.dtype)
+                for m in self.modalities
+            ]
+        else:
+            parts = [project_rows(features[m], items, self.projection[m]) for m in self.modalities]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
         return total if self.bias is None else total + self.bias
 
     def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:

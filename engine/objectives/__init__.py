@@ -12,8 +12,12 @@ from engine.data.features import Features
 from engine.foundation.config import Config
 from engine.models import LinearProjection, Recommender
 from engine.objectives.amr import AMRConfig, FeatureAdversary, of_length
-from engine.objectives.batch import Batch, Triples
+from engine.objectives.apr import APRConfig
+from engine.objectives.batch import Adversary, Batch, Step, Triples
+from engine.objectives.pgd import PGDConfig
 from engine.objectives.ranking import NormPenaltyConfig, SquaredPenaltyConfig, bpr_loss
+
+AnyAdversaryConfig = Annotated[AMRConfig | PGDConfig | APRConfig, Field(discriminator="name")]
 
 
 class ObjectiveConfig(Config):
@@ -25,7 +29,7 @@ class ObjectiveConfig(Config):
         NormPenaltyConfig | SquaredPenaltyConfig, Field(discriminator="name")
     ] = NormPenaltyConfig()
     """Penalty on the rows a batch uses; the published rates of one form do not fit the other."""
-    adversary: AMRConfig | None = None
+    adversary: AnyAdversaryConfig | None = None
     """An adversarial term, or none."""
 
 
@@ -35,13 +39,37 @@ class Objective:
     def __init__(self, config: ObjectiveConfig, model: Recommender, features: Features) -> None:
         self.config = config
         self.regulariser = config.regulariser.build()
-        self.adversary: FeatureAdversary | None = None
+        self.adversary: Adversary | None = None
         if config.adversary is not None:
             self.adversary = config.adversary.build(model, features)
+
+    @property
+    def passes(self) -> int:
+        """Gradient passes that one batch costs."""
+        return 1 if self.adversary is None else self.adversary.passes
 
     def ranking(self, margins: Tensor) -> Tensor:
         """The ranking loss alone (a scalar) from margins [B]."""
         return bpr_loss(margins, self.config.reduction)
+
+    def start(
+        self,
+        model: Recommender,
+        triples: Triples,
+        features: Features,
+        generator: torch.Generator,
+    ) -> Step:
+        """The forward pass of one batch up to its clean ranking loss."""
+        batch = Batch.gather(model, triples, features)
+        projected = None
+        if isinstance(model, LinearProjection):
+            users = model.user_factors({}, triples.users)
+            projected = model.project(features, batch.items)
+            items = model.combine(projected, batch.items)
+        else:
+            users, items = model.batch_factors(batch.features, triples.users, batch.items)
+        clean = self.ranking(batch.margins(users, items))
+        return Step(model, batch, users, items, projected, clean, self.ranking, generator)
 
     def __call__(
         self,
@@ -51,43 +79,25 @@ class Objective:
         generator: torch.Generator,
     ) -> Tensor:
         """The loss of one batch (a scalar); ``generator`` draws what the objective draws."""
-        batch = Batch.gather(model, triples, features)
-        if isinstance(model, LinearProjection) and not self._draws:
-            return self._projected(model, batch)
-        users, items = model.batch_factors(batch.features, triples.users, batch.items)
-        loss = self.ranking(batch.margins(users, items))
+        step = self.start(model, triples, features, generator)
+        loss = step.clean
         if self.adversary is not None:
-            loss = loss + self.adversary.term(model, batch, self.ranking, generator)
-        return loss + self.regulariser(model, batch, users, items)
-
-    @property
-    def _draws(self) -> bool:
-        # A drawn perturbation has a part outside the span of A, which moves A's gradient.
-        adversary = self.config.adversary
-        return adversary is not None and adversary.direction == "random"
-
-    def _projected(self, model: LinearProjection, batch: Batch) -> Tensor:
-        assert isinstance(model, Recommender)
-        users = model.user_factors({}, batch.triples.users)
-        projected = model.project(batch.features)
-        items = model.combine(projected, batch.items)
-        clean = self.ranking(batch.margins(users, items))
-        loss = clean
-        if self.adversary is not None:
-            loss = clean + self.adversary.projected_term(
-                model, batch, projected, users, clean, self.ranking
-            )
-        return loss + self.regulariser(model, batch, users, items)
+            loss = loss + self.adversary.term(step)
+        return loss + self.regulariser(model, step.batch, step.users, step.items)
 
 
 __all__ = [
     "AMRConfig",
+    "APRConfig",
+    "Adversary",
     "Batch",
     "FeatureAdversary",
     "NormPenaltyConfig",
     "Objective",
     "ObjectiveConfig",
+    "PGDConfig",
     "SquaredPenaltyConfig",
+    "Step",
     "Triples",
     "bpr_loss",
     "of_length",

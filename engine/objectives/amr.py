@@ -10,7 +10,6 @@ and ``A Delta_i = eps * (A A^T) g_i / ||G_i||``. That is exact, not an approxima
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -21,10 +20,7 @@ from engine.data.features import Features
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.models import LinearProjection, Recommender
-from engine.objectives.batch import Batch
-
-RankingLoss = Callable[[Tensor], Tensor]
-"""From margins [B] to a scalar."""
+from engine.objectives.batch import Batch, RankingLoss, Step
 
 
 class AMRConfig(Config):
@@ -50,38 +46,54 @@ class AMRConfig(Config):
         return FeatureAdversary(self, model, features)
 
 
+def perturbed_modalities(named: tuple[str, ...], model: Recommender) -> list[str]:
+    """The named modalities that the model reads; raises ConfigError where that is none."""
+    found = [m for m in model.modalities if m in named]
+    if not found:
+        reads = ", ".join(model.modalities) or "no features"
+        raise ConfigError(
+            f"objective.adversary.modalities is {', '.join(named) or 'empty'}, but "
+            f"{type(model).__name__} reads {reads}; there is nothing to perturb. Choose a model "
+            "with features, or an adversary that perturbs embeddings (apr)."
+        )
+    return found
+
+
+def lengths_of(
+    features: Features, modalities: list[str], epsilon: float, unit: str
+) -> dict[str, Tensor]:
+    """Each row's perturbation length [n_items] by modality, in the unit of the features."""
+    return {
+        m: epsilon * torch.linalg.vector_norm(features[m].float(), dim=1)
+        if unit == "row_norm"
+        else torch.full((len(features[m]),), epsilon, device=features[m].device)
+        for m in modalities
+    }
+
+
 class FeatureAdversary:
     """The adversarial term of one model on its features."""
 
     def __init__(self, config: AMRConfig, model: Recommender, features: Features) -> None:
-        self.modalities = [m for m in model.modalities if m in config.modalities]
-        if not self.modalities:
-            reads = ", ".join(model.modalities) or "no features"
-            raise ConfigError(
-                f"objective.adversary.modalities is {', '.join(config.modalities) or 'empty'}, but "
-                f"{type(model).__name__} reads {reads}; there is nothing to perturb. Choose a "
-                "model with features, or a preset without 'amr'."
-            )
+        self.modalities = perturbed_modalities(config.modalities, model)
         self.config = config
-        self.lengths_I = {
-            m: config.epsilon * torch.linalg.vector_norm(features[m].float(), dim=1)
-            if config.unit == "row_norm"
-            else torch.full((len(features[m]),), config.epsilon, device=features[m].device)
-            for m in self.modalities
-        }
+        self.passes = 2 if config.direction == "gradient" else 1
+        self.lengths_I = lengths_of(features, self.modalities, config.epsilon, config.unit)
 
-    def term(
-        self,
-        model: Recommender,
-        batch: Batch,
-        loss: RankingLoss,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """``lambda * L(theta; x + Delta)`` of one batch, by the full feature width."""
-        deltas = self.perturbation(model, batch, loss, generator)
+    def term(self, step: Step) -> Tensor:
+        """``lambda * L(theta; x + Delta)`` of one batch (a scalar), by the cheapest exact route."""
+        if step.projected is not None and self.config.direction == "gradient":
+            assert isinstance(step.model, LinearProjection)
+            return self.projected_term(step.model, step, step.projected)
+        return self.full_width_term(step)
+
+    def full_width_term(self, step: Step) -> Tensor:
+        """The term at the full width of the features, for any model."""
+        model, batch = step.model, step.batch
+        deltas = self.perturbation(model, batch, step.loss, step.generator)
         moved = {m: x + deltas[m] if m in deltas else x for m, x in batch.features.items()}
         users, items = model.batch_factors(moved, batch.triples.users, batch.items)
-        return self.config.weight * loss(batch.margins(users, items))
+        return self.config.weight * step.loss(batch.margins(users, items))
 
     def perturbation(
         self, model: Recommender, batch: Batch, loss: RankingLoss, generator: torch.Generator
@@ -106,35 +118,24 @@ class FeatureAdversary:
         rows = batch.items if model.row_local else slice(None)
         return {m: of_length(d, self.lengths_I[m][rows]) for m, d in directions.items()}
 
-    def projected_term(
-        self,
-        model: LinearProjection,
-        batch: Batch,
-        projected: Tensor,
-        user_factors: Tensor,
-        margins_loss: Tensor,
-        loss: RankingLoss,
-    ) -> Tensor:
-        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P].
-
-        ``margins_loss`` is the clean ranking loss computed from ``projected``.
-        """
+    def projected_term(self, model: LinearProjection, step: Step, projected: Tensor) -> Tensor:
+        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P]."""
+        batch = step.batch
         weights = model.projection_weights()
         moved = projected
-        (gradient,) = torch.autograd.grad(margins_loss, projected, retain_graph=True)
+        (gradient,) = torch.autograd.grad(step.clean, projected, retain_graph=True)
         for m in self.modalities:
             weight = weights[m]
             cross = weight @ weight.detach().T  # its gradient is that of A in A Delta
-            gram = cross.detach()
             lengths = self.lengths_I[m].to(projected.dtype)[batch.items]
-            squared = ((gradient @ gram) * gradient).sum(dim=1)
-            scale = lengths * _inverse_root(squared)
+            squared = ((gradient @ cross.detach()) * gradient).sum(dim=1)
+            scale = lengths * inverse_root(squared)
             moved = moved + (scale[:, None] * gradient) @ cross.T
         items = model.combine(moved, batch.items)
-        return self.config.weight * loss(batch.margins(user_factors, items))
+        return self.config.weight * step.loss(batch.margins(step.users, items))
 
 
-def _inverse_root(squared: Tensor) -> Tensor:
+def inverse_root(squared: Tensor) -> Tensor:
     """``squared ** -0.5`` [N], and 0 where nothing was there to normalise."""
     tiny = torch.finfo(squared.dtype).tiny
     return torch.where(squared > tiny, squared.clamp_min(tiny).rsqrt(), 0.0)

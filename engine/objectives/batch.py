@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -32,27 +35,65 @@ class Batch:
     """Triples and what the model needs to score them.
 
     ``items`` [N] are the distinct items; ``positive_rows`` and ``negative_rows`` [B] index it.
-    ``features`` hold those N rows for a row-local model and all rows for any other.
     """
 
     triples: Triples
     items: Tensor
     positive_rows: Tensor
     negative_rows: Tensor
-    features: Features
+    all_features: Features
+    """Features of the whole catalogue."""
+    is_row_local: bool
 
     @staticmethod
     def gather(model: Recommender, triples: Triples, features: Features) -> Batch:
-        """Look up each distinct item's features once."""
+        """Find the distinct items, so that each is projected once."""
         both = torch.cat([triples.positives, triples.negatives])
         items, rows = torch.unique(both, return_inverse=True)
-        if model.row_local:
-            features = {m: features[m].index_select(0, items) for m in model.modalities}
         size = len(triples)
-        return Batch(triples, items, rows[:size], rows[size:], features)
+        return Batch(triples, items, rows[:size], rows[size:], features, model.row_local)
+
+    @cached_property
+    def features(self) -> Features:
+        """Features as ``item_factors`` takes them: N rows for a row-local model, else all."""
+        if not self.is_row_local:
+            return self.all_features
+        return {m: x.index_select(0, self.items) for m, x in self.all_features.items()}
 
     def margins(self, user_factors: Tensor, item_factors: Tensor) -> Tensor:
         """``s_ui - s_uj`` [B] from factors of the triples' users [B, D] and the items [N, D]."""
         positives = item_factors.index_select(0, self.positive_rows)
         negatives = item_factors.index_select(0, self.negative_rows)
         return (user_factors * (positives - negatives)).sum(dim=1)
+
+
+RankingLoss = Callable[[Tensor], Tensor]
+"""From margins [B] to a scalar."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch in the middle of its forward pass: what an adversarial term may build on."""
+
+    model: Recommender
+    batch: Batch
+    users: Tensor
+    """Factors of the triples' users [B, D]."""
+    items: Tensor
+    """Factors of the distinct items [N, D]."""
+    projected: Tensor | None
+    """Projected features of the distinct items [N, P], where the model is a LinearProjection."""
+    clean: Tensor
+    """The ranking loss of the batch as it is (a scalar)."""
+    loss: RankingLoss
+    generator: torch.Generator
+
+
+class Adversary(Protocol):
+    """A term added to the clean loss."""
+
+    passes: int
+    """Gradient passes a batch costs with this term; 1 without any."""
+
+    def term(self, step: Step) -> Tensor:
+        """The weighted term of one batch (a scalar)."""

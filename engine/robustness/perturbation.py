@@ -18,9 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-import torch
+import numpy as np
 from torch import Tensor
 
+from engine.data import Dataset
 from engine.data.features import Features
 from engine.foundation.config import Config
 
@@ -103,6 +104,37 @@ class Pointwise:
         return Change(self.items, self.features_at(strength))
 
 
+class ProjectedPath(Protocol):
+    """A path seen after the projection: how the chosen items' rows of ``A x`` move."""
+
+    items: Tensor
+
+    def at(self, strength: float) -> Tensor:
+        """``A (x' - x)`` of the chosen items [n, P] at a strength > 0."""
+
+
+@dataclass(frozen=True)
+class ProjectedRay:
+    """``strength * A d_i``, with ``A d_i`` given as ``directions`` [n, P]."""
+
+    items: Tensor
+    directions: Tensor
+
+    def at(self, strength: float) -> Tensor:
+        return strength * self.directions
+
+
+@dataclass(frozen=True)
+class ProjectedPointwise:
+    """Any other projected path."""
+
+    items: Tensor
+    moved_by: Callable[[float], Tensor]
+
+    def at(self, strength: float) -> Tensor:
+        return self.moved_by(strength)
+
+
 def nothing(like: Tensor) -> Change:
     """The empty change, with ids on the device of ``like``."""
     return Change(like.new_empty(0), {})
@@ -115,15 +147,24 @@ class PerturbationConfig(Config):
     """What figures call it."""
     risk: ClassVar[Risk]
     """Which of the risks of science.md section 8 it stands for."""
-    is_drawn: ClassVar[bool] = True
-    """Whether draws differ; an attack without random starts has one draw."""
     strengths: ClassVar[tuple[float, ...]] = LENGTHS
     """The strengths of a curve that names none; the first is 0."""
 
+    name: str
+    """The kind, by which configs are told apart in JSON."""
     modalities: tuple[Modality, ...] = ("image", "text")
     """Which features are hit; those that the model does not read are left out."""
     items: tuple[int, ...] | None = None
     """Ids of the items that may be hit, or none for all items."""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether draws differ; an attack without random starts has one draw."""
+        return True
+
+    def hit_items(self, dataset: Dataset) -> np.ndarray | None:
+        """Ids of the items that may be hit, or None for all."""
+        return None if self.items is None else np.unique(np.array(self.items, dtype=np.int64))
 
     @property
     def strength_unit(self) -> str:
@@ -139,7 +180,14 @@ class PerturbationConfig(Config):
         """One draw. Equal seeds and draws give equal paths for every run on equal features."""
         raise NotImplementedError
 
-    def control(self) -> PerturbationConfig | None:
+    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
+        """The same draw at the width of a linear projection where that is exact, or None.
+
+        Asked only of subjects whose model is a linear projection.
+        """
+        return None
+
+    def control(self, dataset: Dataset) -> PerturbationConfig | None:
         """The random perturbation of equal norm that is always drawn beside an attack."""
         return None
 

@@ -83,15 +83,16 @@ class Subject:
 
         Raises ConfigError where an id is not in the dataset.
         """
-        if config.items is None:
+        chosen = config.hit_items(self.dataset)
+        if chosen is None:
             return torch.arange(self.dataset.n_items, device=self.device)
-        wrong = [i for i in config.items if not 0 <= i < self.dataset.n_items]
-        if wrong:
+        wrong = chosen[(chosen < 0) | (chosen >= self.dataset.n_items)]
+        if len(wrong):
             raise ConfigError(
-                f"{config.title.lower()}: item {wrong[0]} is not in dataset "
-                f"'{self.dataset.name}'; ids are 0 to {self.dataset.n_items - 1}."
+                f"{config.title}: item {wrong[0]} is not in dataset '{self.dataset.name}'; ids "
+                f"are 0 to {self.dataset.n_items - 1}."
             )
-        return torch.tensor(sorted(set(config.items)), dtype=torch.int64, device=self.device)
+        return torch.from_numpy(chosen).to(self.device)
 
     def rows(self, modality: str, items: Tensor) -> Tensor:
         """Clean features [n, F] of some items; all of them without copying."""

@@ -97,3 +97,27 @@ def test_a_user_who_knows_every_item_is_refused_at_once():
         DataError, match=r"1 users .* every one of the 3 items, the first is user 1"
     ):
         NegativeSampler(dataset_of([{0}, {0, 1, 2}], n_items=3))
+
+
+def test_pooled_negatives_are_uniform_over_a_users_negatives_and_few_a_batch():
+    dataset = synthetic(40, 30, 500, image_width=2, text_width=2, seed=2)
+    sampler = NegativeSampler(dataset)
+    generator = torch.Generator().manual_seed(1)
+    user = int(np.bincount(dataset.train.users).argmax())
+    users = torch.full((60_000,), user)
+    drawn = sampler.sample_pooled(users, batch_size=20, pool=4, generator=generator)
+    assert not sampler.contains(users, drawn).any()
+    assert max(len(part.unique()) for part in drawn.split(20)) <= 20
+    n_negatives = dataset.n_items - int(dataset.matrix("train")[user].nnz)
+    # Draws within a batch depend on each other; the first of each batch do not.
+    firsts = np.bincount(drawn[::20].numpy(), minlength=dataset.n_items)
+    assert np.count_nonzero(firsts) == n_negatives
+    assert stats.chisquare(firsts[firsts > 0]).pvalue > 1e-3
+
+
+def test_a_pool_bounds_the_distinct_negatives_of_a_batch():
+    dataset = synthetic(400, 3000, 9000, image_width=2, text_width=2, seed=2)
+    sampler = NegativeSampler(dataset)
+    users = torch.tensor(dataset.train.users[:2048])
+    drawn = sampler.sample_pooled(users, 1024, 64, torch.Generator().manual_seed(0))
+    assert all(len(part.unique()) <= 66 for part in drawn.split(1024))

@@ -16,9 +16,12 @@ class QuantiseConfig(LengthConfig):
 
     title: ClassVar[str] = "Quantisation"
     risk: ClassVar[Risk] = "inherent noise"
-    is_drawn: ClassVar[bool] = False
 
     name: Literal["quantise"] = "quantise"
+
+    @property
+    def is_drawn(self) -> bool:
+        return False
 
     @property
     def strength_unit(self) -> str:

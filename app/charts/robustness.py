@@ -1,0 +1,154 @@
+"""What a perturbation does: accuracy against strength, and one strength before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.charts.style import NEUTRAL, Look, faded, finished, look_of
+
+
+def strength_curves(
+    bands: pd.DataFrame, metric: str, looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """One panel a perturbation and modality, one line a strategy, a band over its seeds.
+
+    ``bands`` is the table of ``engine.robustness.bands``. An attack's random control of equal norm
+    is the thin dotted line in the same panel.
+    """
+    main = bands[bands["control_of"] == ""]
+    panels = list(dict.fromkeys(zip(main["perturbation"], main["modality"], strict=True)))
+    strategies = list(dict.fromkeys(bands["strategy"]))
+    columns = min(3, max(len(panels), 1))
+    rows = -(-max(len(panels), 1) // columns)
+    several = main["modality"].nunique() > 1
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        shared_yaxes=True,
+        subplot_titles=[f"{p}, {m}" if several else p for p, m in panels],
+        horizontal_spacing=0.03,
+        vertical_spacing=0.2,
+    )
+    for index, (kind, modality) in enumerate(panels):
+        row, column = index // columns + 1, index % columns + 1
+        here = bands[bands["modality"] == modality]
+        for strategy in strategies:
+            style = look_of(strategy, looks, strategies)
+            lines = here[here["strategy"] == strategy]
+            line = lines[(lines["perturbation"] == kind) & (lines["control_of"] == "")]
+            _band(figure, line, style, row, column)
+            figure.add_scatter(
+                x=line["strength"], y=line["mean"], name=strategy, legendgroup=strategy,
+                showlegend=index == 0, mode="lines+markers",
+                line={"color": style.colour, "dash": style.dash, "width": 2.5},
+                marker={"symbol": style.marker, "size": 7},
+                customdata=line[["relative_drop", "n_seeds"]],
+                hovertemplate=f"<b>{strategy}</b><br>strength %{{x:g}}: {metric} %{{y:.4f}}<br>"
+                "lost %{customdata[0]:.1%} of clean, %{customdata[1]} seed(s)<extra></extra>",
+                row=row, col=column,
+            )  # fmt: skip
+            control = lines[lines["control_of"] == kind]
+            if len(control):
+                figure.add_scatter(
+                    x=control["strength"], y=control["mean"], legendgroup=strategy, mode="lines",
+                    showlegend=False, line={"color": style.colour, "dash": "dot", "width": 1.2},
+                    hovertemplate=f"{strategy}, random control<br>strength %{{x:g}}: "
+                    "%{y:.4f}<extra></extra>",
+                    row=row, col=column,
+                )  # fmt: skip
+        figure.update_xaxes(title="strength", row=row, col=column)
+    for row in range(1, rows + 1):
+        figure.update_yaxes(title=f"{split_metric(metric)}", rangemode="tozero", row=row, col=1)
+    finished(figure, height=60 + 350 * rows)
+    figure.update_layout(margin={"t": 78}, legend={"y": 1 + 0.22 / rows})
+    return figure
+
+
+def before_and_after(
+    answers: pd.DataFrame, metric: str, looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """One row a run: clean (ring), perturbed (filled), random control of equal norm (bar).
+
+    ``answers`` has the columns label, clean, perturbed and, for attacks, control.
+    """
+    labels = list(answers["label"])
+    figure = go.Figure()
+    for row in answers.to_dict("records"):
+        label = str(row["label"])
+        style = look_of(label, looks, labels)
+        figure.add_scatter(
+            x=[row["clean"], row["perturbed"]], y=[label, label], mode="lines", showlegend=False,
+            line={"color": style.colour, "width": 4}, opacity=0.45, hoverinfo="skip",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[row["clean"]], y=[label], mode="markers", showlegend=False,
+            marker={"symbol": "circle-open", "size": 14, "color": style.colour,
+                    "line": {"width": 2.5}},
+            hovertemplate=f"{label}, clean: %{{x:.4f}}<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[row["perturbed"]], y=[label], mode="markers", showlegend=False,
+            marker={"symbol": "circle", "size": 14, "color": style.colour},
+            hovertemplate=f"{label}, perturbed: %{{x:.4f}}<extra></extra>",
+        )  # fmt: skip
+        control = row.get("control")
+        if control is not None and np.isfinite(control):
+            figure.add_scatter(
+                x=[control], y=[label], mode="markers", showlegend=False,
+                marker={"symbol": "line-ns-open", "size": 16, "color": NEUTRAL,
+                        "line": {"width": 3}},
+                hovertemplate=f"{label}, random control: %{{x:.4f}}<extra></extra>",
+            )  # fmt: skip
+    for name, symbol in (("clean", "circle-open"), ("perturbed", "circle")):
+        _legend_only(figure, name, symbol)
+    if "control" in answers:
+        _legend_only(figure, "random control of equal norm", "line-ns-open")
+    figure.update_xaxes(title=split_metric(metric), rangemode="tozero")
+    figure.update_yaxes(autorange="reversed")
+    return finished(figure, height=130 + 42 * len(labels))
+
+
+def curves_caption(bands: pd.DataFrame) -> str:
+    """Seeds, bands, controls and units of the curves, in words."""
+    seeds = dict(zip(bands["strategy"], bands["n_seeds"], strict=True))
+    units = dict(zip(bands["perturbation"], bands["unit"], strict=True))
+    return (
+        f"Seeds: {', '.join(f'{name} {n}' for name, n in seeds.items())}; bands are 95 % intervals "
+        "over seeds, none for one seed. Thin dotted lines: random control of equal norm. "
+        f"Strength: {'; '.join(f'{kind}: {unit}' for kind, unit in units.items())}."
+    )
+
+
+def split_metric(metric: str) -> str:
+    """A metric as an axis title."""
+    return f"test {metric}"
+
+
+def _legend_only(figure: go.Figure, name: str, symbol: str) -> None:
+    figure.add_scatter(
+        x=[None], y=[None], mode="markers", name=name,
+        marker={"symbol": symbol, "color": NEUTRAL, "size": 11, "line": {"width": 2.5}},
+    )  # fmt: skip
+
+
+def _band(figure: go.Figure, line: pd.DataFrame, style: Look, row: int, column: int) -> None:
+    """The 95 % interval over seeds, where there are several."""
+    known = line.dropna(subset=["low", "high"])
+    if known.empty:
+        return
+    figure.add_scatter(
+        x=[*known["strength"], *known["strength"][::-1]],
+        y=[*known["high"], *known["low"][::-1]],
+        fill="toself",
+        fillcolor=faded(style.colour, 0.18),
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+        row=row,
+        col=column,
+    )

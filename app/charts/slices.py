@@ -1,0 +1,165 @@
+"""Loss-landscape slices: lines, contours and surfaces, several runs on one colour scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.charts.style import NEUTRAL, SEQUENTIAL, Look, finished, look_of
+
+if TYPE_CHECKING:
+    from engine.geometry import Slice
+
+MOST_COLUMNS = 3
+
+
+def slice_lines(
+    result: Slice, quantity: str, looks: Mapping[str, Look] | None = None, relative: bool = False
+) -> go.Figure:
+    """A quantity along the first direction, one line a run; on a plane, its cut at beta 0.
+
+    ``relative`` draws the change from each run's own value at alpha 0, so that shapes compare.
+    """
+    q = result.quantities.index(quantity)
+    cut = int(np.argmin(np.abs(result.betas_B)))
+    figure = go.Figure()
+    for run, label in enumerate(result.labels):
+        values = result.values_RQAB[run, q, :, cut]
+        values = values - result.centre_RQ[run, q] if relative else values
+        style = look_of(label, looks, result.labels)
+        figure.add_scatter(
+            x=result.alphas_A,
+            y=values,
+            name=label,
+            mode="lines",
+            line={"color": style.colour, "dash": style.dash, "width": 2.5},
+            hovertemplate=f"alpha %{{x:.3g}}<br>{quantity} %{{y:.4f}}<extra>{label}</extra>",
+        )
+    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
+    change = "change in " if relative else ""
+    figure.update_xaxes(title=f"alpha ({result.units['alphas_A']})")
+    figure.update_yaxes(title=f"{change}{named(quantity)}")
+    return finished(figure, height=430)
+
+
+def slice_contours(result: Slice, quantity: str) -> go.Figure:
+    """The plane of each run as filled contours, side by side on one colour scale."""
+    columns, rows = _grid(result)
+    figure = make_subplots(
+        rows=rows, cols=columns, subplot_titles=result.labels, shared_xaxes=True, shared_yaxes=True,
+        horizontal_spacing=0.03, vertical_spacing=0.12,
+    )  # fmt: skip
+    scale = colour_range(result, quantity)
+    for run, label in enumerate(result.labels):
+        place: dict[str, Any] = {"row": run // columns + 1, "col": run % columns + 1}
+        figure.add_contour(
+            x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
+            coloraxis="coloraxis", ncontours=18,
+            line={"width": 0.6, "color": "rgba(255,255,255,.45)"},
+            hovertemplate=f"{label}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>{quantity} %{{z:.4f}}"
+            "<extra></extra>",
+            **place,
+        )  # fmt: skip
+        _trajectory(figure, result, run, place)
+        figure.add_scatter(
+            x=[0], y=[0], mode="markers", showlegend=False,
+            marker={"symbol": "x", "size": 10, "color": "#FFFFFF",
+                    "line": {"color": "#12171D", "width": 1}},
+            hovertemplate=f"{label}: its own weights, {quantity} "
+            f"{result.centre_RQ[run, result.quantities.index(quantity)]:.4f}<extra></extra>",
+            **place,
+        )  # fmt: skip
+    if len(result.marks_M2):
+        figure.add_scatter(
+            x=result.marks_M2[:, 0], y=result.marks_M2[:, 1], text=result.mark_labels,
+            mode="markers+text", textposition="top center", showlegend=False,
+            marker={"symbol": "star", "size": 12, "color": "#FFFFFF",
+                    "line": {"color": "#12171D", "width": 1}},
+            hovertemplate="%{text}<extra></extra>", row=1, col=1,
+        )  # fmt: skip
+    for column in range(1, columns + 1):
+        figure.update_xaxes(title="alpha", row=rows, col=column)
+    for row in range(1, rows + 1):
+        figure.update_yaxes(title="beta", row=row, col=1)
+    finished(figure, height=70 + 360 * rows, legend=False)
+    figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40})
+    return figure
+
+
+def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
+    """The plane of each run as a 3-D surface, side by side on one colour scale and height."""
+    columns, rows = _grid(result)
+    figure = make_subplots(
+        rows=rows, cols=columns, subplot_titles=result.labels,
+        specs=[[{"type": "surface"}] * columns for _ in range(rows)],
+        horizontal_spacing=0.02, vertical_spacing=0.06,
+    )  # fmt: skip
+    scale = colour_range(result, quantity)
+    for run, label in enumerate(result.labels):
+        figure.add_surface(
+            x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
+            coloraxis="coloraxis",
+            hovertemplate=f"{label}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>{quantity} %{{z:.4f}}"
+            "<extra></extra>",
+            row=run // columns + 1, col=run % columns + 1,
+        )  # fmt: skip
+    figure.update_scenes(
+        xaxis_title="alpha",
+        yaxis_title="beta",
+        zaxis={"title": quantity, "range": scale},
+        camera={"eye": {"x": 1.5, "y": 1.5, "z": 0.9}},
+        aspectmode="cube",
+    )
+    finished(figure, height=70 + 430 * rows, legend=False)
+    figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40})
+    return figure
+
+
+def named(quantity: str) -> str:
+    """A quantity as an axis title, with its unit."""
+    if quantity.endswith(("loss", "objective")):
+        return f"{quantity.replace('_', ' ')} (nats a triple)"
+    return f"validation {quantity.replace('_', ' ')}"
+
+
+def colour_range(result: Slice, quantity: str) -> list[float]:
+    """Smallest and largest finite value over all runs: the one colour scale."""
+    values = result.values_RQAB[:, result.quantities.index(quantity)]
+    finite = values[np.isfinite(values)]
+    return [float(finite.min()), float(finite.max())] if finite.size else [0.0, 1.0]
+
+
+def _grid(result: Slice) -> tuple[int, int]:
+    count = len(result.labels)
+    columns = 2 if count == 4 else min(count, MOST_COLUMNS)
+    return columns, -(-count // columns)
+
+
+def _coloraxis(quantity: str, scale: list[float]) -> dict[str, Any]:
+    return {
+        "colorscale": SEQUENTIAL,
+        "cmin": scale[0],
+        "cmax": scale[1],
+        "colorbar": {"title": {"text": named(quantity), "side": "right"}, "thickness": 14},
+    }
+
+
+def _trajectory(figure: go.Figure, result: Slice, run: int, place: dict[str, Any]) -> None:
+    """The way training took, projected on the plane, with the true loss of each point."""
+    mine = result.trajectory_run_N == run
+    if not mine.any():
+        return
+    figure.add_scatter(
+        x=result.trajectory_N2[mine, 0], y=result.trajectory_N2[mine, 1], mode="lines+markers",
+        line={"color": "#FFFFFF", "width": 1.5}, marker={"size": 5, "color": "#FFFFFF"},
+        customdata=np.stack(
+            [result.trajectory_loss_N[mine], result.trajectory_surface_N[mine]], axis=1
+        ),
+        hovertemplate="true loss here %{customdata[0]:.4f}<br>surface below %{customdata[1]:.4f}"
+        "<extra>training trajectory, projected</extra>",
+        showlegend=False, **place,
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Compare: all runs, and the chosen ones side by side with intervals."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import comparison, runs_table, state
+from app.boundary import errors_shown
+from app.charts import comparison as charts
+from app.charts import learning
+from app.charts.style import CONFIG
+from app.empty import stop_without_runs
+from app.tables import csv_button, table_and_csv
+
+st.title("Compare")
+choice = st.session_state["choice"]
+if state.store().list().empty:
+    stop_without_runs()
+
+st.header("All runs")
+with errors_shown():
+    runs_table.actions(runs_table.runs_table())
+if not choice.ids:
+    stop_without_runs()
+
+st.header("Test metrics of the chosen runs")
+metrics = st.pills(
+    "Metrics",
+    [f"{m}@{k}" for m in ("recall", "ndcg", "precision", "map", "hr") for k in (5, 10, 20, 50)],
+    selection_mode="multi",
+    default=["recall@20", "ndcg@20"],
+    key="metrics",
+    persist_state="session",
+)
+values = comparison.seeds_table(choice.table, metrics)
+if metrics and len(values):
+    with st.spinner("Loading the engine ..."):
+        intervals = comparison.intervals_table(values, metrics)
+    groups = list(dict.fromkeys(values["group"]))
+    looks = comparison.looks_of_groups(values, choice)
+    figure = charts.metric_dots(intervals, values, metrics, looks)
+    st.plotly_chart(figure, config=CONFIG, alt="Test metrics of each group of runs")
+    counts = ", ".join(f"{g}: {n}" for g, n in values.groupby("group", sort=False).size().items())
+    st.caption(
+        f"{choice.dataset}, test split, all items ranked with the user's training items left out, "
+        f"mean over users, at the epoch validation chose. Seeds ({counts}): small dots are seeds, "
+        "large markers their mean, bars its 95 % interval (Student's t over seeds; none for one "
+        "seed). Train with several seeds to see how much is chance."
+    )
+    table_and_csv(intervals, "test-metrics")
+
+    if len(groups) > 1:
+        st.subheader("Difference to a baseline")
+        left, right = st.columns(2)
+        baseline = left.selectbox("Baseline", groups, key="baseline")
+        metric = right.selectbox("Metric", metrics, key="difference")
+        gaps = comparison.differences_table(values, baseline, metric)
+        if len(gaps):
+            figure = charts.paired_differences(gaps, baseline, metric, looks)
+            st.plotly_chart(figure, config=CONFIG, alt=f"Difference in {metric} to {baseline}")
+            st.caption(comparison.differences_caption(gaps, baseline, metric))
+            table_and_csv(gaps, "differences")
+        else:
+            st.info(f"No seed is shared with {baseline}; a paired difference needs equal seeds.")
+elif metrics:
+    st.info("None of the chosen runs has test metrics: their dataset has no test interactions.")
+
+st.header("How training went")
+with errors_shown():
+    epochs = {choice.labels[run]: state.store().get(run).events("epoch") for run in choice.ids}
+    config = choice.first().config
+    chosen_by = f"{config['validation_metric']}@{config['validation_cutoff']}"
+    left, right = st.columns(2)
+    figure = learning.validation_curves(epochs, chosen_by, choice.looks)
+    left.plotly_chart(figure, config=CONFIG, alt=f"Validation {chosen_by} by epoch")
+    figure = learning.loss_curves(epochs, choice.looks)
+    right.plotly_chart(figure, config=CONFIG, alt="Training loss by epoch")
+    st.caption(learning.learning_caption(epochs, chosen_by))
+
+st.header("Settings that differ")
+differing = comparison.settings_that_differ(choice.table)
+if len(differing):
+    st.dataframe(differing, hide_index=True, width="stretch")
+    csv_button(differing, "settings")
+else:
+    st.caption("The chosen runs have the same settings.")

@@ -1,0 +1,227 @@
+"""The planes of a slice: directions of each kind, shared by the compared runs, and the axes.
+
+Legend: R runs, A and B grid points along the axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.foundation.errors import ConfigError
+from engine.foundation.progress import Progress
+from engine.foundation.seeding import torch_generator
+from engine.geometry.directions import length_of, normalised, random_direction
+from engine.geometry.factor_hessian import FactorHessian
+from engine.geometry.lanczos import extreme_eigenpairs
+from engine.geometry.plane import Plane
+from engine.geometry.slices import DirectionKind, SliceConfig
+from engine.geometry.surfaces import Frozen, values_at
+from engine.geometry.theta import Theta, ThetaSpace, moved, theta_of
+from engine.geometry.trajectories import main_axes
+from engine.objectives import Triples
+from engine.training import Trained
+
+ORDINALS = ("", "second ")
+DOUBLING_TRIPLES = 10_000
+
+
+def check_comparable(trained: Sequence[Trained]) -> None:
+    """Raises ConfigError unless all runs have one dataset and parameters of one shape."""
+    if not trained:
+        raise ConfigError("no run was given; a slice needs at least one.")
+    first = trained[0]
+    shapes = {n: tuple(p.shape) for n, p in first.model.named_parameters()}
+    for other in trained[1:]:
+        if {n: tuple(p.shape) for n, p in other.model.named_parameters()} != shapes:
+            raise ConfigError(
+                f"'{other.label or other.run}' and '{first.label or first.run}' have weights of "
+                "different names or shapes, so they share no direction; compare runs of one model "
+                "and width."
+            )
+        same = other.dataset is first.dataset
+        if not same and other.dataset.fingerprint != first.dataset.fingerprint:
+            raise ConfigError(
+                f"'{other.label or other.run}' was trained on '{other.dataset.name}', "
+                f"'{first.label or first.run}' on '{first.dataset.name}'; compare runs of one "
+                "dataset."
+            )
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Planes of the compared runs, one each, or one through all of them."""
+
+    planes: list[Plane]
+    descriptions: list[str]
+    """What each direction is, in words."""
+    passes_through: list[list[float]]
+    """Where the runs lie on a single plane through them; empty otherwise."""
+
+
+def chosen_planes(
+    trained: Sequence[Trained],
+    config: SliceConfig,
+    triples: Triples,
+    snapshots: Sequence[Sequence[Theta]] | None,
+    progress: Progress,
+) -> Planes:
+    """Directions of the config's kinds for all runs.
+
+    Eigenvectors and the gradient are the first run's, so that all are looked at along the same
+    ones. Raises ConfigError where a kind needs more runs or saved weights than were given.
+    """
+    kinds = config.kinds
+    origins = [theta_of(t) for t in trained]
+    n_others = kinds.count("difference")
+    if n_others and len(trained) < n_others + 1:
+        raise ConfigError(
+            f"direction 'difference' {'twice ' if n_others > 1 else ''}needs {n_others + 1} runs, "
+            f"{len(trained)} given; choose more runs or another direction."
+        )
+    eigenvectors = _eigenvectors(trained[0], triples, kinds, config.seed, progress)
+    counts: dict[str, int] = {}
+    per_run: list[list[Theta]] = [[] for _ in trained]
+    descriptions = []
+    for axis, kind in enumerate(kinds):
+        index = counts.get(kind, 0)
+        counts[kind] = index + 1
+        for r in range(len(trained)):
+            if kind == "random":
+                raw = random_direction(trained[0].model, config.seed, axis, config.include_biases)
+                measure = origins[r] if config.scale_to == "own" else origins[0]
+                per_run[r].append(normalised(raw, measure, config.normalisation))
+            elif kind == "difference":
+                per_run[r].append(moved(origins[index + 1], origins[0], -1.0))
+            elif kind == "trajectory":
+                per_run[r].append(_axis(trained[0], origins, snapshots, index))
+            elif kind == "gradient":
+                per_run[r].append(_gradient(trained[0], triples, index))
+            else:
+                per_run[r].append(eigenvectors[kind][index])
+        descriptions.append(_description(kind, index, trained, config))
+    if not n_others:
+        planes = [
+            Plane(t, origin, tuple(directions), t.label or t.run or f"run {r + 1}")
+            for r, (t, origin, directions) in enumerate(zip(trained, origins, per_run, strict=True))
+        ]
+        return Planes(planes, descriptions, [])
+    label = " – ".join(t.label or t.run or f"run {r + 1}" for r, t in enumerate(trained))
+    places = [[0.0] * len(kinds)]
+    for axis, kind in enumerate(kinds):
+        if kind == "difference":
+            places.append([float(k == axis) for k in range(len(kinds))])
+    return Planes([Plane(trained[0], origins[0], tuple(per_run[0]), label)], descriptions, places)
+
+
+def _eigenvectors(
+    trained: Trained,
+    triples: Triples,
+    kinds: Sequence[DirectionKind],
+    seed: int,
+    progress: Progress,
+) -> dict[str, list[dict[str, Tensor]]]:
+    n_top, n_bottom = kinds.count("top_eigenvector"), kinds.count("bottom_eigenvector")
+    if not n_top + n_bottom:
+        return {}
+    hessian = FactorHessian(trained, triples)
+    start = hessian.space.normal(torch_generator(seed, "slice eigenvectors"))
+    pairs = extreme_eigenpairs(hessian.product, start, n_top, n_bottom, progress=progress)
+    vectors = [hessian.space.theta(v) for v in pairs.vectors_KP]
+    return {"top_eigenvector": vectors[:n_top], "bottom_eigenvector": vectors[n_top:]}
+
+
+def _axis(
+    trained: Trained,
+    origins: Sequence[Theta],
+    snapshots: Sequence[Sequence[Theta]] | None,
+    index: int,
+) -> dict[str, Tensor]:
+    axes, _ = main_axes(
+        ThetaSpace.of(trained.model), origins, snapshots or [[] for _ in origins], index + 1
+    )
+    return axes[index]
+
+
+def _gradient(trained: Trained, triples: Triples, index: int) -> dict[str, Tensor]:
+    if index:
+        raise ConfigError("direction 'gradient' was chosen twice, but there is one gradient.")
+    hessian = FactorHessian(trained, triples)
+    gradient_P = hessian.gradient()
+    return hessian.space.theta(gradient_P / torch.linalg.vector_norm(gradient_P).clamp_min(1e-30))
+
+
+def _description(
+    kind: DirectionKind, index: int, trained: Sequence[Trained], config: SliceConfig
+) -> str:
+    first = trained[0].label or trained[0].run or "the first run"
+    nth = ORDINALS[index] if index < len(ORDINALS) else ""
+    if kind == "random":
+        biases = "with biases" if config.include_biases else "without biases"
+        length = {"filter": "per filter", "layer": "per layer", "none": "not"}
+        return f"{nth}random Gaussian, {length[config.normalisation]} normalised, {biases}"
+    if kind == "difference":
+        other = trained[index + 1]
+        return f"from {first} to {other.label or other.run or f'run {index + 2}'}"
+    if kind == "trajectory":
+        return f"{nth}main axis of the training trajectories"
+    if kind == "gradient":
+        return f"loss gradient of {first}"
+    end = "top" if kind == "top_eigenvector" else "bottom"
+    return f"{nth}{end} Hessian eigenvector of {first}"
+
+
+def axis_points(
+    planes: Sequence[Plane], axis: int, config: SliceConfig, frozen: Frozen, progress: Progress
+) -> tuple[np.ndarray, str]:
+    """Grid points along one axis, shared by all planes, and how their range came about."""
+    if config.kinds[axis] == "difference":
+        return np.linspace(-0.5, 1.5, config.n_points), "-0.5 to 1.5"
+    if config.radius is not None:
+        radius, how = config.radius, "as asked"
+    else:
+        radius, how = doubling_radius(planes, axis, frozen, progress)
+    return np.linspace(-radius, radius, config.n_points), f"±{radius:.3g} ({how})"
+
+
+def doubling_radius(
+    planes: Sequence[Plane], axis: int, frozen: Frozen, progress: Progress
+) -> tuple[float, str]:
+    """The distance along an axis where the train loss, averaged over both ways and all runs,
+    relative to each run's own, is twice that of the weights; and that in words.
+
+    Found on a ladder of distances with ratio sqrt 2 and interpolated between its steps; 1 where
+    the loss doubles nowhere on it. At most 10,000 triples are used.
+    """
+    triples = frozen.triples["train"]
+    if len(triples) > DOUBLING_TRIPLES:
+        chosen = torch.linspace(0, len(triples) - 1, DOUBLING_TRIPLES).long()
+        chosen = chosen.to(triples.users.device)
+        triples = Triples(*(x[chosen] for x in (triples.users, triples.positives, triples.negatives)))
+    few = Frozen(frozen.dataset, {"train": triples}, frozen.users[:0])
+    # Steps count in the longest direction's own unit, so that any scaling of it gives the same.
+    unit = max(length_of(p.origin) / max(length_of(p.directions[axis]), 1e-30) for p in planes)
+    ladder = unit * np.sqrt(2.0) ** np.arange(-20, 9)
+    before, before_ratio = 0.0, 1.0
+    for start in range(0, len(ladder), 8):
+        steps = ladder[start : start + 8]
+        ratios = np.mean([_ratios(p, axis, steps, few, progress) for p in planes], axis=0)
+        for step, ratio in zip(steps, ratios, strict=True):
+            if ratio >= 2.0:
+                share = (2.0 - before_ratio) / (ratio - before_ratio)
+                return float(before + share * (step - before)), "train loss has doubled"
+            before, before_ratio = step, ratio
+    return 1.0, "train loss doubles nowhere near"
+
+
+def _ratios(
+    plane: Plane, axis: int, steps: np.ndarray, frozen: Frozen, progress: Progress
+) -> np.ndarray:
+    points = np.zeros((2 * len(steps) + 1, len(plane.directions)))
+    points[1:, axis] = np.concatenate([steps, -steps])
+    losses = values_at(plane, ["train_loss"], frozen, points, progress)[0]
+    return losses[1:].reshape(2, -1).mean(axis=0) / max(losses[0], 1e-12)

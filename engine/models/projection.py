@@ -1,0 +1,68 @@
+"""Projecting chosen rows of a large feature matrix without ever copying them all.
+
+A batch touches a few thousand of the catalogue's rows. Gathering them into a fresh matrix costs more
+memory traffic than the product itself; here a block of rows at a time is gathered into one small
+buffer that stays in the cache, forward and backward. Features get no gradient on this route.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BLOCK_BYTES = 2 << 20
+"""Size of the gather buffer; measured best between 1 and 4 MiB on CPUs with 0.5 to 2 MiB of L2."""
+
+
+class ProjectRows(torch.autograd.Function):
+    """``x[rows] @ weight.T`` [N, P], with the gradient of ``weight`` [P, F] only."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, rows)
+        ctx.weight_dtype = weight.dtype
+        used = weight.to(x.dtype)
+        if x.device.type != "cpu":
+            return (x.index_select(0, rows) @ used.T).to(weight.dtype)
+        projected = torch.empty(len(rows), len(weight), dtype=x.dtype)
+        for start, end, block in _blocks(x, rows):
+            torch.mm(block, used.T, out=projected[start:end])
+        return projected.to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+        x, rows = ctx.saved_tensors
+        gradient = gradients[0].to(x.dtype)
+        if x.device.type != "cpu":
+            return None, None, (gradient.T @ x.index_select(0, rows)).to(ctx.weight_dtype)
+        total = torch.zeros(gradient.shape[1], x.shape[1], dtype=ctx.weight_dtype)
+        for start, end, block in _blocks(x, rows):
+            if total.dtype == x.dtype:
+                total.addmm_(gradient[start:end].T, block)
+            else:
+                total += gradient[start:end].T @ block
+        return None, None, total
+
+
+def _blocks(x: Tensor, rows: Tensor):  # type: ignore[no-untyped-def]
+    """(start, end, rows gathered) for consecutive parts of ``rows``; the buffer is reused."""
+    count = max(1, BLOCK_BYTES // (x.shape[1] * x.element_size()))
+    buffer = torch.empty(min(count, len(rows)), x.shape[1], dtype=x.dtype)
+    for start in range(0, len(rows), count):
+        end = min(start + count, len(rows))
+        part = buffer[: end - start]
+        torch.index_select(x, 0, rows[start:end], out=part)
+        yield start, end, part
+
+
+def project_rows(x_IF: Tensor, rows: Tensor, weight_PF: Tensor) -> Tensor:
+    """``x[rows] @ weight.T`` [N, P] in the weight's precision, whatever the features are kept in.
+
+    Differentiable once in ``weight``; use a plain product for higher derivatives.
+    """
+    if x_IF.shape[1] * x_IF.element_size() * len(rows) <= BLOCK_BYTES:
+        return (x_IF.index_select(0, rows) @ weight_PF.to(x_IF.dtype).T).to(weight_PF.dtype)
+    projected: Tensor = ProjectRows.apply(x_IF, rows, weight_PF)  # type: ignore[no-untyped-call]
+    return projected

@@ -1,0 +1,151 @@
+"""What FGSM and PGD share: the goal, its gradient by the features, and the control."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from engine.data import Dataset
+from engine.data.features import Features
+from engine.foundation.errors import ConfigError
+from engine.robustness.attacks.goals import ExposureGoal, Goal, RankingLossGoal
+from engine.robustness.noise.random_direction import RandomDirectionConfig
+from engine.robustness.perturbation import NormConfig, Risk
+from engine.robustness.subject import Subject
+
+
+class AttackConfig(NormConfig):
+    """Base of the attacks on features."""
+
+    risk: ClassVar[Risk] = "adversarial"
+
+    goal: Literal["untargeted", "promote", "demote"] = "untargeted"
+    """``untargeted``: raise the BPR loss on frozen training triples by moving every chosen item;
+    ``promote`` / ``demote``: move only the target's own features, to bring it into or out of the
+    users' lists."""
+    target_item: int | None = Field(default=None, ge=0)
+    """Id of the item to promote or demote."""
+    target_category: str = ""
+    """Or the category all of whose items are promoted or demoted."""
+    cutoff: int = Field(default=20, ge=1)
+    """Length of the lists that a target is to enter or leave, in items."""
+
+    @model_validator(mode="after")
+    def _has_its_target(self) -> Self:
+        given = (self.target_item is not None) + bool(self.target_category)
+        if self.goal == "untargeted" and given:
+            raise ValueError("a target is named, but goal is 'untargeted'; use promote or demote")
+        if self.goal != "untargeted" and given != 1:
+            raise ValueError(f"goal '{self.goal}' needs target_item or target_category, just one")
+        return self
+
+    @property
+    def is_drawn(self) -> bool:
+        return False
+
+    def targets(self, dataset: Dataset) -> np.ndarray | None:
+        """Ids of the target items, or None for an untargeted attack.
+
+        Raises ConfigError where the dataset has no such item or category.
+        """
+        if self.goal == "untargeted":
+            return None
+        if self.target_item is not None:
+            return np.array([self.target_item])
+        found = np.flatnonzero(dataset.items["category"].to_numpy(dtype=str) == self.target_category)
+        if len(found) == 0:
+            known = ", ".join(sorted(set(dataset.items["category"]) - {""})[:20]) or "none"
+            raise ConfigError(
+                f"target_category is '{self.target_category}'; dataset '{dataset.name}' has {known}."
+            )
+        return found
+
+    def hit_items(self, dataset: Dataset) -> np.ndarray | None:
+        chosen, targets = super().hit_items(dataset), self.targets(dataset)
+        if targets is None or chosen is None:
+            return chosen if targets is None else targets
+        return np.intersect1d(chosen, targets)
+
+    def control(self, dataset: Dataset) -> RandomDirectionConfig:
+        """A random direction of equal norm on the same modalities and items."""
+        hit = self.hit_items(dataset)
+        items = None if hit is None else tuple(int(i) for i in hit)
+        return RandomDirectionConfig(
+            modalities=self.modalities, items=items, unit=self.unit, norm=self.norm
+        )
+
+
+class AttackedGoal:
+    """The goal of an attack as a function of the chosen items' features.
+
+    ``rows`` below are features of the chosen items [n, F] by modality.
+    """
+
+    def __init__(self, subject: Subject, config: AttackConfig) -> None:
+        self.subject = subject
+        self.items = subject.items(config)
+        self.modalities = subject.modalities(config)
+        self.clean = {m: subject.rows(m, self.items) for m in self.modalities}
+        targets = config.targets(subject.dataset)
+        self.goal: Goal
+        if targets is None:
+            self.goal = RankingLossGoal(subject.triples)
+        else:
+            self.goal = ExposureGoal(
+                subject,
+                torch.from_numpy(targets).to(subject.device),
+                config.cutoff,
+                config.goal == "promote",
+            )
+
+    def by_projected(self, moved_by: Tensor) -> tuple[float, Tensor]:
+        """Value, and gradient [n, P] by the projected features, at ``A x + moved_by``."""
+        subject, linear = self.subject, self.subject.linear
+        assert linear is not None
+        users_UD, items_ID = subject.clean_factors
+        leaf = (subject.projected.index_select(0, self.items) + moved_by).requires_grad_()
+        with torch.enable_grad():
+            rows_nD = linear.combine(leaf, self.items)
+        moved_ID = items_ID.index_copy(0, self.items, rows_nD.detach())
+        value, _, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
+        (gradient,) = torch.autograd.grad(rows_nD, leaf, by_items.index_select(0, self.items))
+        return value, gradient
+
+    def by_features(self, rows: Features) -> tuple[float, Features]:
+        """Value, and gradient [n, F] of each attacked modality, at the given features."""
+        subject = self.subject
+        if subject.linear is not None:
+            weights = subject.linear.projection_weights()
+            moved = torch.stack([(rows[m] - self.clean[m]) @ weights[m].T for m in self.modalities])
+            value, gradient = self.by_projected(moved.sum(0))
+            return value, {m: gradient @ weights[m] for m in self.modalities}
+        leaves = {m: x.detach().clone().requires_grad_() for m, x in rows.items()}
+        users_UD, items_ID = subject.clean_factors
+        with torch.enable_grad():
+            if subject.model.row_local:
+                others = {m: subject.rows(m, self.items) for m in subject.model.modalities}
+                made = subject.model.item_factors({**others, **leaves}, self.items)
+                outputs = [made]
+                moved_ID = items_ID.index_copy(0, self.items, made.detach())
+            else:
+                whole = {
+                    m: x.index_copy(0, self.items, leaves[m]) if m in leaves else x
+                    for m, x in subject.features.items()
+                }
+                outputs = list(subject.model(whole))
+                users_UD, moved_ID = (factors.detach() for factors in outputs)
+        value, by_users, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
+        if subject.model.row_local:
+            pulls = [by_items.index_select(0, self.items)]
+        else:
+            pulls = [by_users, by_items]
+        # A graph model's user factors may not depend on features at all.
+        pairs = [(out, pull) for out, pull in zip(outputs, pulls, strict=True) if out.requires_grad]
+        gradients = torch.autograd.grad(
+            [out for out, _ in pairs], list(leaves.values()), [pull for _, pull in pairs]
+        )
+        return value, dict(zip(leaves, gradients, strict=True))

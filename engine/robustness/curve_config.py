@@ -1,0 +1,106 @@
+"""Which robustness curves are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from engine.data import Dataset
+from engine.evaluation import Metric
+from engine.foundation.config import Config
+from engine.robustness.attacks.attack import AttackConfig
+from engine.robustness.attacks.fgsm import FGSMConfig
+from engine.robustness.kinds import AnyPerturbationConfig, check_strength
+from engine.robustness.noise.gaussian import GaussianConfig
+from engine.robustness.noise.swap import SwapConfig
+from engine.robustness.perturbation import PerturbationConfig
+
+
+class CurveConfig(Config):
+    """Which curves are drawn."""
+
+    kinds: tuple[AnyPerturbationConfig, ...] = Field(
+        default=(GaussianConfig(), SwapConfig(), FGSMConfig()), min_length=1
+    )
+    """The perturbations; each attack brings its random control of equal norm."""
+    strengths: tuple[float, ...] | None = None
+    """Strengths of every kind, each in the kind's unit, or none for each kind's own grid; 0, the
+    clean model, is always among them."""
+    modalities: tuple[Literal["both", "image", "text"], ...] = Field(
+        default=("both",), min_length=1
+    )
+    """Which features are hit: one set of curves for each entry; 'both' is all that the kind names
+    and the model reads."""
+    n_draws: int = Field(default=5, ge=1, le=1000)
+    """Draws of each random perturbation, the same for every run; an attack without random starts
+    has one."""
+    cutoffs: tuple[int, ...] = Field(default=(10, 20), min_length=1)
+    """The k of each metric@k, in items."""
+    user_metric: Metric = "recall"
+    """The metric kept for each user, at the largest cutoff."""
+    split: Literal["valid", "test"] = "test"
+    """Whose interactions are to be found."""
+    items: tuple[int, ...] | None = None
+    """Ids of the items that may be hit, for kinds that name none themselves; none for all items."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Decides every draw."""
+
+    @field_validator("kinds", mode="before")
+    @classmethod
+    def _names_are_kinds(cls, value: Any) -> Any:
+        """'gaussian,fgsm' and ['gaussian', 'fgsm'] stand for these kinds' defaults."""
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",") if name.strip()]
+        if isinstance(value, list | tuple):
+            return tuple({"name": item} if isinstance(item, str) else item for item in value)
+        return value
+
+    @field_validator("strengths")
+    @classmethod
+    def _start_at_zero(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        if min(value, default=0.0) < 0:
+            raise ValueError("strengths must be 0 or more")
+        return tuple(sorted({0.0, *value}))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One perturbation on one choice of modalities, as one group of series shows it."""
+
+    config: PerturbationConfig
+    modality: str
+    strengths: tuple[float, ...]
+    n_draws: int
+    control_of: str = ""
+    targets: np.ndarray | None = None
+    """Items whose exposure is measured, for a targeted attack and its control."""
+
+
+def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
+    """Every kind on every choice of modalities, each attack followed by its random control.
+
+    Raises ConfigError where a strength or target does not fit its kind or the dataset.
+    """
+    variants = []
+    for kind in config.kinds:
+        strengths = config.strengths or kind.strengths
+        for strength in strengths:
+            check_strength(kind, strength)
+        for modality in config.modalities:
+            hit = kind.modalities if modality == "both" else (modality,)
+            items = kind.items if kind.items is not None else config.items
+            chosen = kind.model_copy(update={"modalities": hit, "items": items})
+            targets = chosen.targets(dataset) if isinstance(chosen, AttackConfig) else None
+            n_draws = config.n_draws if chosen.is_drawn else 1
+            variants.append(Variant(chosen, modality, strengths, n_draws, targets=targets))
+            control = chosen.control(dataset)
+            if control is not None:
+                variants.append(
+                    Variant(control, modality, strengths, config.n_draws, kind.name, targets)
+                )
+    return variants

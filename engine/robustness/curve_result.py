@@ -1,0 +1,115 @@
+"""Accuracy against strength: the result, and its tidy table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from engine.foundation.result import Result
+
+CAPTION = (
+    "Accuracy on {split} interactions (full ranking, train items left out) against the strength of "
+    "a perturbation of the features, one line for each training strategy and band over its seeds. "
+    "Strength 0 is the clean model. Strengths of different kinds are in different units and cannot "
+    "be compared with each other; an attack is to be read beside its random control of equal norm. "
+    "A flat line does not prove a robust model: one that hardly uses its features is flat too, so "
+    "look at the clean accuracy first. An attack shows a weakness where it finds one; where it "
+    "finds none, a stronger one may. {notes}"
+)
+
+
+@dataclass(frozen=True)
+class RobustnessCurves(Result):
+    """Metrics of every series (a run under one kind of perturbation) at every strength and draw.
+
+    ``values`` are means over users. ``found`` is the share of a group's relevant (user, item) pairs
+    whose item is among the user's first k. Draws that a series does not have, metrics that only
+    targeted attacks have, and strengths beyond a shorter grid are NaN.
+    """
+
+    kind: ClassVar[str] = "robustness-curves"
+    axes: ClassVar[dict[str, tuple[str, ...]]] = {
+        "strengths": ("series", "strength"),
+        "values": ("series", "strength", "draw", "metric"),
+        "found": ("series", "strength", "draw", "group", "cutoff"),
+        "user_values": ("series", "strength", "user"),
+        "users": ("user",),
+    }
+    units: ClassVar[dict[str, str]] = {
+        "strengths": "each series' 'unit'",
+        "values": "metric, 0 to 1; target_rank in ranks from 1",
+        "found": "share, 0 to 1",
+        "user_values": "'user_metric', 0 to 1, mean over draws",
+        "users": "user id",
+    }
+
+    series: list[dict[str, Any]]
+    """run, strategy, seed, perturbation, control_of ('' or an attack's name), modality, unit, and
+    the perturbation's ``settings``; one entry a series."""
+    strengths: np.ndarray
+    metrics: list[str]
+    values: np.ndarray
+    groups: list[str]
+    cutoffs: list[int]
+    found: np.ndarray
+    user_metric: str
+    users: np.ndarray
+    user_values: np.ndarray
+    split: str = "test"
+    notes: list[str] = ()  # type: ignore[assignment]  # replaced by a list when computed
+    """What a reader must know, e.g. why a line is flat."""
+
+    @property
+    def caption(self) -> str:
+        """What is seen, and what it does not prove."""
+        return CAPTION.format(split=self.split, notes=" ".join(self.notes)).strip()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each series, strength, draw and metric: run, strategy, seed, perturbation,
+        control_of, modality, unit, strength, draw, metric, value."""
+        frames = []
+        for index, series in enumerate(self.series):
+            frames += [self._rows(index, series, self.values[index], self.metrics)]
+        return pd.concat(frames, ignore_index=True)
+
+    def group_frame(self) -> pd.DataFrame:
+        """The same table for item groups: columns group and metric (found@k) beside the others."""
+        frames = []
+        names = [f"found@{k}" for k in self.cutoffs]
+        for index, series in enumerate(self.series):
+            for group, name in enumerate(self.groups):
+                rows = self._rows(index, series, self.found[index, :, :, group], names)
+                frames.append(rows.assign(group=name))
+        return pd.concat(frames, ignore_index=True)
+
+    def user_frame(self, series: int, strength: float) -> pd.DataFrame:
+        """Who lost most in one series at the given strength: user, clean, perturbed, change; worst
+        first. Raises KeyError where the series has no such strength."""
+        place = np.flatnonzero(np.isclose(self.strengths[series], strength))
+        if len(place) == 0:
+            raise KeyError(f"strength {strength} is not in {self.strengths[series].tolist()}")
+        clean, perturbed = self.user_values[series, 0], self.user_values[series, place[0]]
+        frame = pd.DataFrame(
+            {"user": self.users, "clean": clean, "perturbed": perturbed, "change": perturbed - clean}
+        )
+        return frame.sort_values(["change", "user"], ignore_index=True)
+
+    def _rows(
+        self, index: int, series: dict[str, Any], values_SDM: np.ndarray, metrics: list[str]
+    ) -> pd.DataFrame:
+        n_strengths, n_draws, n_metrics = values_SDM.shape
+        table = pd.DataFrame(
+            {
+                "strength": np.repeat(self.strengths[index], n_draws * n_metrics),
+                "draw": np.tile(np.repeat(np.arange(n_draws), n_metrics), n_strengths),
+                "metric": np.tile(np.array(metrics, dtype=object), n_strengths * n_draws),
+                "value": values_SDM.ravel(),
+            }
+        )
+        table = table[table["value"].notna() & table["strength"].notna()]
+        labels = {name: value for name, value in series.items() if name != "settings"}
+        described = pd.DataFrame([labels] * len(table), index=table.index)
+        return pd.concat([described, table], axis=1)

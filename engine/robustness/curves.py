@@ -1,0 +1,219 @@
+"""Accuracy against strength: perturbations x modalities x strengths x draws x runs.
+
+Shapes: E evaluated users, N relevant pairs, G item groups, C cutoffs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from engine.data import Dataset
+from engine.evaluation import METRICS
+from engine.foundation.errors import ConfigError
+from engine.foundation.progress import Progress, silent
+from engine.robustness.curve_config import CurveConfig, Variant, variants_of
+from engine.robustness.curve_result import RobustnessCurves
+from engine.robustness.exposure import Exposure
+from engine.robustness.factor_paths import FactorChange, factor_path
+from engine.robustness.groups import item_groups
+from engine.robustness.perturbation import Path, PerturbationConfig
+from engine.robustness.ranking import Ranking
+from engine.robustness.strategies import strategies_of
+from engine.robustness.subject import Subject
+from engine.training import Trained
+
+EXPOSURES = ("entered", "chr")
+
+
+def robustness_curves(
+    trained: Sequence[Trained],
+    config: CurveConfig | None = None,
+    progress: Progress = silent,
+    strategies: Sequence[str] | None = None,
+) -> RobustnessCurves:
+    """Measure every run under every perturbation of the config.
+
+    Runs are compared on equal terms: the same draws, frozen triples and items hit. ``strategies``
+    names each run's strategy, over whose seeds bands are drawn; by default runs whose configs
+    differ in nothing but the seed are one strategy. A model that reads none of the features hit has
+    a flat line, explained in ``notes``.
+
+    Raises ConfigError where no run is given, runs are of different datasets, or a strength or
+    target does not fit a kind.
+    """
+    config = config or CurveConfig()
+    started = time.perf_counter()
+    dataset = _one_dataset(trained)
+    variants = variants_of(config, dataset)
+    subjects = [Subject(run) for run in trained]
+    table = _Table(config, variants, subjects, strategies or strategies_of(trained))
+    steps = [(v, draw) for v in range(len(variants)) for draw in range(variants[v].n_draws)]
+    for step, (v, draw) in enumerate(steps):
+        variant = variants[v]
+        shared: dict[tuple, Path] = {}
+        for run, subject in enumerate(subjects):
+            progress(
+                (step + run / len(subjects)) / len(steps),
+                f"{variant.config.title}, draw {draw + 1} of {variant.n_draws}",
+            )
+            if not subject.modalities(variant.config):
+                continue
+            path = factor_path(subject, variant.config, config.seed, draw, shared)
+            for place, strength in enumerate(variant.strengths):
+                if strength > 0:
+                    table.add(v, run, place, draw, path(strength))
+    progress(1.0, "curves")
+    return table.result(time.perf_counter() - started)
+
+
+def _one_dataset(trained: Sequence[Trained]) -> Dataset:
+    if not trained:
+        raise ConfigError("no run is given; choose at least one.")
+    if len({id(run.dataset) for run in trained}) > 1:
+        found = {run.dataset.fingerprint: run.dataset.name for run in trained}
+        if len(found) > 1:
+            raise ConfigError(
+                f"the runs are of different datasets ({', '.join(found.values())}); curves compare "
+                "runs on one dataset."
+            )
+    return trained[0].dataset
+
+
+class _Table:
+    """The arrays of the result while they fill up; a series starts as its run's clean values."""
+
+    def __init__(
+        self,
+        config: CurveConfig,
+        variants: list[Variant],
+        subjects: list[Subject],
+        strategies: Sequence[str],
+    ) -> None:
+        self.config, self.variants, self.subjects = config, variants, subjects
+        self.strategies = strategies
+        self.rankings = [Ranking(subject, config.split, config.cutoffs) for subject in subjects]
+        self.metrics = [f"{metric}@{k}" for metric in METRICS for k in config.cutoffs]
+        self.n_accuracies = len(self.metrics)
+        if any(variant.targets is not None for variant in variants):
+            self.metrics += [f"{metric}@{k}" for metric in EXPOSURES for k in config.cutoffs]
+            self.metrics.append("target_rank")
+        self.exposures = {
+            (v, run): Exposure(ranking, variant.targets)
+            for v, variant in enumerate(variants)
+            if variant.targets is not None
+            for run, ranking in enumerate(self.rankings)
+        }
+        groups = item_groups(subjects[0].dataset)
+        self.groups = list(groups)
+        pair_items = self.rankings[0].pair_items
+        self.pairs_GN = np.stack([np.isin(pair_items, items) for items in groups.values()])
+        self.user_metric = f"{config.user_metric}@{max(config.cutoffs)}"
+        n_series = len(variants) * len(subjects)
+        n_strengths = max(len(variant.strengths) for variant in variants)
+        cells = (n_series, n_strengths, max(variant.n_draws for variant in variants))
+        self.strengths = np.full((n_series, n_strengths), np.nan)
+        self.values = np.full((*cells, len(self.metrics)), np.nan)
+        self.found = np.full((*cells, len(self.groups), len(config.cutoffs)), np.nan)
+        self.user_values = np.full((n_series, n_strengths, len(self.rankings[0].users)), np.nan)
+        for run in range(len(subjects)):
+            self._start_clean(run)
+
+    def _start_clean(self, run: int) -> None:
+        ranking = self.rankings[run]
+        means, users, found = self._measure(ranking, ranking.clean_ranks)
+        for v, variant in enumerate(self.variants):
+            series, n = self._series(v, run), len(variant.strengths)
+            self.strengths[series, :n] = variant.strengths
+            self.values[series, :n, : variant.n_draws, : self.n_accuracies] = means
+            self.found[series, :n, : variant.n_draws] = found
+            self.user_values[series, :n] = users
+            if (v, run) in self.exposures:
+                exposure = self.exposures[v, run]
+                values = list(exposure.metrics(exposure.ranks()).values())
+                self.values[series, :n, : variant.n_draws, self.n_accuracies :] = values
+
+    def _series(self, v: int, run: int) -> int:
+        return v * len(self.subjects) + run
+
+    def add(self, v: int, run: int, place: int, draw: int, change: FactorChange) -> None:
+        """Put one measurement in its cells."""
+        series, ranking = self._series(v, run), self.rankings[run]
+        means, users, found = self._measure(ranking, ranking.ranks(change))
+        self.values[series, place, draw, : self.n_accuracies] = means
+        self.found[series, place, draw] = found
+        kept = 0.0 if draw == 0 else self.user_values[series, place] * draw
+        self.user_values[series, place] = (kept + users) / (draw + 1)
+        if (v, run) in self.exposures:
+            exposure = self.exposures[v, run]
+            values = list(exposure.metrics(exposure.ranks(change)).values())
+            self.values[series, place, draw, self.n_accuracies :] = values
+
+    def _measure(
+        self, ranking: Ranking, ranks: Tensor
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Metric means, the kept metric per user [E], and found pairs [G, C]."""
+        per_user = ranking.metrics(ranks)
+        hits_NC = ranks.cpu().numpy()[:, None] < np.array(self.config.cutoffs)
+        counts_G = self.pairs_GN.sum(axis=1)[:, None]
+        found_GC = self.pairs_GN.astype(np.float32) @ hits_NC.astype(np.float32)
+        shares_GC = np.where(counts_G > 0, found_GC / np.maximum(counts_G, 1), np.nan)
+        return np.array([x.mean() for x in per_user.values()]), per_user[self.user_metric], shares_GC
+
+    def result(self, seconds: float) -> RobustnessCurves:
+        """The filled arrays with what a reader must know."""
+        series, notes = [], []
+        for variant in self.variants:
+            for run, subject in enumerate(self.subjects):
+                series.append(_described(variant, subject, self.strategies[run]))
+                if not subject.modalities(variant.config):
+                    notes.append(why_flat(variant.config, subject, variant.modality))
+        dataset = self.subjects[0].dataset
+        return RobustnessCurves(
+            series=series,
+            strengths=self.strengths,
+            metrics=self.metrics,
+            values=self.values,
+            groups=self.groups,
+            cutoffs=list(self.config.cutoffs),
+            found=self.found,
+            user_metric=self.user_metric,
+            users=self.rankings[0].users,
+            user_values=self.user_values,
+            split=self.config.split,
+            notes=list(dict.fromkeys(notes)),
+            config=self.config.model_dump(mode="json"),
+            provenance={
+                "runs": [subject.trained.run for subject in self.subjects],
+                "labels": [subject.trained.label for subject in self.subjects],
+                "dataset": dataset.name,
+                "fingerprint": dataset.fingerprint,
+                "n_users": len(self.rankings[0].users),
+                "seconds": seconds,
+            },
+        )
+
+
+def _described(variant: Variant, subject: Subject, strategy: str) -> dict[str, Any]:
+    trained = subject.trained
+    return {
+        "run": trained.label or trained.run or strategy,
+        "strategy": strategy,
+        "seed": trained.config.seed,
+        "perturbation": variant.config.name,
+        "control_of": variant.control_of,
+        "modality": variant.modality,
+        "unit": variant.config.strength_unit,
+        "settings": variant.config.model_dump(mode="json"),
+    }
+
+
+def why_flat(config: PerturbationConfig, subject: Subject, hit: str) -> str:
+    """Why a perturbation cannot move a model that reads none of the features it hits."""
+    reads = " and ".join(subject.model.modalities) or "no features"
+    name = subject.trained.label or type(subject.model).__name__
+    return f"{name} reads {reads}, so {config.title} on {hit} changes nothing: its line is flat."

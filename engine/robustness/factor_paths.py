@@ -1,0 +1,139 @@
+"""From a path through features to a path through item factors, computing only what changes.
+
+For a row-local model, item i's factor depends on item i's features alone, so only changed rows are
+made anew. For a linear projection even that is not needed along a ray: ``A (x + s d) = A x + s A d``
+takes one product with A for all strengths. Any other model is run whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.robustness.perturbation import (
+    Change,
+    Path,
+    PerturbationConfig,
+    ProjectedPath,
+    ProjectedRay,
+    Ray,
+    Replacement,
+)
+from engine.robustness.subject import Subject
+
+
+@dataclass(frozen=True)
+class FactorChange:
+    """Item factors [n, D] of the changed items [n], and all user factors where those change too."""
+
+    items: Tensor
+    item_factors: Tensor
+    user_factors: Tensor | None = None
+
+
+FactorPath = Callable[[float], FactorChange]
+"""From a strength to what it does to the factors."""
+
+
+def factor_path(
+    subject: Subject,
+    config: PerturbationConfig,
+    seed: int,
+    draw: int,
+    shared: dict[tuple, Path] | None = None,
+) -> FactorPath:
+    """One draw of a perturbation as factors see it.
+
+    ``shared`` keeps this draw's paths between runs on equal features: noise is drawn once at full
+    width and projected by every run, which is both paired and cheaper than a draw for each. Attacks
+    depend on the model and are not shared.
+    """
+    if not subject.modalities(config):
+        return lambda strength: _unchanged(subject)
+    if subject.linear is not None:
+        projected = config.projected(subject, seed, draw)
+        if projected is not None:
+            return _along_projected(subject, projected)
+    path = _path(subject, config, seed, draw, {} if shared is None else shared)
+    if not subject.model.row_local:
+        return lambda strength: _whole(subject, path.at(strength))
+    if isinstance(path, Ray) and subject.linear is not None:
+        weights = subject.linear.projection_weights()
+        moved = torch.stack([d @ weights[m].T for m, d in path.directions.items()]).sum(0)
+        return _along_projected(subject, ProjectedRay(path.items, moved))
+    if isinstance(path, Replacement):
+        return _along_replacement(subject, path)
+    return lambda strength: _changed_rows(subject, path.at(strength))
+
+
+def _path(
+    subject: Subject, config: PerturbationConfig, seed: int, draw: int, shared: dict[tuple, Path]
+) -> Path:
+    if config.risk == "adversarial":
+        return config.path(subject, seed, draw)
+    key = (subject.trained.config.features, subject.model.modalities, subject.dtype, subject.device)
+    if key not in shared:
+        shared[key] = config.path(subject, seed, draw)
+    return shared[key]
+
+
+def _unchanged(subject: Subject) -> FactorChange:
+    _, items_ID = subject.clean_factors
+    none = torch.empty(0, dtype=torch.int64, device=items_ID.device)
+    return FactorChange(none, items_ID[:0])
+
+
+def _along_projected(subject: Subject, path: ProjectedPath) -> FactorPath:
+    linear = subject.linear
+    assert linear is not None
+    clean_nP = subject.projected.index_select(0, path.items)
+
+    def at(strength: float) -> FactorChange:
+        if strength == 0:
+            return _unchanged(subject)
+        with torch.no_grad():
+            rows = linear.combine(clean_nP + path.at(strength), path.items)
+        return FactorChange(path.items, rows)
+
+    return at
+
+
+def _along_replacement(subject: Subject, path: Replacement) -> FactorPath:
+    made = _changed_rows(subject, Change(path.items, path.replaced)).item_factors
+
+    def at(strength: float) -> FactorChange:
+        rows = path.rows(strength)
+        return FactorChange(path.items.index_select(0, rows), made.index_select(0, rows))
+
+    return at
+
+
+def _changed_rows(subject: Subject, change: Change) -> FactorChange:
+    if len(change.items) == 0:
+        return _unchanged(subject)
+    rows = {
+        m: change.features.get(m, subject.rows(m, change.items)) for m in subject.model.modalities
+    }
+    with torch.no_grad():
+        return FactorChange(change.items, subject.model.item_factors(rows, change.items))
+
+
+def _whole(subject: Subject, change: Change) -> FactorChange:
+    if len(change.items) == 0:
+        return _unchanged(subject)
+    with torch.no_grad():
+        users_UD, items_ID = subject.model(changed_features(subject, change))
+    return FactorChange(torch.arange(len(items_ID), device=items_ID.device), items_ID, users_UD)
+
+
+def changed_features(subject: Subject, change: Change) -> dict[str, Tensor]:
+    """All features [I, F] by modality with a change put in place; always copies."""
+    return {
+        m: x.index_copy(0, change.items, change.features[m])
+        if m in change.features and len(change.items)
+        else x.clone()
+        for m, x in subject.features.items()
+    }

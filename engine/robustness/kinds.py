@@ -1,0 +1,82 @@
+"""The table of perturbations: a new one is one new file and one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from engine.data.features import Features
+from engine.foundation.errors import ConfigError
+from engine.robustness.attacks.fgsm import FGSMConfig
+from engine.robustness.attacks.pgd import PGDConfig
+from engine.robustness.factor_paths import changed_features
+from engine.robustness.noise.gaussian import GaussianConfig
+from engine.robustness.noise.missing import MissingConfig
+from engine.robustness.noise.mixing import MixingConfig
+from engine.robustness.noise.precision import PrecisionConfig
+from engine.robustness.noise.quantise import QuantiseConfig
+from engine.robustness.noise.random_direction import RandomDirectionConfig
+from engine.robustness.noise.swap import SwapConfig
+from engine.robustness.noise.uniform import UniformConfig
+from engine.robustness.perturbation import PerturbationConfig
+from engine.robustness.subject import Subject
+from engine.training import Trained
+
+PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
+    "gaussian": GaussianConfig,
+    "uniform": UniformConfig,
+    "random": RandomDirectionConfig,
+    "mixing": MixingConfig,
+    "missing": MissingConfig,
+    "swap": SwapConfig,
+    "quantise": QuantiseConfig,
+    "precision": PrecisionConfig,
+    "fgsm": FGSMConfig,
+    "pgd": PGDConfig,
+}
+"""Every perturbation's config class by its name."""
+
+AnyPerturbationConfig = Annotated[
+    GaussianConfig
+    | UniformConfig
+    | RandomDirectionConfig
+    | MixingConfig
+    | MissingConfig
+    | SwapConfig
+    | QuantiseConfig
+    | PrecisionConfig
+    | FGSMConfig
+    | PGDConfig,
+    Field(discriminator="name"),
+]
+
+
+def perturb(
+    trained: Trained,
+    config: PerturbationConfig,
+    strength: float,
+    seed: int = 0,
+    draw: int = 0,
+) -> Features:
+    """The features [I, F] by modality that the model would read under a perturbation; copies.
+
+    Only the config's modalities and items differ from the clean features, and nothing does at
+    strength 0. A model without features gives {}. Raises ConfigError for a strength that is
+    negative or above the kind's limit, or an unknown item.
+    """
+    check_strength(config, strength)
+    subject = Subject(trained)
+    if not subject.modalities(config):
+        return {m: x.clone() for m, x in trained.features.items()}
+    return changed_features(subject, config.path(subject, seed, draw).at(strength))
+
+
+def check_strength(config: PerturbationConfig, strength: float) -> None:
+    """Raises ConfigError for a strength that the kind cannot have."""
+    limit = config.strength_limit
+    if not (strength >= 0 and (limit is None or strength <= limit)):
+        allowed = "0 or more" if limit is None else f"between 0 and {limit:g}"
+        raise ConfigError(
+            f"{config.title}: strength {strength} ({config.strength_unit}) must be {allowed}."
+        )

@@ -1,0 +1,172 @@
+"""Ranks of what users really wanted, recomputed from the scores that a change touches.
+
+The same metrics as ``engine.evaluation.evaluate``, by counting instead of sorting: a relevant
+item's rank is the number of other items that score at least as much, so ties count against the
+model (science.md section 5). ``evaluate`` leaves ties unordered; without ties both agree exactly.
+
+Shapes: E evaluated users, I items, N relevant (user, item) pairs, n changed items, K longest list.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.data import Split
+from engine.evaluation import metrics_of_hits
+from engine.foundation.errors import DataError
+from engine.robustness.factor_paths import FactorChange
+from engine.robustness.subject import Subject
+
+KEPT_SCORES = 64_000_000
+"""Most clean scores kept in memory (256 MB in float32); above it they are made block by block."""
+COUNTED = 1_000_000
+"""Scores compared at a time, so that they stay in the processor's cache."""
+FEW = 0.25
+"""Share of changed items below which only their scores are compared anew."""
+
+
+class Ranking:
+    """One subject's users with relevant items in a split, and the ranks of those items."""
+
+    def __init__(self, subject: Subject, split: Split, cutoffs: tuple[int, ...]) -> None:
+        relevant = subject.dataset.matrix(split)
+        self.subject = subject
+        self.split: Split = split
+        self.cutoffs = cutoffs
+        self.users = np.flatnonzero(np.diff(relevant.indptr))
+        if len(self.users) == 0:
+            raise DataError(
+                f"dataset '{subject.dataset.name}' has no {split} interactions, so accuracy cannot "
+                "be measured; read it with another split."
+            )
+        chosen = relevant[self.users]
+        self.counts = np.diff(chosen.indptr)
+        self.pair_rows = np.repeat(np.arange(len(self.users)), self.counts)
+        self.pair_items = chosen.indices.astype(np.int64)
+        device = subject.device
+        self._rows = torch.from_numpy(self.pair_rows).to(device)
+        self._items = torch.from_numpy(self.pair_items).to(device)
+        train = subject.dataset.matrix("train")[self.users].tocoo()
+        self._known_rows = torch.from_numpy(train.row.astype(np.int64)).to(device)
+        self._known_items = torch.from_numpy(train.col.astype(np.int64)).to(device)
+        self._user_ids = torch.from_numpy(self.users).to(device)
+        size = len(self.users) * subject.dataset.n_items
+        self.block = len(self.users) if size <= KEPT_SCORES else max(
+            1, KEPT_SCORES // subject.dataset.n_items
+        )
+
+    @cached_property
+    def clean_users(self) -> Tensor:
+        """Clean factors of the evaluated users [E, D]."""
+        return self.subject.clean_factors[0].index_select(0, self._user_ids)
+
+    @cached_property
+    def clean_scores(self) -> Tensor:
+        """Clean scores [E, I], train items at -inf; only where they fit in memory."""
+        return self._scores(self.clean_users, self.subject.clean_factors[1], 0)
+
+    @cached_property
+    def clean_ranks(self) -> Tensor:
+        """Ranks from 0 of the relevant pairs on clean features, int64 [N]."""
+        return self._all_ranks(self.clean_users, self.subject.clean_factors[1])
+
+    @property
+    def fits(self) -> bool:
+        """Whether all scores are kept."""
+        return self.block >= len(self.users)
+
+    def ranks(self, change: FactorChange) -> Tensor:
+        """Ranks from 0 of the relevant pairs after a change, int64 [N]."""
+        if len(change.items) == 0 and change.user_factors is None:
+            return self.clean_ranks
+        n_items = self.subject.dataset.n_items
+        if change.user_factors is None and self.fits and len(change.items) <= FEW * n_items:
+            return self._few_changed(change)
+        users, items = self.clean_users, self.items_after(change)
+        if change.user_factors is not None:
+            users = change.user_factors.index_select(0, self._user_ids)
+        return self._all_ranks(users, items)
+
+    def items_after(self, change: FactorChange) -> Tensor:
+        """All item factors [I, D] after a change."""
+        clean = self.subject.clean_factors[1]
+        if len(change.items) == len(clean):
+            return change.item_factors
+        return clean.index_copy(0, change.items, change.item_factors)
+
+    def metrics(self, ranks: Tensor) -> dict[str, np.ndarray]:
+        """Each metric per evaluated user [E], by name such as ``recall@20``."""
+        longest = max(self.cutoffs)
+        found = ranks.cpu().numpy()
+        is_hit = found < longest
+        hits_EK = np.zeros((len(self.users), longest), dtype=bool)
+        hits_EK[self.pair_rows[is_hit], found[is_hit]] = True
+        return metrics_of_hits(hits_EK, self.counts, self.cutoffs)
+
+    def _scores(self, users_ED: Tensor, items_ID: Tensor, start: int) -> Tensor:
+        """Scores [B, I] of the evaluated users from ``start`` on, train items at -inf."""
+        scores = users_ED[start : start + self.block] @ items_ID.T
+        if self.fits:
+            scores[self._known_rows, self._known_items] = -torch.inf
+        else:
+            inside = (self._known_rows >= start) & (self._known_rows < start + self.block)
+            scores[self._known_rows[inside] - start, self._known_items[inside]] = -torch.inf
+        return scores
+
+    def _all_ranks(self, users_ED: Tensor, items_ID: Tensor) -> Tensor:
+        parts = []
+        for start in range(0, len(self.users), self.block):
+            low, high = np.searchsorted(self.pair_rows, [start, start + self.block])
+            scores = self._scores(users_ED, items_ID, start)
+            rows, items = self._rows[low:high] - start, self._items[low:high]
+            parts.append(_better(scores, rows, scores[rows, items]) - 1)
+        ranks = torch.cat(parts)
+        # A relevant item that is also in train is never listed, as evaluate has it.
+        return torch.where(self._is_known, items_ID.shape[0], ranks)
+
+    @cached_property
+    def _is_known(self) -> Tensor:
+        keys = self._rows * self.subject.dataset.n_items + self._items
+        known = self._known_rows * self.subject.dataset.n_items + self._known_items
+        return torch.isin(keys, known)
+
+    def _few_changed(self, change: FactorChange) -> Tensor:
+        """Ranks from the clean ones: only the changed items' columns are compared again."""
+        n_items = self.subject.dataset.n_items
+        before_En = self.clean_scores.index_select(1, change.items)
+        after_En = self.clean_users @ change.item_factors.T
+        after_En.masked_fill_(before_En == -torch.inf, -torch.inf)
+        own = torch.full((n_items,), -1, dtype=torch.int64, device=self._items.device)
+        own[change.items] = torch.arange(len(change.items), device=own.device)
+        column = own[self._items]
+        moved = column >= 0
+        ranks = self.clean_ranks.clone()
+        rows, scores = self._rows, self.clean_scores[self._rows, self._items]
+        still = ~moved
+        ranks[still] += _better(after_En, rows[still], scores[still]) - _better(
+            before_En, rows[still], scores[still]
+        )
+        new = after_En[rows[moved], column[moved]]
+        elsewhere = _better(self.clean_scores, rows[moved], new)
+        stale, fresh = (_better(x, rows[moved], new) for x in (before_En, after_En))
+        ranks[moved] = elsewhere - stale + fresh - 1
+        return torch.where(self._is_known, n_items, ranks)
+
+
+def _better(scores: Tensor, rows: Tensor, thresholds: Tensor) -> Tensor:
+    """How many entries of each given row of ``scores`` reach its threshold: int64 [len(rows)]."""
+    if len(rows) == 0 or scores.shape[1] == 0:
+        return torch.zeros(len(rows), dtype=torch.int64, device=scores.device)
+    size = max(1, COUNTED // scores.shape[1])
+    return torch.cat(
+        [
+            torch.count_nonzero(
+                scores.index_select(0, rows[i : i + size]) >= thresholds[i : i + size, None], dim=1
+            )
+            for i in range(0, len(rows), size)
+        ]
+    )

@@ -1,0 +1,33 @@
+"""Which runs are one training strategy under several seeds."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from engine.training import Trained
+
+
+def strategies_of(trained: Sequence[Trained]) -> list[str]:
+    """A strategy name for each run: equal for runs whose configs differ only in seed and device.
+
+    The name is what the labels of its runs share at their start, without a trailing seed; two
+    strategies of one name are told apart by a number.
+    """
+    settings = [
+        run.config.model_copy(update={"seed": 0, "device": "auto"}).model_dump_json()
+        for run in trained
+    ]
+    names: dict[str, str] = {}
+    for setting in dict.fromkeys(settings):
+        labels = [run.label for run, s in zip(trained, settings, strict=True) if s == setting]
+        name = _without_seed(os.path.commonprefix(labels) if len(labels) > 1 else labels[0])
+        name = name or f"strategy {len(names) + 1}"
+        taken = list(names.values())
+        names[setting] = name if name not in taken else f"{name} ({taken.count(name) + 1})"
+    return [names[setting] for setting in settings]
+
+
+def _without_seed(label: str) -> str:
+    return re.sub(r"[\s\-_,/(#]*(seed|s)?[\s\-_=:#]*\d*\s*\)?$", "", label, flags=re.I) or label
