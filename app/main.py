@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import state
 from app.boundary import errors_shown
 
-st.set_page_config(page_title="Basin", page_icon=":material/landscape:", layout="wide")
+ICON = str(Path(__file__).with_name("icon.png"))
+st.set_page_config(page_title="Basin", page_icon=ICON, layout="wide")
+st.logo(ICON, size="large")
 
 page = st.navigation(
     {

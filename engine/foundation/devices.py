@@ -28,3 +28,13 @@ def resolve_device(name: str = "auto") -> torch.device:
     if name not in ("cpu", "cuda", "mps"):
         raise ConfigError(f"device is '{name}'; allowed are auto, cpu, cuda and mps.")
     return torch.device(name)
+
+
+def multiplies_bfloat16_fast(device: torch.device) -> bool:
+    """Whether products of bfloat16 matrices beat float32 on this device."""
+    if device.type == "cuda":
+        return bool(torch.cuda.get_device_capability(device)[0] >= 8)
+    if device.type == "cpu":
+        cpu = torch.cpu.get_capabilities()
+        return bool(cpu.get("amx_bf16") or cpu.get("avx512_bf16"))
+    return False

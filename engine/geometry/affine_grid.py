@@ -19,15 +19,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from engine.foundation.progress import Progress, silent
+from engine.foundation.progress import Progress, part, silent
 from engine.geometry.ranking_loss import BLOCK
+from engine.geometry.side_by_side import side_by_side
 from engine.objectives import Triples
 
 FactorStep = tuple[Tensor, Tensor]
 """User factors [U, D] and item factors [I, D] at the origin, or how they move along a direction."""
 
-ROWS = 32
+ROWS = 64
 """Triples whose margins are held at a time on a CPU; with 2,601 points they fit a core's cache."""
+SPAN = 64 * ROWS
+"""Triples a core takes at a time."""
 COLUMNS = 4096
 SMALLEST_LOSS = 6e-3
 """Below it ``1 + e^-m`` in float32 could cost more than 1e-5 of the mean; softplus is used there."""
@@ -42,20 +45,21 @@ def margin_coefficients(steps: Sequence[FactorStep], triples: Triples) -> Tensor
     users = [u for u, _ in steps]
     items = [v for _, v in steps]
     table_TC = users[0].new_empty(len(triples), len(pairs))
-    with torch.no_grad():
-        for start in range(0, len(triples), BLOCK):
-            part = triples.part(start, start + BLOCK)
-            chosen = [u.index_select(0, part.users) for u in users]
-            gaps = [
-                v.index_select(0, part.positives).sub_(v.index_select(0, part.negatives))
-                for v in items
-            ]
-            rows = table_TC[start : start + BLOCK]
-            for column, (p, q) in enumerate(pairs):
-                value = torch.linalg.vecdot(chosen[p], gaps[q])
-                if p != q:
-                    value += torch.linalg.vecdot(chosen[q], gaps[p])
-                rows[:, column] = value
+
+    def fill(span: slice) -> None:
+        part = triples.part(span.start, span.stop)
+        chosen = [u.index_select(0, part.users) for u in users]
+        gaps = [
+            v.index_select(0, part.positives).sub_(v.index_select(0, part.negatives)) for v in items
+        ]
+        for column, (p, q) in enumerate(pairs):
+            value_T = torch.linalg.vecdot(chosen[p], gaps[q])
+            if p != q:
+                value_T += torch.linalg.vecdot(chosen[q], gaps[p])
+            table_TC[span, column] = value_T
+
+    for _ in side_by_side(fill, len(triples), BLOCK, table_TC.device):
+        pass
     return table_TC
 
 
@@ -79,69 +83,82 @@ def grid_losses(
     Within 1e-5 of the point-by-point value, relative, in float32.
     """
     powers_CG = monomials(points_GK.to(torch.float64)).to(coefficients_TC)
-    sums_G = torch.empty(len(points_GK), dtype=torch.float64)
+    reach_T = coefficients_TC.abs() @ powers_CG.abs().amax(dim=1)
+    # Triples of similar reach together, so that few blocks are held back by one wide triple.
+    coefficients_TC = coefficients_TC[torch.argsort(reach_T)]
     starts = range(0, len(points_GK), COLUMNS)
-    ordered_TC = coefficients_TC
-    for index, start in enumerate(starts):
-        columns = slice(start, start + COLUMNS)
-        block = powers_CG[:, columns]
-        reach_T = coefficients_TC.abs() @ block.abs().amax(dim=1)
-        if index == 0:
-            ordered_TC = coefficients_TC[torch.argsort(reach_T)]
-        sums_G[columns] = _softplus_sums(
-            ordered_TC, block.contiguous(), lambda share, i=index: progress(
-                (i + share) / len(starts), f"{len(points_GK)} points at once"
+    sums_G = torch.cat(
+        [
+            _softplus_sums(
+                coefficients_TC,
+                powers_CG[:, start : start + COLUMNS],
+                part(progress, i / len(starts), (i + 1) / len(starts)),
             )
-        )
+            for i, start in enumerate(starts)
+        ]
+    )
     losses_G = sums_G / len(coefficients_TC)
     small = torch.nonzero(losses_G < SMALLEST_LOSS).flatten()
     if len(small):
-        losses_G[small] = _stable_sums(ordered_TC, powers_CG[:, small.to(powers_CG.device)]) / len(
-            coefficients_TC
-        )
+        columns_CG = powers_CG[:, small.to(powers_CG.device)]
+        losses_G[small] = _stable_sums(coefficients_TC, columns_CG) / len(coefficients_TC)
     return losses_G
 
 
-def _softplus_sums(coefficients_TC: Tensor, powers_CG: Tensor, tell) -> Tensor:  # type: ignore[no-untyped-def]
-    """Sum over triples of ``log(1 + 2^x)`` with ``x = -m log2(e)``, in natural units [G]."""
-    on_cpu = coefficients_TC.device.type == "cpu"
-    rows = ROWS if on_cpu else 16384
-    exponents_CG = -powers_CG / math.log(2.0)
-    limit = 0.94 * math.log2(torch.finfo(powers_CG.dtype).max)
-    count = exponents_CG.shape[1]
-    buffer = coefficients_TC.new_empty(rows, count)
-    sums_G = torch.zeros(count, dtype=torch.float64, device=coefficients_TC.device)
+def _softplus_sums(
+    coefficients_TC: Tensor, powers_CG: Tensor, progress: Progress = silent
+) -> Tensor:
+    """Sum over triples of ``softplus(-coefficients @ powers)`` [G]; triples sorted by reach."""
+    device = coefficients_TC.device
+    rows, span = (ROWS, SPAN) if device.type == "cpu" else (4096, 4096)
+    # In powers of two: log(1 + e^-m) = log(1 + 2^x) with x = -m / log 2.
+    exponents_CG = (powers_CG / -math.log(2.0)).contiguous()
     reach_T = (coefficients_TC.abs() @ exponents_CG.abs().amax(dim=1)).tolist()
-    for start in range(0, len(coefficients_TC), rows):
-        if start % (64 * rows) == 0:
-            tell(start / len(coefficients_TC))
-        block_RC = coefficients_TC[start : start + rows]
-        height = len(block_RC)
-        margins = torch.mm(block_RC, exponents_CG, out=buffer[:height])
-        # A factor 1 + 2^x is below 2^(reach + 1); this many of them cannot overflow together.
-        n_factors = int(limit / (max(reach_T[start : start + height]) + 1.0))
-        if n_factors < 1:
-            margins = nn.functional.softplus(margins * math.log(2.0))
-            sums_G += margins.sum(0, dtype=torch.float64)
-            continue
-        margins.exp2_().add_(1.0)
-        while height > 1 and n_factors > 1:
-            half = height // 2
-            torch.mul(margins[:half], margins[half : 2 * half], out=margins[:half])
-            if height % 2:
-                margins[half] = margins[height - 1]
-            height = half + height % 2
-            n_factors //= 2
-            margins = margins[:height]
-        sums_G += margins.log_().sum(0)
+
+    def sums(chunk: slice) -> Tensor:
+        total_G = torch.zeros(exponents_CG.shape[1], dtype=torch.float64, device=device)
+        buffer_RG = coefficients_TC.new_empty(rows, exponents_CG.shape[1])
+        for start in range(chunk.start, chunk.stop, rows):
+            stop = min(start + rows, chunk.stop)
+            block_RC = coefficients_TC[start:stop]
+            exponents_RG = torch.mm(block_RC, exponents_CG, out=buffer_RG[: stop - start])
+            total_G += _log_products(exponents_RG, max(reach_T[start:stop]))
+        return total_G
+
+    sums_G = torch.zeros(exponents_CG.shape[1], dtype=torch.float64, device=device)
+    n = len(coefficients_TC)
+    for done, chunk_G in enumerate(side_by_side(sums, n, span, device)):
+        progress(min(done * span / n, 1.0), f"{len(sums_G):,} points at once")
+        sums_G += chunk_G
     return sums_G.cpu()
+
+
+def _log_products(exponents_RG: Tensor, reach: float) -> Tensor:
+    """Sum over rows of ``log(1 + 2^x)`` [G] for ``|x| <= reach``; overwrites ``exponents_RG``."""
+    # A factor is at most 2^(reach + 1): this many of them cannot overflow together.
+    n_factors = int(0.94 * math.log2(torch.finfo(exponents_RG.dtype).max) / (reach + 1.0))
+    if n_factors < 1:
+        return nn.functional.softplus(exponents_RG * math.log(2.0)).sum(0, dtype=torch.float64)
+    factors_RG = exponents_RG.exp2_().add_(1.0)
+    while n_factors > 1 and len(factors_RG) > 1:
+        half = len(factors_RG) // 2
+        torch.mul(factors_RG[:half], factors_RG[half : 2 * half], out=factors_RG[:half])
+        if len(factors_RG) % 2:
+            factors_RG[half] = factors_RG[-1]
+        factors_RG = factors_RG[: half + len(factors_RG) % 2]
+        n_factors //= 2
+    return factors_RG.log_().sum(0)
 
 
 def _stable_sums(coefficients_TC: Tensor, powers_CG: Tensor) -> Tensor:
     """The same sums [G] by softplus itself."""
-    sums_G = torch.zeros(powers_CG.shape[1], dtype=torch.float64, device=powers_CG.device)
-    rows = max(1, 2**18 // max(powers_CG.shape[1], 1))
-    for start in range(0, len(coefficients_TC), rows):
-        margins = coefficients_TC[start : start + rows] @ powers_CG
-        sums_G += nn.functional.softplus(-margins).sum(0, dtype=torch.float64)
-    return sums_G.cpu()
+    rows = max(1, 2**18 // powers_CG.shape[1])
+
+    def sums(span: slice) -> Tensor:
+        margins_TG = coefficients_TC[span] @ powers_CG
+        return nn.functional.softplus(-margins_TG).sum(0, dtype=torch.float64)
+
+    total_G = torch.zeros(powers_CG.shape[1], dtype=torch.float64, device=powers_CG.device)
+    for chunk_G in side_by_side(sums, len(coefficients_TC), rows, coefficients_TC.device):
+        total_G += chunk_G
+    return total_G.cpu()

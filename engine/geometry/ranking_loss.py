@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.foundation.seeding import torch_generator
+from engine.geometry.side_by_side import side_by_side
 from engine.objectives import Batch, Objective, Triples
 from engine.training import Trained
 
@@ -19,13 +20,15 @@ BLOCK = 4096
 def margins_of(users_UD: Tensor, items_ID: Tensor, triples: Triples) -> Tensor:
     """``s_ui - s_uj`` of each triple [T], gathered in blocks (no gradient is kept)."""
     margins_T = users_UD.new_empty(len(triples))
-    with torch.no_grad():
-        for start in range(0, len(triples), BLOCK):
-            part = triples.part(start, start + BLOCK)
-            chosen = items_ID.index_select(0, part.positives)
-            chosen -= items_ID.index_select(0, part.negatives)
-            chosen *= users_UD.index_select(0, part.users)
-            torch.sum(chosen, dim=1, out=margins_T[start : start + BLOCK])
+
+    def fill(span: slice) -> None:
+        part = triples.part(span.start, span.stop)
+        chosen = items_ID.index_select(0, part.positives)
+        chosen -= items_ID.index_select(0, part.negatives)
+        margins_T[span] = torch.linalg.vecdot(chosen, users_UD.index_select(0, part.users))
+
+    for _ in side_by_side(fill, len(triples), BLOCK, margins_T.device):
+        pass
     return margins_T
 
 

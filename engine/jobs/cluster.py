@@ -38,7 +38,7 @@ from engine.runs import RunStore
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import SCHEMA_VERSION, read_record_or, write_record
 
-QUEUE_SECONDS = 0.05
+QUEUE_SECONDS = 0.1
 """Between two looks at the queue folder."""
 
 MAX_WORKERS = 8
@@ -251,5 +251,6 @@ def _dask_config(threads: int) -> dict[str, Any]:
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
         "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in names},
     }

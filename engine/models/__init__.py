@@ -37,9 +37,12 @@ def build_model(config: ModelConfig, dataset: Dataset, seed: int) -> Recommender
 __all__ = [
     "MODELS",
     "AnyModelConfig",
+    "BPRMFConfig",
     "Block",
+    "LightGCNConfig",
     "LinearProjection",
     "ModelConfig",
     "Recommender",
+    "VBPRConfig",
     "build_model",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,8 +12,16 @@ from engine.foundation.devices import DeviceName
 from engine.models import AnyModelConfig
 from engine.models.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
+from engine.training.averaging import AnyAveragingConfig
 from engine.training.optimisers import AdamConfig, AnyOptimiserConfig
-from engine.training.steppers import AnyStepperConfig, PlainConfig
+from engine.training.schedules import ScheduleConfig
+from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
+from engine.training.steppers import MirrorGradientConfig, PlainConfig
+
+AnyStepperConfig = Annotated[
+    PlainConfig | MirrorGradientConfig | SAMConfig | ASAMConfig | GradientNormConfig,
+    Field(discriminator="name"),
+]
 
 
 class TrainConfig(Config):
@@ -27,12 +35,24 @@ class TrainConfig(Config):
     """The base optimiser."""
     stepper: AnyStepperConfig = PlainConfig()
     """How the optimiser is used on each batch."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    """How the step size changes over the epochs."""
+    averaging: AnyAveragingConfig | None = None
+    """Average of the weights that is judged and kept instead of them, or none."""
     features: FeatureConfig = FeatureConfig()
     """How features are scaled before the model reads them."""
     epochs: int = Field(default=150, ge=1, le=100_000)
     """Most passes over the training interactions."""
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
+    negative_pool: int | None = Field(default=None, ge=1)
+    """Distinct negatives (items) that a batch shares, drawn anew for each; none draws every triple's
+    negative alone. Each negative stays uniform; a pool makes large catalogues faster."""
+    match_gradient_passes: int | None = Field(default=None, ge=1)
+    """Train for exactly so many gradient passes, whatever epochs and patience say: the
+    compute-matched baseline of a strategy that used that many. None: off."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """Stop at the end of the epoch in which training has taken so long, in seconds."""
     validation_metric: Literal["recall", "ndcg", "precision", "map", "hr"] = "recall"
     """What chooses the epoch, on the validation split; never the test split."""
     validation_cutoff: int = Field(default=20, ge=1)
@@ -47,6 +67,11 @@ class TrainConfig(Config):
     """Epochs between checkpoints, from which a run resumes exactly."""
     precision: Literal["float32", "float64"] = "float32"
     """Number format of weights and features; float64 is for reference results."""
+    feature_precision: Literal["auto", "same", "bfloat16"] = "auto"
+    """Features while training: auto takes bfloat16 where the processor multiplies it faster (AMX,
+    AVX512-BF16, recent GPUs), else the format of the weights. Final metrics use the weights'."""
+    deterministic: bool = False
+    """Let torch refuse operations whose result may vary between runs (matters on GPUs)."""
     device: DeviceName = "auto"
     """Where it runs; auto takes a GPU if there is one."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

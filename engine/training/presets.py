@@ -6,8 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.foundation.errors import ConfigError
-from engine.objectives import AMRConfig, ObjectiveConfig
+from engine.data.features import FeatureConfig
+from engine.models import VBPRConfig
+from engine.objectives import (
+    AMRConfig,
+    APRConfig,
+    ObjectiveConfig,
+    PGDConfig,
+    SquaredPenaltyConfig,
+)
+from engine.training.averaging import EMAConfig, SWAConfig
 from engine.training.config import TrainConfig
+from engine.training.optimisers import AdagradConfig, SGDConfig
+from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
 from engine.training.steppers import MirrorGradientConfig
 
 PRESETS: dict[str, tuple[str, TrainConfig]] = {
@@ -28,6 +39,62 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         "Both: AMR is what is minimised, Mirror Gradient how it steps",
         TrainConfig(
             objective=ObjectiveConfig(adversary=AMRConfig()), stepper=MirrorGradientConfig()
+        ),
+    ),
+    "mg-sgd": (
+        "Mirror Gradient under plain SGD with a global counter: exactly the paper's Algorithm 1",
+        TrainConfig(
+            optimiser=SGDConfig(learning_rate=20.0),
+            stepper=MirrorGradientConfig(counter="global"),
+            epochs=400,
+        ),
+    ),
+    "sam": (
+        "Sharpness-aware minimisation, rho 0.05 (arXiv 2010.01412)",
+        TrainConfig(stepper=SAMConfig()),
+    ),
+    "asam": (
+        "Adaptive sharpness-aware minimisation, rho 0.5 (arXiv 2102.11600)",
+        TrainConfig(stepper=ASAMConfig()),
+    ),
+    "gradient-norm": (
+        "Explicit gradient-norm penalty (arXiv 2202.03599): Mirror Gradient's control",
+        TrainConfig(stepper=GradientNormConfig()),
+    ),
+    "swa": (
+        "Mean of the weights at the ends of epochs 15 and later (arXiv 1803.05407)",
+        TrainConfig(averaging=SWAConfig()),
+    ),
+    "ema": (
+        "Exponential moving average of the weights, decay 0.99",
+        TrainConfig(averaging=EMAConfig()),
+    ),
+    "noise": (
+        "Random perturbation of AMR's norm instead of the gradient's: AMR's control",
+        TrainConfig(objective=ObjectiveConfig(adversary=AMRConfig(direction="random"))),
+    ),
+    "pgd": (
+        "Adversarial features by 3 steps of PGD in L2, epsilon 0.3 of each row's norm "
+        "(arXiv 1706.06083)",
+        TrainConfig(objective=ObjectiveConfig(adversary=PGDConfig())),
+    ),
+    "apr": (
+        "Adversarial embeddings, epsilon 0.5 (arXiv 1808.03908)",
+        TrainConfig(objective=ObjectiveConfig(adversary=APRConfig())),
+    ),
+    "amr-published": (
+        "AMR with its released code's settings: summed loss, Adagrad, image only, epsilon 0.1 of "
+        "globally scaled features (arXiv 1809.07062)",
+        TrainConfig(
+            model=VBPRConfig(form="sum", modalities=("image",)),
+            objective=ObjectiveConfig(
+                reduction="sum",
+                regulariser=SquaredPenaltyConfig(),
+                adversary=AMRConfig(epsilon=0.1, unit="absolute", modalities=("image",)),
+            ),
+            optimiser=AdagradConfig(),
+            features=FeatureConfig(scaling="global_max"),
+            batch_size=512,
         ),
     ),
 }

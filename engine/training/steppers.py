@@ -7,8 +7,9 @@ the loss; calling it again recomputes on the same triples at the weights of that
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -117,8 +118,11 @@ class MirrorGradient:
         self.counter = counter
         self.clip = clip
         self.batches = 0
+        self.ascent: dict[str, float] = {}
+        """What the first mirror step of this epoch's second half did; {} before it."""
 
     def start_epoch(self) -> None:
+        self.ascent = {}
         if self.counter == "epoch":
             self.batches = 0
 
@@ -133,16 +137,40 @@ class MirrorGradient:
             return loss
         self.optimiser.apply(self.alpha1, clip=self.clip == "both")
         closure()
-        self.optimiser.apply(-self.alpha2)
+        if self.ascent:
+            self.optimiser.apply(-self.alpha2)
+        else:
+            self._apply_and_measure()
         return loss
+
+    def _apply_and_measure(self) -> None:
+        """The ascent half-step, and how far uphill it really went (once an epoch: it is cheap).
+
+        Under SGD the cosine with the gradient is 1. Under Adam, whose momentum and scale carry on
+        from the descent, it is often negative: then the second half descended further.
+        """
+        parameters = [p for p in self.optimiser.parameters if p.grad is not None]
+        before = [p.detach().clone() for p in parameters]
+        uphill = [p.grad.detach().clone() for p in parameters if p.grad is not None]
+        self.optimiser.apply(-self.alpha2)
+        dot = lengths = slopes = torch.zeros((), dtype=torch.float64)
+        agree = moved = 0
+        for parameter, start, gradient in zip(parameters, before, uphill, strict=True):
+            move = parameter.detach() - start
+            products = move * gradient
+            dot = dot + products.sum().double().cpu()
+            lengths = lengths + move.square().sum().double().cpu()
+            slopes = slopes + gradient.square().sum().double().cpu()
+            agree += int((products > 0).sum())
+            moved += int((products != 0).sum())
+        norm = float((lengths * slopes).sqrt())
+        self.ascent = {
+            "ascent_cosine": float(dot) / norm if norm > 0 else 0.0,
+            "share_uphill": agree / moved if moved else 0.0,
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {"batches": self.batches}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.batches = int(state["batches"])
-
-
-AnyStepperConfig = Annotated[
-    PlainConfig | MirrorGradientConfig, Field(discriminator="name")
-]

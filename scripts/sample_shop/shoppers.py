@@ -32,7 +32,7 @@ class Habits:
     """Spread of how well known products are, in units of log-odds: the long tail."""
     late_launches: float = 0.9
     """Share of products that join the shop after its opening."""
-    last_launch: float = 0.85
+    last_launch: float = 0.8
     """When the last product joins, as a share of the time the shop is open."""
     novelty: float = 1.0
     """How much a new arrival is shown off on its first day, in units of log-odds."""

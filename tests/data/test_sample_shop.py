@@ -18,8 +18,7 @@ from PIL import Image
 from engine.data.encoders import ImageEncoder, TextEncoder, read_pixels
 from engine.foundation.errors import DataError, MissingExtraError
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # the scripts are no installed package
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scripts are not installed
 
 from scripts.sample_shop.build import ITEMS, NOISE_SHARE, SEED, USERS, item_table
 from scripts.sample_shop.catalogue import mislead, stock
@@ -27,7 +26,7 @@ from scripts.sample_shop.draw import draw_product
 from scripts.sample_shop.looks import CATEGORIES, COLOURS, PATTERNS, STYLES, Look
 from scripts.sample_shop.shoppers import Habits, simulate, split_by_time
 
-SHOP = ROOT / "sample_data" / "shop"
+SHOP = Path(__file__).resolve().parents[2] / "sample_data" / "shop"
 MEGABYTE = 1_000_000
 
 needs_encoders = pytest.mark.skipif(

@@ -10,7 +10,7 @@ import torch
 from engine.data import Dataset, Interactions
 from engine.foundation.errors import BasinError, Cancelled, TrainingError
 from engine.training import MemoryRecorder, Trained, fit, preset
-from engine.training.loop import Trainer
+from engine.training.trainer import Trainer
 
 QUICK = {"epochs": 6, "batch_size": 128, "device": "cpu", "model.width": 8}
 
