@@ -17,7 +17,8 @@ def with_groups(table: pd.DataFrame) -> pd.DataFrame:
         table["group"] = pd.Series(dtype=str)
         return table
     columns = [c for c in table.columns if c.startswith("config.") and c != SEED]
-    keys = table[["fingerprint", *columns]].astype(str).agg("|".join, axis=1)
+    settings = table[["fingerprint", *columns]].astype(object)
+    keys = settings.map(repr).agg("|".join, axis=1)
     names = {}
     for key, rows in table.sort_values("id").groupby(keys, sort=False):
         names[key] = without_seed(str(rows["name"].iloc[0]))

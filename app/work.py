@@ -101,3 +101,9 @@ def progress_row(job: Job) -> None:
     if stop.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
         job.cancel()
         st.toast("Asked it to stop; it does at its next step.")
+
+
+def config_class(kind: str) -> type[Config]:
+    """The class of an analysis's settings; imports the room it lives in."""
+    with st.spinner("Loading the engine ..."):
+        return known_analysis(kind).config_class()

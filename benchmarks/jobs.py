@@ -35,7 +35,7 @@ LIMITS = {
 """What ``--check`` asks for. The speedup needs two free cores, one thread each."""
 
 JOBS = 8
-STEPS = 100
+STEPS = 40
 """Steps of a job; one takes some milliseconds on one core."""
 
 

@@ -1,3 +1,68 @@
+"""Curvature: flat or sharp, in raw numbers and in numbers that may be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
 import streamlit as st
 
-st.title("curvature")
+from app import forms, state, work
+from app.charts import spectrum as charts
+from app.charts.style import CONFIG
+from app.empty import stop_without_runs
+from app.tables import csv_button, table_and_csv
+
+if TYPE_CHECKING:
+    from engine.geometry import Curvature
+
+st.title("Curvature")
+st.markdown(
+    "The eigenvalues of the Hessian say how sharply the loss bends at each solution. Raw "
+    "eigenvalues can be changed without changing a single recommendation, so each comes with "
+    "companions that cannot."
+)
+choice: state.Choice = st.session_state["choice"]
+if not choice.ids:
+    stop_without_runs()
+with st.expander("What is computed", icon=":material/tune:"):
+    config = forms.config_form(work.config_class("curvature"), "curvature", columns=4)
+if config is None:
+    st.stop()
+
+found = work.results_or_offer(
+    state.store(), "curvature", choice.ids, config, "Compute the curvature"
+)
+results = {choice.labels[runs[0]]: cast("Curvature", result) for runs, result in found.items()}
+if not results:
+    st.stop()
+
+left, right = st.columns(2)
+with left:
+    st.subheader("Largest eigenvalues")
+    figure = charts.top_eigenvalues(results, choice.looks)
+    st.plotly_chart(figure, config=CONFIG, alt="Largest Hessian eigenvalues of each run")
+if any(len(result.density_G) for result in results.values()):
+    with right:
+        st.subheader("All eigenvalues")
+        figure = charts.spectral_density(results, choice.looks)
+        st.plotly_chart(figure, config=CONFIG, alt="Spectral density of each run's Hessian")
+st.caption(f"{choice.dataset}. {charts.spectrum_caption(results, list(results))}")
+eigenvalues = [r.eigenvalue_frame().assign(label=name) for name, r in results.items()]
+table_and_csv(pd.concat(eigenvalues, ignore_index=True), "eigenvalues")
+
+measures = pd.concat(
+    [r.to_frame().assign(label=name) for name, r in results.items()], ignore_index=True
+)
+if len(measures):
+    st.subheader("Flatness, with and without the loophole")
+    baseline = st.selectbox("Compared with", list(results), key="flat.baseline", width=280)
+    figure = charts.measures_against(measures, baseline, choice.looks)
+    st.plotly_chart(figure, config=CONFIG, alt="Flatness measures as multiples of a baseline's")
+    st.caption(
+        f"Each measure as a multiple of {baseline}'s, logarithmic; left of the dotted line is "
+        "flatter. One seed a run, no interval."
+    )
+    wide = charts.flatness_table(measures)
+    st.dataframe(wide, hide_index=True, width="stretch")
+    csv_button(wide, "flatness")

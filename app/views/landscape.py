@@ -24,11 +24,8 @@ st.markdown(
 choice: state.Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
-with st.spinner("Loading the engine ..."):
-    from engine.geometry import SliceConfig
-
 with st.expander("What is drawn", icon=":material/tune:"):
-    config = forms.config_form(SliceConfig, "slice", columns=3)
+    config = forms.config_form(work.config_class("slice"), "slice", columns=3)
 if config is None:
     st.stop()
 

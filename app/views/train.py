@@ -14,7 +14,7 @@ st.markdown(
 with st.spinner("Loading the engine ..."):
     from engine.training import PRESETS, TrainConfig
 
-name = st.segmented_control(
+name = st.pills(
     "Start from a preset",
     list(PRESETS),
     default="plain",

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from engine.foundation.errors import BasinError, Cancelled
 from engine.foundation.progress import Progress
+from engine.jobs.work import ANALYSES, create_run, find_result, known_analysis, run_and_wait
 from engine.runs import RunStore
 
 if TYPE_CHECKING:
@@ -172,7 +173,6 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     from engine.cli.options import given_settings
     from engine.foundation.errors import ConfigError
-    from engine.jobs.work import create_run, run_and_wait
     from engine.training import TrainConfig, preset
 
     store = _store(arguments)
@@ -261,7 +261,6 @@ def _show(arguments: argparse.Namespace) -> dict[str, Any]:
 def _analysis_options(kind: str) -> Callable[[argparse.ArgumentParser], None]:
     def add(parser: argparse.ArgumentParser) -> None:
         from engine.cli.options import add_config_options
-        from engine.jobs.work import known_analysis
 
         analysis = known_analysis(kind)
         many = "runs to compare, on shared ground" if analysis.compares else "the run to look at"
@@ -277,7 +276,6 @@ def _analysis_options(kind: str) -> Callable[[argparse.ArgumentParser], None]:
 def _analysis(kind: str) -> Command:
     def run_analysis(arguments: argparse.Namespace) -> dict[str, Any]:
         from engine.cli.options import given_settings
-        from engine.jobs.work import find_result, known_analysis, run_and_wait
 
         store = _store(arguments)
         analysis = known_analysis(kind)
@@ -371,26 +369,10 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
     "train": ("train a run, or several seeds of it", _train_options, _train),
     "list": ("list the runs", _list_options, _list),
     "show": ("everything kept about one run", _show_options, _show),
-    "slice": (
-        "loss-landscape slices of runs on shared directions",
-        _analysis_options("slice"),
-        _analysis("slice"),
-    ),
-    "curvature": (
-        "Hessian eigenvalues and flatness of a run",
-        _analysis_options("curvature"),
-        _analysis("curvature"),
-    ),
-    "robustness": (
-        "accuracy of runs under perturbations of growing strength",
-        _analysis_options("robustness"),
-        _analysis("robustness"),
-    ),
-    "embed": (
-        "UMAP of what runs learnt about items or users",
-        _analysis_options("embed"),
-        _analysis("embed"),
-    ),
+    **{
+        kind: (analysis.help, _analysis_options(kind), _analysis(kind))
+        for kind, analysis in ANALYSES.items()
+    },
     "bin": ("move runs to the bin, or back", _bin_options, _bin),
     "export": ("write runs as one zip", _export_options, _export),
     "import": ("add the runs of a zip", _import_options, _import),

@@ -82,7 +82,8 @@ def grid_losses(
 
     Within 1e-5 of the point-by-point value, relative, in float32.
     """
-    powers_CG = monomials(points_GK.to(torch.float64)).to(coefficients_TC)
+    # Monomials are made in float64 on the CPU; not every device has it.
+    powers_CG = monomials(points_GK.double().cpu()).to(coefficients_TC)
     reach_T = coefficients_TC.abs() @ powers_CG.abs().amax(dim=1)
     # Triples of similar reach together, so that few blocks are held back by one wide triple.
     coefficients_TC = coefficients_TC[torch.argsort(reach_T)]

@@ -20,14 +20,13 @@ from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.plane import Plane
 from engine.geometry.slices import DirectionKind, SliceConfig
-from engine.geometry.surfaces import Frozen, values_at
+from engine.geometry.surfaces import Survey
 from engine.geometry.theta import Theta, ThetaSpace, moved, theta_of
 from engine.geometry.trajectories import main_axes
 from engine.objectives import Triples
 from engine.training import Trained
 
 ORDINALS = ("", "second ")
-DOUBLING_TRIPLES = 10_000
 
 
 def check_comparable(trained: Sequence[Trained]) -> None:
@@ -36,20 +35,25 @@ def check_comparable(trained: Sequence[Trained]) -> None:
         raise ConfigError("no run was given; a slice needs at least one.")
     first = trained[0]
     shapes = {n: tuple(p.shape) for n, p in first.model.named_parameters()}
-    for other in trained[1:]:
+    for r, other in enumerate(trained[1:], 1):
         if {n: tuple(p.shape) for n, p in other.model.named_parameters()} != shapes:
             raise ConfigError(
-                f"'{other.label or other.run}' and '{first.label or first.run}' have weights of "
+                f"'{name_of(trained, r)}' and '{name_of(trained, 0)}' have weights of "
                 "different names or shapes, so they share no direction; compare runs of one model "
                 "and width."
             )
         same = other.dataset is first.dataset
         if not same and other.dataset.fingerprint != first.dataset.fingerprint:
             raise ConfigError(
-                f"'{other.label or other.run}' was trained on '{other.dataset.name}', "
-                f"'{first.label or first.run}' on '{first.dataset.name}'; compare runs of one "
+                f"'{name_of(trained, r)}' was trained on '{other.dataset.name}', "
+                f"'{name_of(trained, 0)}' on '{first.dataset.name}'; compare runs of one "
                 "dataset."
             )
+
+
+def name_of(trained: Sequence[Trained], r: int) -> str:
+    """What figures call a run: its label, its id, or its number."""
+    return trained[r].label or trained[r].run or f"run {r + 1}"
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,11 @@ def chosen_planes(
         descriptions.append(_description(kind, index, trained, config))
     if not n_others:
         planes = [
-            Plane(t, origin, tuple(directions), t.label or t.run or f"run {r + 1}")
+            Plane(t, origin, tuple(directions), name_of(trained, r))
             for r, (t, origin, directions) in enumerate(zip(trained, origins, per_run, strict=True))
         ]
         return Planes(planes, descriptions, [])
-    label = " – ".join(t.label or t.run or f"run {r + 1}" for r, t in enumerate(trained))
+    label = " – ".join(name_of(trained, r) for r in range(n_others + 1))
     places = [[0.0] * len(kinds)]
     for axis, kind in enumerate(kinds):
         if kind == "difference":
@@ -158,15 +162,14 @@ def _gradient(trained: Trained, triples: Triples, index: int) -> dict[str, Tenso
 def _description(
     kind: DirectionKind, index: int, trained: Sequence[Trained], config: SliceConfig
 ) -> str:
-    first = trained[0].label or trained[0].run or "the first run"
+    first = name_of(trained, 0)
     nth = ORDINALS[index] if index < len(ORDINALS) else ""
     if kind == "random":
         biases = "with biases" if config.include_biases else "without biases"
         length = {"filter": "per filter", "layer": "per layer", "none": "not"}
         return f"{nth}random Gaussian, {length[config.normalisation]} normalised, {biases}"
     if kind == "difference":
-        other = trained[index + 1]
-        return f"from {first} to {other.label or other.run or f'run {index + 2}'}"
+        return f"from {first} to {name_of(trained, index + 1)}"
     if kind == "trajectory":
         return f"{nth}main axis of the training trajectories"
     if kind == "gradient":
@@ -176,7 +179,7 @@ def _description(
 
 
 def axis_points(
-    planes: Sequence[Plane], axis: int, config: SliceConfig, frozen: Frozen, progress: Progress
+    surveys: Sequence[Survey], axis: int, config: SliceConfig
 ) -> tuple[np.ndarray, str]:
     """Grid points along one axis, shared by all planes, and how their range came about."""
     if config.kinds[axis] == "difference":
@@ -184,44 +187,38 @@ def axis_points(
     if config.radius is not None:
         radius, how = config.radius, "as asked"
     else:
-        radius, how = doubling_radius(planes, axis, frozen, progress)
+        radius, how = doubling_radius(surveys, axis)
     return np.linspace(-radius, radius, config.n_points), f"±{radius:.3g} ({how})"
 
 
-def doubling_radius(
-    planes: Sequence[Plane], axis: int, frozen: Frozen, progress: Progress
-) -> tuple[float, str]:
+def doubling_radius(surveys: Sequence[Survey], axis: int) -> tuple[float, str]:
     """The distance along an axis where the train loss, averaged over both ways and all runs,
     relative to each run's own, is twice that of the weights; and that in words.
 
-    Found on a ladder of distances with ratio sqrt 2 and interpolated between its steps; 1 where
-    the loss doubles nowhere on it. At most 10,000 triples are used.
+    Found on a ladder of distances with ratio sqrt 2 and interpolated between its steps. Where the
+    loss doubles nowhere on it: the weights' own length.
     """
-    triples = frozen.triples["train"]
-    if len(triples) > DOUBLING_TRIPLES:
-        chosen = torch.linspace(0, len(triples) - 1, DOUBLING_TRIPLES).long()
-        chosen = chosen.to(triples.users.device)
-        triples = Triples(*(x[chosen] for x in (triples.users, triples.positives, triples.negatives)))
-    few = Frozen(frozen.dataset, {"train": triples}, frozen.users[:0])
-    # Steps count in the longest direction's own unit, so that any scaling of it gives the same.
-    unit = max(length_of(p.origin) / max(length_of(p.directions[axis]), 1e-30) for p in planes)
+    # In lengths of the direction, so that the ladder reaches from 0.001 to 16 times the weights.
+    units = [
+        length_of(s.plane.origin) / max(length_of(s.plane.directions[axis]), 1e-30)
+        for s in surveys
+    ]
+    unit = max(units)
     ladder = unit * np.sqrt(2.0) ** np.arange(-20, 9)
     before, before_ratio = 0.0, 1.0
     for start in range(0, len(ladder), 8):
         steps = ladder[start : start + 8]
-        ratios = np.mean([_ratios(p, axis, steps, few, progress) for p in planes], axis=0)
+        ratios = np.mean([_ratios(s, axis, steps) for s in surveys], axis=0)
         for step, ratio in zip(steps, ratios, strict=True):
             if ratio >= 2.0:
                 share = (2.0 - before_ratio) / (ratio - before_ratio)
                 return float(before + share * (step - before)), "train loss has doubled"
             before, before_ratio = step, ratio
-    return 1.0, "train loss doubles nowhere near"
+    return float(unit), "as long as the weights; train loss doubles nowhere near"
 
 
-def _ratios(
-    plane: Plane, axis: int, steps: np.ndarray, frozen: Frozen, progress: Progress
-) -> np.ndarray:
-    points = np.zeros((2 * len(steps) + 1, len(plane.directions)))
+def _ratios(survey: Survey, axis: int, steps: np.ndarray) -> np.ndarray:
+    points = np.zeros((2 * len(steps) + 1, len(survey.plane.directions)))
     points[1:, axis] = np.concatenate([steps, -steps])
-    losses = values_at(plane, ["train_loss"], frozen, points, progress)[0]
+    losses = survey.values(["train_loss"], points)[0]
     return losses[1:].reshape(2, -1).mean(axis=0) / max(losses[0], 1e-12)

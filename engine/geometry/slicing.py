@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from engine.geometry.chosen_planes import (
     axis_points,
     check_comparable,
     chosen_planes,
+    name_of,
 )
 from engine.geometry.directions import cosine
 from engine.geometry.plane import Plane
 from engine.geometry.slices import Slice, SliceConfig
-from engine.geometry.surfaces import Frozen, grid_levels, values_at
+from engine.geometry.surfaces import Frozen, Survey, grid_levels
 from engine.geometry.theta import Theta, ThetaSpace
 from engine.geometry.trajectories import projected
 from engine.training import Trained
@@ -40,7 +42,8 @@ def loss_slice(
     All runs share directions, triples, users and axes. ``perturbed`` holds each run's perturbed
     features, for quantities that start with ``robust_``; ``snapshots`` each run's weights saved
     along training, in order, for the trajectory directions and for drawing the trajectory. Where
-    points are computed one by one, ``preview`` receives the slice so far, from coarse to fine.
+    points are computed one by one, ``preview`` receives the slice so far, from coarse to fine,
+    with NaN where nothing was computed yet.
 
     Raises ConfigError where the runs, perturbed features or snapshots do not fit the config.
     """
@@ -48,22 +51,37 @@ def loss_slice(
     started = time.perf_counter()
     _check(trained, config, perturbed, snapshots)
     first = trained[0]
-    device = next(first.model.parameters()).device
     frozen = Frozen.draw(
-        first.dataset, config.quantities, config.n_triples, config.n_users, config.seed, device
+        first.dataset,
+        config.quantities,
+        config.n_triples,
+        config.n_users,
+        config.seed,
+        next(first.model.parameters()).device,
     )
     chosen = chosen_planes(
         trained, config, frozen.triples["train"], snapshots, part(progress, 0.0, 0.1)
     )
-    alphas_A, along = axis_points(chosen.planes, 0, config, frozen, part(progress, 0.1, 0.12))
-    betas_B, across = np.zeros(1), ""
-    if config.dimensions == 2:
-        betas_B, across = axis_points(chosen.planes, 1, config, frozen, part(progress, 0.12, 0.15))
-    blank = _blank(trained, config, chosen, frozen, alphas_A, betas_B, (along, across))
-    return _filled(
-        blank, trained, config, chosen, frozen, perturbed, snapshots,
-        part(progress, 0.15, 1.0), preview, started,
-    )  # fmt: skip
+    surveys = [
+        Survey(plane, frozen, perturbed[r] if perturbed is not None else None)
+        for r, plane in enumerate(chosen.planes)
+    ]
+    progress(0.1, "range of the axes")
+    axes = [axis_points(surveys, axis, config) for axis in range(config.dimensions)]
+    blank = _blank(trained, config, chosen, frozen, axes)
+    found = _measured(blank, surveys, part(progress, 0.15, 1.0), preview)
+    found |= _marked(blank, surveys, trained, chosen.passes_through)
+    if snapshots is not None and any(len(s) for s in snapshots):
+        found |= _trajectories(trained, surveys, snapshots)
+    provenance = {
+        "dataset": first.dataset.fingerprint,
+        "dataset_name": first.dataset.name,
+        "runs": [t.run for t in trained],
+        "n_triples": {split: len(t) for split, t in frozen.triples.items()},
+        "n_users": len(frozen.users),
+        "seconds": time.perf_counter() - started,
+    }
+    return dataclasses.replace(blank, provenance=provenance, **found)
 
 
 def _check(
@@ -84,6 +102,11 @@ def _check(
                 f"{what} of {len(given)} runs were given for {len(trained)} runs; one entry a run "
                 "is needed."
             )
+    if robust and "difference" in config.kinds:
+        raise ConfigError(
+            "robust quantities need one run's perturbed features, but a slice along a difference "
+            "passes through several runs; leave them out, or choose another direction."
+        )
     needs_valid = [q for q in config.quantities if q == "valid_loss" or "@" in q]
     if needs_valid and len(trained[0].dataset.valid) == 0:
         raise ConfigError(
@@ -97,30 +120,31 @@ def _blank(
     config: SliceConfig,
     chosen: Planes,
     frozen: Frozen,
-    alphas_A: np.ndarray,
-    betas_B: np.ndarray,
-    ranges: tuple[str, str],
+    axes: Sequence[tuple[np.ndarray, str]],
 ) -> Slice:
     """The slice with every value still missing."""
-    n_runs, n_quantities = len(chosen.planes), len(config.quantities)
+    points = [at for at, _ in axes] + [np.zeros(1)]
     counts = ", ".join(f"{len(t):,} {split} pairs" for split, t in frozen.triples.items())
     shared = {"directions": "; ".join(chosen.descriptions)}
     if "random" in config.kinds and config.normalisation != "none" and len(trained) > 1:
         whose = "each run's own" if config.scale_to == "own" else "the first run's"
-        shared["scaled to"] = f"{whose} weights"
+        shared["random directions scaled to"] = f"{whose} weights"
     shared["triples"] = f"{counts}, each with one fixed negative (seed {config.seed})"
     if len(frozen.users):
         shared["users"] = f"{len(frozen.users):,} validation users"
-    shared["range"] = f"first {ranges[0]}" + (f", second {ranges[1]}" if ranges[1] else "")
+    shared["range"] = ", ".join(
+        f"{name} {how}" for name, (_, how) in zip(("first", "second"), axes, strict=False)
+    )
     is_pair = config.dimensions == 2
-    single = bool(chosen.passes_through)
+    n_surfaces = (len(chosen.planes), len(config.quantities))
+    runs = [t.run for t in trained]
     return Slice(
-        alphas_A=alphas_A,
-        betas_B=betas_B,
-        values_RQAB=np.full((n_runs, n_quantities, len(alphas_A), len(betas_B)), np.nan),
-        centre_RQ=np.full((n_runs, n_quantities), np.nan),
+        alphas_A=points[0],
+        betas_B=points[1],
+        values_RQAB=np.full((*n_surfaces, len(points[0]), len(points[1])), np.nan),
+        centre_RQ=np.full(n_surfaces, np.nan),
         labels=[p.label for p in chosen.planes],
-        runs=[" ".join(t.run for t in trained).strip()] if single else [t.run for t in trained],
+        runs=runs if not chosen.passes_through else [" ".join(runs).strip()],
         quantities=list(config.quantities),
         directions=chosen.descriptions,
         shared=shared,
@@ -130,101 +154,78 @@ def _blank(
     )
 
 
-def _filled(
+def _measured(
     blank: Slice,
-    trained: Sequence[Trained],
-    config: SliceConfig,
-    chosen: Planes,
-    frozen: Frozen,
-    perturbed: Sequence[Features] | None,
-    snapshots: Sequence[Sequence[Theta]] | None,
+    surveys: Sequence[Survey],
     progress: Progress,
     preview: Callable[[Slice], None] | None,
-    started: float,
-) -> Slice:
-    values_RQAB, centre_RQ = blank.values_RQAB.copy(), blank.centre_RQ.copy()
+) -> dict[str, Any]:
+    """All values on the grid."""
+    values_RQAB = blank.values_RQAB.copy()
     shape = values_RQAB.shape[2:]
-    grid = np.stack(np.meshgrid(blank.alphas_A, blank.betas_B, indexing="ij"), axis=-1)
-    points_GK = grid.reshape(-1, 2)
+    grid = np.meshgrid(blank.alphas_A, blank.betas_B, indexing="ij")
+    points_GK = np.stack(grid, axis=-1).reshape(-1, 2)
     levels = grid_levels(*shape)
-    extra: dict[str, np.ndarray | list[str]] = {}
-    for r, plane in enumerate(chosen.planes):
-        features = perturbed[r] if perturbed is not None else None
-        within = part(progress, r / len(chosen.planes), (r + 1) / len(chosen.planes), plane.label)
+    for r, survey in enumerate(surveys):
+        within = part(progress, r / len(surveys), (r + 1) / len(surveys), f"{blank.labels[r]}: ")
 
         def show(values_QG: np.ndarray, r: int = r) -> None:
-            assert preview is not None
             values_RQAB[r] = values_QG.reshape(-1, *shape)
-            preview(dataclasses.replace(blank, values_RQAB=values_RQAB.copy()))
+            if preview is not None:
+                preview(dataclasses.replace(blank, values_RQAB=values_RQAB.copy()))
 
-        # The origin and the runs on the plane are measured with the grid, at their exact places.
-        marks = np.array(chosen.passes_through, dtype=np.float64).reshape(-1, len(plane.directions))
-        places = np.zeros((1 + len(marks), 2))
-        places[1:, : marks.shape[1]] = marks
-        values_QG = values_at(
-            plane,
-            blank.quantities,
-            frozen,
-            points_GK,
-            within,
-            features,
-            levels,
-            show if preview else None,
+        values_QG = survey.values(
+            blank.quantities, points_GK, within, levels, None if preview is None else show
         )
         values_RQAB[r] = values_QG.reshape(-1, *shape)
-        exact_QG = values_at(plane, blank.quantities, frozen, places, silent, features)
-        centre_RQ[r] = exact_QG[:, 0]
-        if len(marks):
-            extra["marks_M2"] = places[1:]
-            extra["mark_values_MQ"] = exact_QG[:, 1:].T
-            extra["mark_labels"] = [
-                t.label or t.run or f"run {i + 1}" for i, t in enumerate(trained[: len(marks)])
-            ]
-    if snapshots is not None and any(len(s) for s in snapshots):
-        extra |= _trajectory(trained, chosen.planes, snapshots, frozen)
-    provenance = {
-        "dataset": trained[0].dataset.fingerprint,
-        "dataset_name": trained[0].dataset.name,
-        "runs": [t.run for t in trained],
-        "n_triples": {split: len(t) for split, t in frozen.triples.items()},
-        "n_users": len(frozen.users),
-        "seconds": time.perf_counter() - started,
-    }
-    return dataclasses.replace(
-        blank,
-        values_RQAB=values_RQAB,
-        centre_RQ=centre_RQ,
-        provenance=provenance,
-        **extra,  # type: ignore[arg-type]
-    )
+    return {"values_RQAB": values_RQAB}
 
 
-def _trajectory(
+def _marked(
+    blank: Slice,
+    surveys: Sequence[Survey],
     trained: Sequence[Trained],
-    planes: Sequence[Plane],
+    passes_through: Sequence[Sequence[float]],
+) -> dict[str, Any]:
+    """Values at the weights themselves, and at the runs on a plane that passes through them."""
+    places_M2 = np.zeros((max(len(passes_through), 1), 2))
+    for m, place in enumerate(passes_through):
+        places_M2[m, : len(place)] = place
+    values = [survey.values(blank.quantities, places_M2) for survey in surveys]
+    found: dict[str, Any] = {"centre_RQ": np.stack([v[:, 0] for v in values])}
+    if passes_through:
+        found["marks_M2"] = places_M2
+        found["mark_labels"] = [name_of(trained, m) for m in range(len(places_M2))]
+        found["mark_values_MQ"] = values[0].T
+    return found
+
+
+def _trajectories(
+    trained: Sequence[Trained],
+    surveys: Sequence[Survey],
     snapshots: Sequence[Sequence[Theta]],
-    frozen: Frozen,
-) -> dict[str, np.ndarray | list[str]]:
+) -> dict[str, Any]:
     """Each run's snapshots on its plane (or on the one plane through all runs)."""
     space = ThetaSpace.of(trained[0].model)
-    runs, places, true, surface, shares = [], [], [], [], []
+    runs: list[int] = []
+    places, surface, true = [np.zeros((0, 2))], [np.zeros(0)], [np.zeros(0)]
+    shares_R2 = np.zeros((len(trained), 2))
     for r, (subject, saved) in enumerate(zip(trained, snapshots, strict=True)):
-        plane = planes[min(r, len(planes) - 1)]
         if not saved:
-            shares.append(np.zeros(2))
             continue
-        at_N2, share = projected(space, plane.origin, plane.directions, saved)
-        shares.append(share)
+        survey = surveys[min(r, len(surveys) - 1)]
+        plane = survey.plane
+        at_N2, shares_R2[r] = projected(space, plane.origin, plane.directions, saved)
+        runs += [r] * len(saved)
         places.append(at_N2)
-        runs.append(np.full(len(saved), r))
-        surface.append(values_at(plane, ["train_loss"], frozen, at_N2, silent)[0])
+        surface.append(survey.values(["train_loss"], at_N2)[0])
         for theta in saved:
-            point = Plane(subject, theta, (), plane.label)
-            true.append(values_at(point, ["train_loss"], frozen, np.zeros((1, 0)), silent)[0, 0])
+            point = Survey(Plane(subject, theta, ()), survey.frozen)
+            true.append(point.values(["train_loss"], np.zeros((1, 2)))[0])
     return {
-        "trajectory_run_N": np.concatenate(runs).astype(np.int64),
+        "trajectory_run_N": np.array(runs, dtype=np.int64),
         "trajectory_N2": np.concatenate(places),
-        "trajectory_loss_N": np.array(true),
         "trajectory_surface_N": np.concatenate(surface),
-        "explained_variance_R2": np.array(shares),
+        "trajectory_loss_N": np.concatenate(true),
+        "explained_variance_R2": shares_R2,
     }

@@ -16,7 +16,7 @@ from torch.func import functional_call
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.evaluation import EvaluationConfig, is_relevant, metrics_of_hits, top_items
-from engine.foundation.progress import Progress, part
+from engine.foundation.progress import Progress, part, silent
 from engine.foundation.seeding import numpy_generator
 from engine.geometry.affine_grid import grid_losses, margin_coefficients
 from engine.geometry.plane import FactorPlane, Plane
@@ -89,103 +89,116 @@ def _strided(n: int, stride: int) -> np.ndarray:
     return np.flatnonzero((np.arange(n) - n // 2) % stride == 0)
 
 
-def values_at(
-    plane: Plane,
-    quantities: Sequence[str],
-    frozen: Frozen,
-    points_GK: np.ndarray,
-    progress: Progress,
-    perturbed: Features | None = None,
-    levels: Sequence[np.ndarray] | None = None,
-    preview: Preview | None = None,
-) -> np.ndarray:
-    """Each quantity at each point of the plane: float64 [Q, G].
+class Survey:
+    """Measures quantities on one plane; what all points need is computed once and kept.
 
-    ``perturbed`` features are what the ``robust_`` quantities read. Where factors are not affine,
-    and for metrics, points are computed one by one in the order of ``levels``, and ``preview`` is
-    called after each level.
+    ``perturbed`` features are what the ``robust_`` quantities read.
     """
-    points_GK = np.asarray(points_GK, dtype=np.float64)
-    values_QG = np.full((len(quantities), len(points_GK)), np.nan)
-    levels = levels or [np.arange(len(points_GK))]
-    slow: list[tuple[bool, list[str]]] = []
-    plain = any(not q.startswith("robust_") and q != "train_objective" for q in quantities)
-    for is_robust in (False, True):
-        names = [
-            q for q in quantities
-            if q.startswith("robust_") == is_robust and q != "train_objective"
-        ]
-        if not names or (not is_robust and not plain):
-            continue
-        factors = FactorPlane(plane, perturbed if is_robust else None)
-        if factors.is_exact:
-            for name in [q for q in names if not is_metric(q)]:
-                losses_G = _exact_losses(factors, frozen.triples[_split(name)], points_GK, progress)
-                values_QG[quantities.index(name)] = losses_G
-            if preview is not None:
-                preview(values_QG)
-            names = [q for q in names if is_metric(q)]
-        if names:
-            slow.append((is_robust, names))
-    if "train_objective" in quantities:
-        slow.append((False, ["train_objective"]))
-    for index, (is_robust, names) in enumerate(slow):
-        within = part(progress, index / len(slow), (index + 1) / len(slow))
-        factors = FactorPlane(plane, perturbed if is_robust else None)
+
+    def __init__(self, plane: Plane, frozen: Frozen, perturbed: Features | None = None) -> None:
+        self.plane = plane
+        self.frozen = frozen
+        self._perturbed = perturbed
+        self._factors: dict[bool, FactorPlane] = {}
+        self._coefficients: dict[str, Tensor] = {}
+
+    def values(
+        self,
+        quantities: Sequence[str],
+        points_GK: np.ndarray,
+        progress: Progress = silent,
+        levels: Sequence[np.ndarray] | None = None,
+        preview: Preview | None = None,
+    ) -> np.ndarray:
+        """Each quantity at each point of the plane: float64 [Q, G].
+
+        Losses of affine models come all at once. Everything else is computed point by point in
+        the order of ``levels``, and ``preview`` is called after each level.
+        """
+        values_QG = np.full((len(quantities), len(points_GK)), np.nan)
+        at_once = [q for q in quantities if self._is_exact(q)]
+        for index, name in enumerate(at_once):
+            share = 0.5 / len(at_once)
+            within = part(progress, index * share, (index + 1) * share, f"{name}, ")
+            values_QG[quantities.index(name)] = self._exact_losses(name, points_GK, within)
+        slow = [q for q in quantities if q not in at_once]
+        if preview is not None and at_once and slow:
+            preview(values_QG)
+        rows = [quantities.index(q) for q in slow]
+        start = 0.5 if at_once else 0.0
         done = 0
-        for level in levels:
+        for level in (levels or [np.arange(len(points_GK))]) if slow else []:
             for g in level:
-                within(done / len(points_GK), f"{names[0]}, point {done + 1}/{len(points_GK)}")
+                share = start + (1.0 - start) * done / len(points_GK)
+                progress(share, f"{', '.join(slow)}, point {done + 1}/{len(points_GK)}")
                 done += 1
-                point = points_GK[g].tolist()
-                for name, value in _point(plane, factors, names, frozen, point).items():
-                    values_QG[quantities.index(name), g] = value
+                found = self._point(slow, points_GK[g].tolist())
+                values_QG[rows, g] = [found[q] for q in slow]
             if preview is not None:
                 preview(values_QG)
-    progress(1.0, "")
-    return values_QG
+        progress(1.0, "")
+        return values_QG
+
+    def factors(self, quantity: str) -> FactorPlane:
+        """The factors on the plane as a quantity sees them: on clean or on perturbed features."""
+        is_robust = quantity.startswith("robust_")
+        if is_robust not in self._factors:
+            self._factors[is_robust] = FactorPlane(
+                self.plane, self._perturbed if is_robust else None
+            )
+        return self._factors[is_robust]
+
+    def _is_exact(self, quantity: str) -> bool:
+        is_ranking_loss = not is_metric(quantity) and quantity != "train_objective"
+        return is_ranking_loss and self.factors(quantity).is_exact
+
+    def _exact_losses(
+        self, quantity: str, points_GK: np.ndarray, progress: Progress
+    ) -> np.ndarray:
+        steps = self.factors(quantity).steps
+        if quantity not in self._coefficients:
+            triples = self.frozen.triples[_split(quantity)]
+            self._coefficients[quantity] = margin_coefficients(steps, triples)
+        points = torch.from_numpy(np.ascontiguousarray(points_GK[:, : len(steps) - 1]))
+        return grid_losses(self._coefficients[quantity], points, progress).numpy()
+
+    def _point(self, quantities: Sequence[str], point: list[float]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for is_robust in (False, True):
+            names = [q for q in quantities if q.startswith("robust_") == is_robust]
+            if "train_objective" in names:
+                names.remove("train_objective")
+                found["train_objective"] = _objective(
+                    self.plane, self.frozen.triples["train"], point
+                )
+            if not names:
+                continue
+            users, items = self.factors(names[0]).at(*point)
+            metrics = [q for q in names if is_metric(q)]
+            if metrics:
+                found |= _metrics(users, items, self.frozen, metrics)
+            for name in names:
+                if name not in metrics:
+                    triples = self.frozen.triples[_split(name)]
+                    found[name] = mean_ranking_loss(users, items, triples)
+        return found
 
 
 def _split(loss: str) -> str:
     return "valid" if loss == "valid_loss" else "train"
 
 
-def _exact_losses(
-    factors: FactorPlane, triples: Triples, points_GK: np.ndarray, progress: Progress
-) -> np.ndarray:
-    coefficients_TC = margin_coefficients(factors.steps, triples)
-    points = torch.from_numpy(points_GK[:, : len(factors.steps) - 1]).to(coefficients_TC.device)
-    return grid_losses(coefficients_TC, points, progress).numpy()
-
-
-def _point(
-    plane: Plane, factors: FactorPlane, names: list[str], frozen: Frozen, point: list[float]
-) -> dict[str, float]:
-    if names == ["train_objective"]:
-        return {"train_objective": _objective(plane, frozen.triples["train"], point)}
-    users, items = factors.at(*point)
-    values = {
-        q: mean_ranking_loss(users, items, frozen.triples[_split(q)])
-        for q in names
-        if not is_metric(q)
-    }
-    metrics = [q for q in names if is_metric(q)]
-    if metrics:
-        found = _metrics(users, items, frozen, [q.removeprefix("robust_") for q in metrics])
-        values |= {q: found[q.removeprefix("robust_")] for q in metrics}
-    return values
-
-
 def _metrics(
     users_UD: Tensor, items_ID: Tensor, frozen: Frozen, names: list[str]
 ) -> dict[str, float]:
+    """Metrics of the frozen users on the validation split, by quantity, train items left out."""
     cutoffs = tuple(sorted({int(name.split("@")[1]) for name in names}))
     config = EvaluationConfig(cutoffs=cutoffs)
     ranked = top_items(users_UD, items_ID, frozen.dataset, frozen.users, cutoffs[-1], config)
     hits = is_relevant(ranked, frozen.users, frozen.dataset, "valid")
     counts = np.diff(frozen.dataset.matrix("valid").indptr)[frozen.users]
     found = metrics_of_hits(hits, counts, cutoffs)
-    return {name: float(found[name].mean()) for name in names}
+    return {name: float(found[name.removeprefix("robust_")].mean()) for name in names}
 
 
 def _objective(plane: Plane, triples: Triples, point: list[float]) -> float:

@@ -69,7 +69,7 @@ def _is_loopback(host: str) -> bool:
 def security_from_environment(address: str) -> Security | None:
     """TLS credentials for an address: ``BASIN_TLS_CA``, ``_CERT`` and ``_KEY``, else Dask's config.
 
-    None for tcp. Raises JobError where files are not named or missing.
+    They serve for every role, so that a script may start a scheduler or workers with them. None for tcp. Raises JobError where files are not named or missing.
     """
     from distributed.security import Security
 
@@ -88,11 +88,12 @@ def security_from_environment(address: str) -> Security | None:
         if not os.path.isfile(path):
             raise JobError(f"{name} is '{path}', which is not a file; a PEM file is needed.")
     ca, cert, key = files.values()
+    roles = ("client", "scheduler", "worker")
     return Security(
         require_encryption=True,
         tls_ca_file=ca,
-        tls_client_cert=cert,
-        tls_client_key=key,
+        **{f"tls_{role}_cert": cert for role in roles},
+        **{f"tls_{role}_key": key for role in roles},
     )
 
 

@@ -23,6 +23,7 @@ TASKS: dict[str, str] = {
     "curvature": "engine.jobs.work:curvature_task",
     "robustness": "engine.jobs.work:robustness_task",
     "embed": "engine.jobs.work:embed_task",
+    "align": "engine.jobs.work:align_task",
 }
 """Name of each task, and where its function is."""
 

@@ -45,7 +45,48 @@ class Analysis:
         return found
 
 
-ANALYSES: dict[str, Analysis] = {}
+ANALYSES: dict[str, Analysis] = {
+    "slice": Analysis(
+        "engine.geometry",
+        "SliceConfig",
+        "loss_slice",
+        "Slice",
+        compares=True,
+        help="loss-landscape slices of runs on shared directions",
+    ),
+    "curvature": Analysis(
+        "engine.geometry",
+        "CurvatureConfig",
+        "curvature",
+        "Curvature",
+        compares=False,
+        help="Hessian eigenvalues and flatness of a run",
+    ),
+    "robustness": Analysis(
+        "engine.robustness",
+        "CurveConfig",
+        "robustness_curves",
+        "RobustnessCurves",
+        compares=True,
+        help="accuracy of runs under perturbations of growing strength",
+    ),
+    "embed": Analysis(
+        "engine.embedding",
+        "EmbeddingConfig",
+        "embed",
+        "Embedding",
+        compares=False,
+        help="UMAP of what a run learnt about items or users",
+    ),
+    "align": Analysis(
+        "engine.embedding",
+        "AlignedConfig",
+        "aligned_embeddings",
+        "AlignedEmbeddings",
+        compares=True,
+        help="UMAPs of several runs, aligned so that they can be compared",
+    ),
+}
 """Every analysis by task name."""
 
 
@@ -127,24 +168,12 @@ def analyse(
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
 
 
-def slice_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The task ``slice``."""
-    return analyse(store, "slice", params, progress)
-
-
-def curvature_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The task ``curvature``."""
-    return analyse(store, "curvature", params, progress)
-
-
-def robustness_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The task ``robustness``."""
-    return analyse(store, "robustness", params, progress)
-
-
-def embed_task(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The task ``embed``."""
-    return analyse(store, "embed", params, progress)
+def __getattr__(name: str) -> Any:
+    """The task of each analysis, as ``<kind>_task``; made from the table above."""
+    kind = name.removesuffix("_task")
+    if name.endswith("_task") and kind in ANALYSES:
+        return lambda store, params, progress: analyse(store, kind, params, progress)
+    raise AttributeError(name)
 
 
 def known_analysis(kind: str) -> Analysis:

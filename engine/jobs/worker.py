@@ -26,8 +26,8 @@ def worker_command(scheduler: str | None, workers: int = 1, gpu: bool = False) -
     security: Any = security_from_environment(address)
     if security is not None:
         command += ["--tls-ca-file", security.tls_ca_file]
-        command += ["--tls-cert", security.tls_worker_cert or security.tls_client_cert]
-        command += ["--tls-key", security.tls_worker_key or security.tls_client_key]
+        command += ["--tls-cert", security.tls_worker_cert]
+        command += ["--tls-key", security.tls_worker_key]
     return command
 
 

@@ -13,12 +13,11 @@ import numpy as np
 from torch import Tensor
 
 from engine.data import Dataset
-from engine.evaluation import METRICS
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.robustness.curve_config import CurveConfig, Variant, variants_of
 from engine.robustness.curve_result import RobustnessCurves
-from engine.robustness.exposure import Exposure
+from engine.robustness.exposure import Exposure, exposure_metrics
 from engine.robustness.factor_paths import FactorChange, factor_path
 from engine.robustness.groups import item_groups
 from engine.robustness.perturbation import Path, PerturbationConfig
@@ -26,8 +25,6 @@ from engine.robustness.ranking import Ranking
 from engine.robustness.strategies import strategies_of
 from engine.robustness.subject import Subject
 from engine.training import Trained
-
-EXPOSURES = ("entered", "chr")
 
 
 def robustness_curves(
@@ -97,11 +94,11 @@ class _Table:
         self.config, self.variants, self.subjects = config, variants, subjects
         self.strategies = strategies
         self.rankings = [Ranking(subject, config.split, config.cutoffs) for subject in subjects]
-        self.metrics = [f"{metric}@{k}" for metric in METRICS for k in config.cutoffs]
+        clean = self.rankings[0].metrics(self.rankings[0].clean_ranks)
+        self.metrics = list(clean)
         self.n_accuracies = len(self.metrics)
         if any(variant.targets is not None for variant in variants):
-            self.metrics += [f"{metric}@{k}" for metric in EXPOSURES for k in config.cutoffs]
-            self.metrics.append("target_rank")
+            self.metrics += exposure_metrics(config.cutoffs)
         self.exposures = {
             (v, run): Exposure(ranking, variant.targets)
             for v, variant in enumerate(variants)

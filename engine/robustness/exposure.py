@@ -13,6 +13,11 @@ from engine.robustness.factor_paths import FactorChange
 from engine.robustness.ranking import Ranking
 
 
+def exposure_metrics(cutoffs: tuple[int, ...]) -> list[str]:
+    """The names of ``Exposure.metrics``, in its order."""
+    return [f"{name}@{k}" for k in cutoffs for name in ("entered", "chr")] + ["target_rank"]
+
+
 class Exposure:
     """Target items in the lists of a ranking's users; a user's own train items never count."""
 

@@ -44,9 +44,10 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "mg-sgd": (
         "Mirror Gradient under plain SGD with a global counter: exactly the paper's Algorithm 1",
         TrainConfig(
-            optimiser=SGDConfig(learning_rate=20.0),
+            optimiser=SGDConfig(learning_rate=1.0),
             stepper=MirrorGradientConfig(counter="global"),
-            epochs=400,
+            batch_size=512,
+            epochs=300,
         ),
     ),
     "sam": (

@@ -21,20 +21,20 @@ class Habits:
 
     clusters: int = 24
     """Groups of shoppers who share a taste."""
-    category_weight: float = 1.0
-    """Spread of a cluster's liking for categories, in units of log-odds."""
+    category_weight: float = 0.7
+    """Spread of a cluster's liking for categories, in units of log-odds; so the next three."""
     colour_weight: float = 0.7
     pattern_weight: float = 2.0
     style_weight: float = 2.0
     individual: float = 1.0
     """Spread of one shopper's own taste, as a share of the cluster's."""
     popularity: float = 0.7
-    """Spread of how well known products are, in units of log-odds: the long tail."""
+    """Mean of the exponentially spread fame of products, in units of log-odds: the long tail."""
     late_launches: float = 0.9
     """Share of products that join the shop after its opening."""
-    last_launch: float = 0.8
+    last_launch: float = 0.85
     """When the last product joins, as a share of the time the shop is open."""
-    novelty: float = 1.0
+    novelty: float = 1.5
     """How much a new arrival is shown off on its first day, in units of log-odds."""
     novelty_days: float = 45.0
     """After so many days a new arrival's boost has fallen to 1/e."""

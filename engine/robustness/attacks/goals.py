@@ -13,14 +13,18 @@ from torch import Tensor
 from engine.objectives import Triples
 from engine.robustness.subject import Subject
 
-CHUNK = 16_384
-"""Triples scored at a time: their factors stay in the processor's cache."""
+CHUNK = 4_096
+"""Triples gathered at a time: their factors stay in the processor's cache."""
+DENSE_CELLS = 60
+"""Cells of the users x items table for each triple below which scoring the table is cheaper."""
 
 
 class Goal(Protocol):
     """A scalar that the attack raises."""
 
-    def value_and_gradients(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+    def value_and_gradients(
+        self, users_UD: Tensor, items_ID: Tensor
+    ) -> tuple[float, Tensor, Tensor]:
         """The value, and its gradients by the user factors [U, D] and item factors [I, D]."""
 
 
@@ -28,13 +32,36 @@ class RankingLossGoal:
     """Untargeted: the BPR loss summed over frozen training triples (AMR, eq. 8).
 
     Test positives are never looked at: the attacker knows what the model was trained on, not whom
-    it will be asked about.
+    it will be asked about. Where triples are dense in the users x items table, all scores are made
+    at once and the gradient is one product with the table of slopes; else triples are gathered.
     """
 
     def __init__(self, triples: Triples) -> None:
         self.triples = triples
 
-    def value_and_gradients(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+    def value_and_gradients(
+        self, users_UD: Tensor, items_ID: Tensor
+    ) -> tuple[float, Tensor, Tensor]:
+        if len(users_UD) * len(items_ID) < DENSE_CELLS * len(self.triples):
+            return self.from_table(users_UD, items_ID)
+        return self.from_triples(users_UD, items_ID)
+
+    def from_table(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+        """By all scores [U, I]."""
+        n_items = len(items_ID)
+        scores = (users_UD @ items_ID.T).flatten()
+        positives = self.triples.users * n_items + self.triples.positives
+        negatives = self.triples.users * n_items + self.triples.negatives
+        margins_T = scores.index_select(0, positives) - scores.index_select(0, negatives)
+        slopes_T = torch.sigmoid(-margins_T)
+        table = torch.zeros_like(scores)
+        table.index_add_(0, positives, slopes_T, alpha=-1)
+        table.index_add_(0, negatives, slopes_T)
+        slopes_UI = table.view(-1, n_items)
+        return _loss(margins_T), slopes_UI @ items_ID, slopes_UI.T @ users_UD
+
+    def from_triples(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+        """By the factors of each triple."""
         by_users, by_items = torch.zeros_like(users_UD), torch.zeros_like(items_ID)
         value = 0.0
         for start in range(0, len(self.triples), CHUNK):
@@ -44,13 +71,17 @@ class RankingLossGoal:
                 0, part.negatives
             )
             margins_B = (users_BD * apart_BD).sum(dim=1)
-            value += float(torch.nn.functional.softplus(-margins_B).sum(dtype=torch.float64))
+            value += _loss(margins_B)
             slopes_B = -torch.sigmoid(-margins_B)[:, None]
             by_users.index_add_(0, part.users, slopes_B * apart_BD)
             pulled_BD = slopes_B * users_BD
             by_items.index_add_(0, part.positives, pulled_BD)
             by_items.index_add_(0, part.negatives, pulled_BD, alpha=-1)
         return value, by_users, by_items
+
+
+def _loss(margins: Tensor) -> float:
+    return float(torch.nn.functional.softplus(-margins).sum(dtype=torch.float64))
 
 
 class ExposureGoal:
@@ -86,7 +117,9 @@ class ExposureGoal:
         self.targets = targets
         self.promote = promote
 
-    def value_and_gradients(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+    def value_and_gradients(
+        self, users_UD: Tensor, items_ID: Tensor
+    ) -> tuple[float, Tensor, Tensor]:
         targets_TD = items_ID.index_select(0, self.targets)
         short_UT = self.thresholds_U[:, None] - users_UD @ targets_TD.T
         count = self.is_new_UT.sum().clamp_min(1)

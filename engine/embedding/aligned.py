@@ -1,0 +1,156 @@
+"""Maps of several runs that can be laid side by side.
+
+Shapes: S runs, n points, k neighbours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.embedding.config import AlignedConfig
+from engine.embedding.layout import (
+    layout,
+    neighbour_graph,
+    pca_start,
+    random_state,
+    umap_module,
+    watched,
+)
+from engine.embedding.neighbours import exact_neighbours, trustworthiness
+from engine.embedding.result import AlignedEmbeddings
+from engine.embedding.rows import kind_of, rows_of
+from engine.foundation.errors import ConfigError
+from engine.foundation.progress import Progress, part, silent
+from engine.training import Trained
+
+INT32 = np.iinfo(np.int32)
+
+
+def aligned_embeddings(
+    trained: Sequence[Trained], config: AlignedConfig | None = None, progress: Progress = silent
+) -> AlignedEmbeddings:
+    """One map a run, of the same ids, made to lie on each other.
+
+    The first run's map is exactly what ``embed`` gives under procrustes alignment; the others start
+    from its coordinates, so that what is alike lies alike. Raises ConfigError for fewer than two
+    runs, runs of different datasets, or as ``embed`` does.
+    """
+    config = config or AlignedConfig()
+    started = time.perf_counter()
+    if len(trained) < 2:
+        raise ConfigError(f"{len(trained)} run was given; maps are aligned between two or more.")
+    sizes = {(run.dataset.n_users, run.dataset.n_items, run.dataset.name) for run in trained}
+    if len(sizes) > 1:
+        raise ConfigError("the runs are of different datasets; points are matched by their ids.")
+    rows = [rows_of(run, config) for run in trained]
+    found = [exact_neighbours(x, config.n_neighbors, config.metric) for x in rows]
+    graphs = [neighbour_graph(config, ids, distances) for ids, distances in found]
+    progress(0.2, "neighbour graphs")
+    start = pca_start(rows[0], config.metric)
+    if config.alignment == "joint":
+        maps = _joint(config, graphs, start, part(progress, 0.2, 0.95))
+    else:
+        maps = _one_by_one(config, graphs, start, part(progress, 0.2, 0.95))
+    coordinates = np.stack(maps)
+    k = config.n_neighbors - 1
+    trust = [
+        trustworthiness(x, y, k, config.metric, config.seed)
+        for x, y in zip(rows, maps, strict=True)
+    ]
+    progress(1.0, "maps")
+    return AlignedEmbeddings(
+        coordinates=coordinates,
+        ids=np.arange(coordinates.shape[1]),
+        points=kind_of(config),
+        labels=[run.label or f"run {i + 1}" for i, run in enumerate(trained)],
+        trustworthiness=np.array(trust),
+        overlap=neighbour_overlap([ids for ids, _ in found]),
+        moved=np.linalg.norm(coordinates - coordinates[0], axis=2),
+        config=config.model_dump(mode="json"),
+        provenance={
+            "runs": [run.run for run in trained],
+            "dataset": trained[0].dataset.name,
+            "fingerprint": trained[0].dataset.fingerprint,
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+def procrustes(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
+    """``moving`` [n, 2] turned, mirrored and shifted as a whole to lie nearest ``fixed`` [n, 2].
+
+    Orthogonal Procrustes (Schoenemann, 1966): distances within ``moving`` stay as they are.
+    """
+    centre, mean = fixed.mean(axis=0), moving.mean(axis=0)
+    left, _, right = np.linalg.svd((moving - mean).T @ (fixed - centre))
+    return ((moving - mean) @ (left @ right) + centre).astype(moving.dtype)
+
+
+def neighbour_overlap(ids: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean share of true neighbours (the point itself left out) that two runs share: [S, S].
+
+    ``ids`` [n, k] of each run, as ``exact_neighbours`` gives them.
+    """
+    n, k = ids[0].shape
+    keys = [(np.arange(n)[:, None] * n + x[:, 1:]).ravel() for x in ids]
+    shares = [[np.isin(a, b, assume_unique=True).mean() for b in keys] for a in keys]
+    return np.array(shares)
+
+
+def _one_by_one(
+    config: AlignedConfig, graphs: list[Any], start: np.ndarray, progress: Progress
+) -> list[np.ndarray]:
+    maps: list[np.ndarray] = []
+    for index, graph in enumerate(graphs):
+        inner = part(progress, index / len(graphs), (index + 1) / len(graphs), f"map {index + 1}, ")
+        found = layout(config, graph, maps[0] if maps else start, inner)
+        maps.append(procrustes(maps[0], found) if maps else found)
+    return maps
+
+
+def _joint(
+    config: AlignedConfig, graphs: list[Any], start: np.ndarray, progress: Progress
+) -> list[np.ndarray]:
+    """AlignedUMAP's layout on exact neighbours: every run is pulled towards every other."""
+    import numba
+
+    umap, aligned = umap_module("umap_"), umap_module("aligned_umap")
+    n = len(start)
+    same = [{i: i for i in range(n)} for _ in graphs[1:]]
+    relations = aligned.expand_relations(same, window_size=len(graphs) - 1)
+    rows, columns, indptr, indices, epochs = (numba.typed.List() for _ in range(5))
+    for graph in graphs:
+        csr, coo = graph.tocsr(), graph.tocoo()
+        indptr.append(csr.indptr.astype(np.int32))
+        indices.append(csr.indices.astype(np.int32))
+        rows.append(coo.row.astype(np.int32))
+        columns.append(coo.col.astype(np.int32))
+        epochs.append(umap.make_epochs_per_sample(coo.data, config.epochs))
+    weights = aligned.build_neighborhood_similarities(indptr, indices, relations)
+    maps = numba.typed.List()
+    for _ in graphs:
+        maps.append(np.ascontiguousarray(start, dtype=np.float32).copy())
+    a, b = umap.find_ab_params(1.0, config.min_dist)
+    draws = random_state(config, 2).randint(INT32.min + 1, INT32.max - 1, 3).astype(np.int64)
+    found = umap_module("layouts").optimize_layout_aligned_euclidean(
+        maps,
+        maps,
+        rows,
+        columns,
+        config.epochs,
+        epochs,
+        weights,
+        relations,
+        draws,
+        a=a,
+        b=b,
+        lambda_=config.pull,
+        parallel=False,
+        tqdm_kwds=watched(progress, config.epochs),
+        move_other=True,
+    )
+    return [np.array(y, dtype=np.float32) for y in found]

@@ -1,0 +1,211 @@
+"""Exact ranks and exact top lists without sorting whole rows of scores.
+
+Two facts carry both. First, if the columns of a row are dealt into chunks, an item that beats a
+given score lies in a chunk whose maximum beats it, so that chunk maxima, which cost one cheap
+pass, tell where to look. Second, a held-out item cannot be among the top k once k allowed items
+are known to beat it, so that most users need only the scores of the items that are strong for
+everybody.
+
+Order of items: higher score first, of equal scores the lower item id first. A score that is -inf
+or not a number is no rank at all. Legend: U users, I items, B rows of a block, C chunks, W items a
+chunk, P pairs of a row and an item, D factor width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+CHUNK = 16
+"""Items a chunk where all items are scored."""
+SCREEN_CHUNK = 8
+"""Items a chunk among the favourites: smaller, as the k-th best of few chunks is a weak bound."""
+SCREENED_SHARE = 4
+"""One item in this many is a favourite."""
+SAMPLED_USERS = 1024
+"""Users whose factors tell which items are favourites."""
+
+
+class ChunkedScores:
+    """Scores of blocks of users against a fixed set of items, in one buffer used again and again.
+
+    Columns are padded with -inf to whole chunks; chunk c holds columns c, C + c, 2C + c, ...,
+    which makes the maxima of chunks W - 1 element-wise maxima of contiguous stretches.
+    """
+
+    def __init__(self, item_ID: Tensor, n_rows: int, chunk: int) -> None:
+        self.n_items = len(item_ID)
+        self.n_chunks = -(-self.n_items // chunk)
+        self.chunk = chunk
+        padded_ID = item_ID.new_zeros(self.n_chunks * chunk, item_ID.shape[1])
+        padded_ID[: self.n_items] = item_ID
+        self._items_DI = padded_ID.T.contiguous()
+        self._buffer = item_ID.new_empty(n_rows, len(padded_ID))
+
+    def of(self, user_BD: Tensor) -> Tensor:
+        """Scores [B, W * C] of some users; valid until the next call."""
+        scores = self._buffer[: len(user_BD)]
+        torch.mm(user_BD, self._items_DI, out=scores)
+        scores[:, self.n_items :] = -torch.inf
+        return scores
+
+    def by_chunk(self, scores: Tensor) -> Tensor:
+        """The scores as [B, W, C]."""
+        return scores.view(len(scores), self.chunk, self.n_chunks)
+
+    def maxima(self, scores: Tensor) -> Tensor:
+        """The best score of each chunk [B, C]."""
+        return self.by_chunk(scores).amax(dim=1)
+
+
+def blocks(n: int, size: int) -> Iterator[slice]:
+    """Slices that cover range(n), each at most ``size`` long."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def entries(matrix: sparse.csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions within ``rows`` and column ids of the entries of these rows, in row order: [P]."""
+    lengths = np.diff(matrix.indptr)[rows]
+    positions = np.repeat(np.arange(len(rows)), lengths)
+    firsts = matrix.indptr[rows] - (np.cumsum(lengths) - lengths)
+    columns = matrix.indices[np.arange(len(positions)) + firsts[positions]]
+    return positions, columns.astype(np.int64)
+
+
+def hide(scores_BI: Tensor, matrix: sparse.csr_matrix, users: np.ndarray) -> None:
+    """Set the scores of the users' entries of a matrix to -inf, in place."""
+    rows, items = (torch.from_numpy(ids).to(scores_BI.device) for ids in entries(matrix, users))
+    scores_BI[rows, items] = -torch.inf
+
+
+def ranks_of_pairs(
+    user_ID: Tensor,
+    item_ID: Tensor,
+    train: sparse.csr_matrix,
+    relevant: sparse.csr_matrix,
+    users: np.ndarray,
+    k: int,
+    block: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where relevant items stand in their users' rankings, for those among the top ``k``.
+
+    Returns positions within ``users`` and ranks counted from 0, both int64 [hits]. Users whose
+    relevant items are all beaten by k favourites are never scored in full.
+    """
+    rows, items = entries(relevant, users)
+    if len(rows) == 0:
+        return rows, rows
+    candidates = _may_be_among_top(user_ID, item_ID, train, users, rows, items, k, block)
+    rows, items = rows[candidates], items[candidates]
+    ranks = np.empty(len(rows), dtype=np.int64)
+    kept, rows_kept = np.unique(rows, return_inverse=True)
+    device = user_ID.device
+    scores_of = ChunkedScores(item_ID, min(block, len(kept)), CHUNK)
+    for part in blocks(len(kept), block):
+        chosen = users[kept[part]]
+        scores_BI = scores_of.of(user_ID[torch.from_numpy(chosen).to(device)])
+        hide(scores_BI, train, chosen)
+        maxima_BC = scores_of.maxima(scores_BI)
+        first, last = np.searchsorted(rows_kept, [part.start, part.stop])
+        for some in blocks(last - first, block):
+            pairs = slice(first + some.start, first + some.stop)
+            row_P = torch.from_numpy(rows_kept[pairs] - part.start).to(device)
+            item_P = torch.from_numpy(items[pairs]).to(device)
+            ranks[pairs] = _ranks(scores_of, scores_BI, maxima_BC, row_P, item_P, k).cpu().numpy()
+    among = ranks < k
+    return rows[among], ranks[among]
+
+
+def _ranks(
+    scores_of: ChunkedScores,
+    scores_BI: Tensor,
+    maxima_BC: Tensor,
+    row_P: Tensor,
+    item_P: Tensor,
+    k: int,
+) -> Tensor:
+    """Ranks of items in their rows [P], right below ``k``; k or more stands for all others."""
+    score_P = scores_BI[row_P, item_P]
+    holds_PC = maxima_BC[row_P] >= score_P[:, None]
+    ranked_P = score_P > -torch.inf
+    # Each chunk but the item's own that holds an equal or better item may add one rank, ties with
+    # higher ids aside; chunks that are strictly better add one for certain.
+    better_P = (maxima_BC[row_P] > score_P[:, None]).sum(dim=1)
+    open_P = ranked_P & (better_P < k)
+    pair_N, chunk_N = torch.nonzero(holds_PC & open_P[:, None], as_tuple=True)
+    rival_NW = scores_of.by_chunk(scores_BI)[row_P[pair_N], :, chunk_N]
+    offsets_W = torch.arange(scores_of.chunk, device=row_P.device) * scores_of.n_chunks
+    rival_id_NW = chunk_N[:, None] + offsets_W
+    own_N = score_P[pair_N][:, None]
+    before_NW = (rival_NW > own_N) | (
+        (rival_NW == own_N) & (rival_id_NW < item_P[pair_N][:, None])
+    )
+    rank_P = torch.zeros_like(row_P).index_add_(0, pair_N, before_NW.sum(dim=1))
+    return rank_P.masked_fill(~open_P, k)
+
+
+def _may_be_among_top(
+    user_ID: Tensor,
+    item_ID: Tensor,
+    train: sparse.csr_matrix,
+    users: np.ndarray,
+    rows: np.ndarray,
+    items: np.ndarray,
+    k: int,
+    block: int,
+) -> np.ndarray:
+    """False [P] only for pairs that k allowed items are certain to beat.
+
+    Only favourites are scored. Train items are not hidden: a user's count of them is taken off
+    instead. Products of other shapes may round otherwise, so an item beats another here only by
+    more than any rounding can undo.
+    """
+    favourites = item_ID[_favourites(user_ID, item_ID)]
+    may = np.ones(len(rows), dtype=bool)
+    if len(favourites) < 2 * SCREEN_CHUNK * k:
+        return may
+    device = user_ID.device
+    scores_of = ChunkedScores(favourites, min(block, len(users)), SCREEN_CHUNK)
+    needed_U = torch.from_numpy(np.diff(train.indptr)[users].astype(np.int64) + k).to(device)
+    longest = item_ID.norm(dim=1).max()
+    for part in blocks(len(users), block):
+        user_BD = user_ID[torch.from_numpy(users[part]).to(device)]
+        maxima_BC = scores_of.maxima(scores_of.of(user_BD))
+        margin_B = 2 * _rounding(user_ID) * user_BD.norm(dim=1) * longest
+        first, last = np.searchsorted(rows, [part.start, part.stop])
+        for some in blocks(last - first, block):
+            pairs = slice(first + some.start, first + some.stop)
+            row_P = torch.from_numpy(rows[pairs] - part.start).to(device)
+            item_PD = item_ID[torch.from_numpy(items[pairs]).to(device)]
+            bar_P = (user_BD[row_P] * item_PD).sum(dim=1) + margin_B[row_P]
+            beaten_P = (maxima_BC[row_P] > bar_P[:, None]).sum(dim=1)
+            may[pairs] = (beaten_P < needed_U[part][row_P]).cpu().numpy()
+    return may
+
+
+def _favourites(user_ID: Tensor, item_ID: Tensor) -> Tensor:
+    """Ids of the items most likely to score high for a user taken at random, best first."""
+    sample = user_ID[:: max(1, len(user_ID) // SAMPLED_USERS)]
+    mean_D = sample.mean(dim=0)
+    spread_DD = torch.cov(sample.T, correction=0)
+    variance_I = ((item_ID @ spread_DD) * item_ID).sum(dim=1)
+    strength_I = item_ID @ mean_D + 2 * variance_I.clamp(min=0).sqrt()
+    return strength_I.topk(len(item_ID) // SCREENED_SHARE).indices
+
+
+def _rounding(factors: Tensor) -> float:
+    """A bound on the difference of two roundings of an inner product of unit vectors.
+
+    Width times machine epsilon, in any order of summation (Higham, Accuracy and Stability of
+    Numerical Algorithms, eq. 3.5); epsilon is that of the product, not of the storage, where
+    PyTorch may multiply fp32 as TF32 or bf16.
+    """
+    epsilon = torch.finfo(factors.dtype).eps
+    if factors.dtype == torch.float32:
+        coarser = {"high": 2.0**-10, "medium": 2.0**-7}
+        epsilon = coarser.get(torch.get_float32_matmul_precision(), epsilon)
+    return factors.shape[1] * epsilon
