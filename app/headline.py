@@ -1,19 +1,93 @@
-"""The result in one table: clean accuracy and, where computed, what is left under attack."""
+"""The demonstration in one table: clean accuracy, what is left under attack, and sharpness."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
 import streamlit as st
 
-from app.state import Choice
+from app.state import Choice, store
+from engine.foundation.errors import BasinError
+from engine.jobs.work import find_result
+
+if TYPE_CHECKING:
+    from engine.geometry import Curvature
+    from engine.robustness import RobustnessCurves
+
+METRIC = "recall@20"
+STRENGTH = 0.1
+"""Strength at which the table quotes attack and noise."""
 
 
 def headline(choice: Choice) -> None:
     """What the chosen runs show, in a sentence and a table."""
     st.subheader("What you see")
-    table = choice.table
-    if table.empty:
-        st.info("The runs of the last demonstration are gone.")
+    if choice.table.empty:
+        st.info("No trained run is chosen on the left.")
         return
-    columns = {"label": "Run", "test.recall@20": "Recall@20", "test.ndcg@20": "NDCG@20"}
-    shown = table[[c for c in columns if c in table]].rename(columns=columns)
-    st.dataframe(shown, hide_index=True, width="stretch")
+    with st.spinner("Loading the engine ..."):
+        table = headline_table(choice)
+    st.markdown(in_words(table))
+    column = st.column_config.NumberColumn
+    formats = {name: column(format="%.4f") for name in table.columns if name != "Run"}
+    if "Top eigenvalue, adaptive" in formats:
+        formats["Top eigenvalue, adaptive"] = column(format="%.3g", help="May be compared: it does "
+            "not move when factors are rescaled")  # fmt: skip
+    st.dataframe(table, hide_index=True, width="stretch", column_config=formats)
+    st.caption(
+        f"{choice.dataset}, test {METRIC}, all items ranked, at the epoch validation chose. One "
+        "seed a run, so no interval: small differences may be chance. Attack and noise have "
+        f"strength {STRENGTH:g} of each feature row's length, on pictures and texts."
+    )
+
+
+def headline_table(choice: Choice) -> pd.DataFrame:
+    """One row a run; columns that were not computed are left out."""
+    clean = choice.table.get(f"test.{METRIC}", pd.Series(np.nan, choice.table.index))
+    table = pd.DataFrame({"Run": choice.table["label"], "Clean": clean.astype(float)})
+    try:
+        curves = find_result(store(), "robustness", choice.ids, {})
+        if curves is not None:
+            table["Under attack"] = _at_strength(cast("RobustnessCurves", curves), choice, "fgsm")
+            table["Under noise"] = _at_strength(
+                cast("RobustnessCurves", curves), choice, "gaussian"
+            )
+        found = [find_result(store(), "curvature", [run], {}) for run in choice.ids]
+        if all(result is not None for result in found):
+            sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in found]
+            table["Top eigenvalue, adaptive"] = pd.Series(sharp, table.index, dtype=float)
+    except BasinError as error:
+        st.warning(str(error))
+    return table.dropna(axis=1, how="all")
+
+
+def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndarray:
+    """The metric of each chosen run under one kind, mean over draws, NaN where not measured."""
+    from engine.robustness import per_run
+
+    values = np.full(len(choice.ids), np.nan)
+    place = [i for i, s in enumerate(curves.series)
+             if s["perturbation"] == kind and not s["control_of"]]  # fmt: skip
+    if METRIC not in curves.metrics or len(place) < len(choice.ids):
+        return values
+    rows = per_run(curves, METRIC)
+    rows = rows[(rows["perturbation"] == kind) & (rows["control_of"] == "")]
+    at = rows[np.isclose(rows["strength"], STRENGTH)]
+    if len(at) >= len(choice.ids):
+        values[:] = at["value"].to_numpy()[: len(choice.ids)]
+    return values
+
+
+def in_words(table: pd.DataFrame) -> str:
+    """The table's main finding as a sentence."""
+    if "Under attack" not in table or len(table) < 2:
+        return "Accuracy of each run on the test split:"
+    kept = (table["Under attack"] / table["Clean"]).to_numpy()
+    best, worst = int(np.nanargmax(kept)), int(np.nanargmin(kept))
+    return (
+        f"Under a small attack on the features, **{table['Run'].iloc[best]}** keeps "
+        f"**{kept[best]:.0%}** of its accuracy and **{table['Run'].iloc[worst]}** keeps "
+        f"**{kept[worst]:.0%}**."
+    )

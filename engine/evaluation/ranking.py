@@ -16,6 +16,15 @@ from pydantic import Field
 from torch import Tensor
 
 from engine.data import Dataset, Split
+from engine.evaluation.screening import (
+    CHUNK,
+    ChunkedScores,
+    best_items,
+    blocks,
+    entries,
+    hide,
+    ranks_of_pairs,
+)
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 
@@ -28,7 +37,7 @@ class EvaluationConfig(Config):
 
     cutoffs: tuple[int, ...] = Field(default=(5, 10, 20, 50), min_length=1)
     """The k of each metric@k, in items."""
-    block: int = Field(default=2048, ge=1)
+    block: int = Field(default=1024, ge=1)
     """Users scored at a time; bounds memory at block x n_items scores."""
 
 
@@ -54,15 +63,46 @@ def evaluate(
     """Full ranking of all items, the user's train items left out, for users with relevant items.
 
     ``user_factors`` [n_users, D] and ``item_factors`` [n_items, D] give scores as inner products.
-    Ties rank in no stated order, as in any partial sort.
+    Of items with equal scores the one with the lower id ranks first. An item whose score is not a
+    number is not ranked.
     """
     config = config or EvaluationConfig()
     relevant = dataset.matrix(split)
     users = np.flatnonzero(np.diff(relevant.indptr))
-    ranked_UK = top_items(user_factors, item_factors, dataset, users, max(config.cutoffs), config)
-    hits_UK = is_relevant(ranked_UK, users, dataset, split)
+    k = max(config.cutoffs)
+    hits_UK = hits_among_top(user_factors, item_factors, dataset, users, split, k, config)
     counts_U = np.diff(relevant.indptr)[users]
     return Evaluation(users, metrics_of_hits(hits_UK, counts_U, config.cutoffs))
+
+
+def hits_among_top(
+    user_factors: Tensor,
+    item_factors: Tensor,
+    dataset: Dataset,
+    users: np.ndarray,
+    split: Split,
+    k: int,
+    config: EvaluationConfig | None = None,
+) -> np.ndarray:
+    """Which of the k best items of each user are relevant: bool [len(users), min(k, n_items)].
+
+    ``is_relevant`` of ``top_items``, but faster, as only relevant items are ranked.
+    """
+    config = config or EvaluationConfig()
+    k = min(k, dataset.n_items)
+    hits_UK = np.zeros((len(users), k), dtype=bool)
+    with torch.no_grad():
+        rows, ranks = ranks_of_pairs(
+            user_factors.detach(),
+            item_factors.detach(),
+            dataset.matrix("train"),
+            dataset.matrix(split),
+            users,
+            k,
+            config.block,
+        )
+    hits_UK[rows, ranks] = True
+    return hits_UK
 
 
 def top_items(
@@ -75,43 +115,33 @@ def top_items(
 ) -> np.ndarray:
     """The k best items of each given user, train items left out: int64 [len(users), k].
 
-    Where fewer than k items are left, the row ends in -1.
+    Where fewer than k items are left, the row ends in -1. Ties as in ``evaluate``.
     """
     config = config or EvaluationConfig()
     k = min(k, dataset.n_items)
     train = dataset.matrix("train")
-    device = user_factors.device
-    ranked = np.empty((len(users), k), dtype=np.int64)
+    ranked_UK = np.empty((len(users), k), dtype=np.int64)
     with torch.no_grad():
-        items_DI = item_factors.detach().T.contiguous()
-        for start in range(0, len(users), config.block):
-            block = users[start : start + config.block]
-            chosen = torch.from_numpy(block).to(device)
-            scores_BI = user_factors.detach().index_select(0, chosen) @ items_DI
-            rows, items = _pairs(train, block)
-            scores_BI[rows.to(device), items.to(device)] = -torch.inf
-            values, top = torch.topk(scores_BI, k, dim=1)
-            top = top.masked_fill(values == -torch.inf, -1)
-            ranked[start : start + len(block)] = top.cpu().numpy()
-    return ranked
-
-
-def _pairs(matrix, users: np.ndarray) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
-    """Row positions and column ids of the entries of some rows of a CSR matrix."""
-    chosen = matrix[users]
-    rows = np.repeat(np.arange(len(users)), np.diff(chosen.indptr))
-    return torch.from_numpy(rows), torch.from_numpy(chosen.indices.astype(np.int64))
+        user_UD = user_factors.detach()
+        scores_of = ChunkedScores(item_factors.detach(), min(config.block, len(users)), CHUNK)
+        for part in blocks(len(users), config.block):
+            chosen = users[part]
+            scores_BI = scores_of.of(user_UD[torch.from_numpy(chosen).to(user_UD.device)])
+            hide(scores_BI, train, chosen)
+            ranked_UK[part] = best_items(scores_of, scores_BI, k).cpu().numpy()
+    return ranked_UK
 
 
 def is_relevant(
     ranked_UK: np.ndarray, users: np.ndarray, dataset: Dataset, split: Split
 ) -> np.ndarray:
     """Whether each ranked item is one of the user's in ``split``: bool [len(users), K]."""
-    pairs = dataset.interactions(split)
-    known = np.unique(pairs.users * dataset.n_items + pairs.items)
-    keys = users[:, None] * dataset.n_items + ranked_UK
-    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return (known[places] == keys) & (ranked_UK >= 0)
+    flags_UK = np.zeros(ranked_UK.shape, dtype=bool)
+    rows, items = entries(dataset.matrix(split), users)
+    for part in blocks(len(rows), 65_536):
+        pair, place = np.nonzero(ranked_UK[rows[part]] == items[part, None])
+        flags_UK[rows[part][pair], place] = True
+    return flags_UK
 
 
 def metrics_of_hits(

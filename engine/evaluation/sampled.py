@@ -11,8 +11,11 @@ from torch import Tensor
 
 from engine.data import Dataset, Split
 from engine.evaluation.ranking import Evaluation
+from engine.evaluation.screening import blocks, entries
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
+
+USERS_AT_ONCE = 512
 
 
 def evaluate_sampled(
@@ -36,29 +39,34 @@ def evaluate_sampled(
         raise ConfigError(f"n_negatives is {n_negatives}; at least 1 is needed.")
     pairs = dataset.interactions(split)
     seen = sum(dataset.matrix(s) for s in ("train", "valid", "test")).tocsr()
-    ranks = np.empty(len(pairs), dtype=np.int64)
     order = np.argsort(pairs.users, kind="stable")
+    users, firsts = np.unique(pairs.users[order], return_index=True)
+    rows_of = np.split(order, firsts[1:])
+    full = users[np.diff(seen.indptr)[users] == dataset.n_items]
+    if len(full) > 0:
+        raise ConfigError(f"user {full[0]} has interacted with every item; none is negative.")
+    ranks = np.empty(len(pairs), dtype=np.int64)
     random = numpy_generator(seed, "sampled negatives")
-    with torch.no_grad():
-        for user in np.unique(pairs.users):
-            rows = order[
-                np.searchsorted(pairs.users[order], user) : np.searchsorted(
-                    pairs.users[order], user, side="right"
-                )
-            ]
-            unseen = np.ones(dataset.n_items, dtype=bool)
-            unseen[seen.indices[seen.indptr[user] : seen.indptr[user + 1]]] = False
-            candidates = np.flatnonzero(unseen)
-            if len(candidates) == 0:
-                raise ConfigError(f"user {user} has interacted with every item; none is negative.")
-            scores = (item_factors @ user_factors[user]).cpu().numpy()
-            for row in rows:
-                count = min(n_negatives, len(candidates))
-                negatives = random.choice(candidates, count, replace=False, shuffle=False)
-                ranks[row] = int((scores[negatives] >= scores[pairs.items[row]]).sum())
+    for part in blocks(len(users), USERS_AT_ONCE):
+        scores_BI = _scores(user_factors, item_factors, users[part])
+        hidden_BI = np.zeros(scores_BI.shape, dtype=bool)
+        hidden_BI[entries(seen, users[part])] = True
+        for scores, hidden, rows in zip(scores_BI, hidden_BI, rows_of[part], strict=True):
+            unseen = scores[~hidden]
+            count = min(n_negatives, len(unseen))
+            for row, bar in zip(rows, scores[pairs.items[rows]], strict=True):
+                negatives = random.choice(len(unseen), count, replace=False, shuffle=False)
+                ranks[row] = np.count_nonzero(unseen[negatives] >= bar)
     values: dict[str, np.ndarray] = {}
     for k in cutoffs:
         hit = ranks < k
         values[f"hr@{k}"] = hit.astype(np.float64)
         values[f"ndcg@{k}"] = np.where(hit, 1.0 / np.log2(ranks + 2.0), 0.0)
     return Evaluation(pairs.users.copy(), values)
+
+
+def _scores(user_factors: Tensor, item_factors: Tensor, users: np.ndarray) -> np.ndarray:
+    """Scores of some users against all items, on the CPU: [B, n_items]."""
+    with torch.no_grad():
+        chosen = torch.from_numpy(users).to(user_factors.device)
+        return (user_factors[chosen] @ item_factors.T).cpu().numpy()

@@ -58,8 +58,17 @@ class ChunkedScores:
         return scores.view(len(scores), self.chunk, self.n_chunks)
 
     def maxima(self, scores: Tensor) -> Tensor:
-        """The best score of each chunk [B, C]."""
-        return self.by_chunk(scores).amax(dim=1)
+        """The best score of each chunk [B, C]; scores that are not numbers become -inf."""
+        maxima = self.by_chunk(scores).amax(dim=1)
+        if maxima.isnan().any():
+            scores.masked_fill_(scores.isnan(), -torch.inf)
+            maxima = self.by_chunk(scores).amax(dim=1)
+        return maxima
+
+    def ids(self, chunks: Tensor) -> Tensor:
+        """Item ids of some chunks [N]: [N, W]."""
+        firsts_W = torch.arange(self.chunk, device=chunks.device) * self.n_chunks
+        return chunks[:, None] + firsts_W
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
@@ -83,7 +92,7 @@ def hide(scores_BI: Tensor, matrix: sparse.csr_matrix, users: np.ndarray) -> Non
 
 
 def ranks_of_pairs(
-    user_ID: Tensor,
+    user_UD: Tensor,
     item_ID: Tensor,
     train: sparse.csr_matrix,
     relevant: sparse.csr_matrix,
@@ -99,15 +108,15 @@ def ranks_of_pairs(
     rows, items = entries(relevant, users)
     if len(rows) == 0:
         return rows, rows
-    candidates = _may_be_among_top(user_ID, item_ID, train, users, rows, items, k, block)
+    candidates = _may_be_among_top(user_UD, item_ID, train, users, rows, items, k, block)
     rows, items = rows[candidates], items[candidates]
     ranks = np.empty(len(rows), dtype=np.int64)
     kept, rows_kept = np.unique(rows, return_inverse=True)
-    device = user_ID.device
+    device = user_UD.device
     scores_of = ChunkedScores(item_ID, min(block, len(kept)), CHUNK)
     for part in blocks(len(kept), block):
         chosen = users[kept[part]]
-        scores_BI = scores_of.of(user_ID[torch.from_numpy(chosen).to(device)])
+        scores_BI = scores_of.of(user_UD[torch.from_numpy(chosen).to(device)])
         hide(scores_BI, train, chosen)
         maxima_BC = scores_of.maxima(scores_BI)
         first, last = np.searchsorted(rows_kept, [part.start, part.stop])
@@ -120,6 +129,47 @@ def ranks_of_pairs(
     return rows[among], ranks[among]
 
 
+def best_items(scores_of: ChunkedScores, scores_BI: Tensor, k: int) -> Tensor:
+    """The k best items of each row, -1 where fewer are left: int64 [B, k].
+
+    The k-th best chunk maximum is at most the k-th best score, so whatever is below it is out.
+    """
+    maxima_BC = scores_of.maxima(scores_BI)
+    least_B = maxima_BC.topk(min(k, scores_of.n_chunks)).values[:, -1]
+    if k > scores_of.n_chunks:
+        least_B.fill_(-torch.inf)
+    held_BC = (maxima_BC >= least_B[:, None]) & (maxima_BC > -torch.inf)
+    row_N, chunk_N = torch.nonzero(held_BC, as_tuple=True)
+    score_NW = scores_of.by_chunk(scores_BI)[row_N, :, chunk_N]
+    least_N = least_B[row_N]
+    entry_M, place_M = torch.nonzero(
+        (score_NW >= least_N[:, None]) & (score_NW > -torch.inf), as_tuple=True
+    )
+    row_M = row_N[entry_M]
+    lengths_B = torch.bincount(row_M, minlength=len(scores_BI))
+    firsts_B = lengths_B.cumsum(0) - lengths_B
+    column_M = torch.arange(len(row_M), device=row_M.device) - firsts_B[row_M]
+    width = max(k, int(lengths_B.max())) + 1
+    score_BL = scores_BI.new_full((len(scores_BI), width), -torch.inf)
+    score_BL[row_M, column_M] = score_NW[entry_M, place_M]
+    id_BL = torch.full_like(score_BL, -1, dtype=torch.int64)
+    id_BL[row_M, column_M] = chunk_N[entry_M] + place_M * scores_of.n_chunks
+    return _in_order(score_BL, id_BL, k)
+
+
+def _in_order(score_BL: Tensor, id_BL: Tensor, k: int) -> Tensor:
+    """The first k ids of each row [B, k]: higher score first, then lower id; -inf comes last."""
+    sorted_BL, places_BL = score_BL.sort(dim=1, descending=True)
+    best_BK = id_BL.gather(1, places_BL[:, :k])
+    equal_BK = sorted_BL[:, 1 : k + 1] == sorted_BL[:, :k]
+    tied = (equal_BK & (sorted_BL[:, :k] > -torch.inf)).any(dim=1).nonzero().squeeze(1)
+    if len(tied) > 0:
+        ids, by_id = id_BL[tied].sort(dim=1)
+        by_score = score_BL[tied].gather(1, by_id).sort(dim=1, descending=True, stable=True).indices
+        best_BK[tied] = ids.gather(1, by_score[:, :k])
+    return best_BK
+
+
 def _ranks(
     scores_of: ChunkedScores,
     scores_BI: Tensor,
@@ -130,26 +180,23 @@ def _ranks(
 ) -> Tensor:
     """Ranks of items in their rows [P], right below ``k``; k or more stands for all others."""
     score_P = scores_BI[row_P, item_P]
-    holds_PC = maxima_BC[row_P] >= score_P[:, None]
-    ranked_P = score_P > -torch.inf
-    # Each chunk but the item's own that holds an equal or better item may add one rank, ties with
-    # higher ids aside; chunks that are strictly better add one for certain.
-    better_P = (maxima_BC[row_P] > score_P[:, None]).sum(dim=1)
-    open_P = ranked_P & (better_P < k)
-    pair_N, chunk_N = torch.nonzero(holds_PC & open_P[:, None], as_tuple=True)
-    rival_NW = scores_of.by_chunk(scores_BI)[row_P[pair_N], :, chunk_N]
-    offsets_W = torch.arange(scores_of.chunk, device=row_P.device) * scores_of.n_chunks
-    rival_id_NW = chunk_N[:, None] + offsets_W
-    own_N = score_P[pair_N][:, None]
-    before_NW = (rival_NW > own_N) | (
-        (rival_NW == own_N) & (rival_id_NW < item_P[pair_N][:, None])
+    maxima_PC = maxima_BC[row_P]
+    # Each chunk with a strictly better maximum costs the item at least one rank.
+    beaten_P = (maxima_PC > score_P[:, None]).sum(dim=1)
+    open_P = (score_P > -torch.inf) & (beaten_P < k)
+    pair_N, chunk_N = torch.nonzero(
+        (maxima_PC >= score_P[:, None]) & open_P[:, None], as_tuple=True
     )
+    rival_NW = scores_of.by_chunk(scores_BI)[row_P[pair_N], :, chunk_N]
+    own_N, own_id_N = score_P[pair_N], item_P[pair_N]
+    before_NW = (rival_NW == own_N[:, None]) & (scores_of.ids(chunk_N) < own_id_N[:, None])
+    before_NW |= rival_NW > own_N[:, None]
     rank_P = torch.zeros_like(row_P).index_add_(0, pair_N, before_NW.sum(dim=1))
     return rank_P.masked_fill(~open_P, k)
 
 
 def _may_be_among_top(
-    user_ID: Tensor,
+    user_UD: Tensor,
     item_ID: Tensor,
     train: sparse.csr_matrix,
     users: np.ndarray,
@@ -164,18 +211,18 @@ def _may_be_among_top(
     instead. Products of other shapes may round otherwise, so an item beats another here only by
     more than any rounding can undo.
     """
-    favourites = item_ID[_favourites(user_ID, item_ID)]
     may = np.ones(len(rows), dtype=bool)
-    if len(favourites) < 2 * SCREEN_CHUNK * k:
+    if len(item_ID) < 2 * k * SCREEN_CHUNK * SCREENED_SHARE:
         return may
-    device = user_ID.device
+    favourites = item_ID[_favourites(user_UD, item_ID)]
+    device = user_UD.device
     scores_of = ChunkedScores(favourites, min(block, len(users)), SCREEN_CHUNK)
     needed_U = torch.from_numpy(np.diff(train.indptr)[users].astype(np.int64) + k).to(device)
     longest = item_ID.norm(dim=1).max()
     for part in blocks(len(users), block):
-        user_BD = user_ID[torch.from_numpy(users[part]).to(device)]
+        user_BD = user_UD[torch.from_numpy(users[part]).to(device)]
         maxima_BC = scores_of.maxima(scores_of.of(user_BD))
-        margin_B = 2 * _rounding(user_ID) * user_BD.norm(dim=1) * longest
+        margin_B = 2 * _rounding(user_UD) * user_BD.norm(dim=1) * longest
         first, last = np.searchsorted(rows, [part.start, part.stop])
         for some in blocks(last - first, block):
             pairs = slice(first + some.start, first + some.stop)
@@ -187,9 +234,9 @@ def _may_be_among_top(
     return may
 
 
-def _favourites(user_ID: Tensor, item_ID: Tensor) -> Tensor:
+def _favourites(user_UD: Tensor, item_ID: Tensor) -> Tensor:
     """Ids of the items most likely to score high for a user taken at random, best first."""
-    sample = user_ID[:: max(1, len(user_ID) // SAMPLED_USERS)]
+    sample = user_UD[:: max(1, len(user_UD) // SAMPLED_USERS)]
     mean_D = sample.mean(dim=0)
     spread_DD = torch.cov(sample.T, correction=0)
     variance_I = ((item_ID @ spread_DD) * item_ID).sum(dim=1)

@@ -1,6 +1,6 @@
 """A whole grid of losses by one matrix product, exact where factors are affine in the weights.
 
-On the plane ``theta + a d1 + b d2`` both factors are ``U + a U1 + b U2`` and ``V + a V1 + b V2``, so
+On the plane ``theta + a d1 + b d2`` the factors are ``U + a U1 + b U2`` and ``V + a V1 + b V2``, so
 each triple's margin is a quadratic in (a, b): six coefficients, times six monomials a grid point
 (science.md, section 6).
 
@@ -27,13 +27,14 @@ from engine.objectives import Triples
 FactorStep = tuple[Tensor, Tensor]
 """User factors [U, D] and item factors [I, D] at the origin, or how they move along a direction."""
 
-ROWS = 64
-"""Triples whose margins are held at a time on a CPU; with 2,601 points they fit a core's cache."""
-SPAN = 64 * ROWS
+ENTRIES = 2**17
+"""Margins held at a time on a CPU: half a megabyte, which stays in a core's cache."""
+SPAN = 4096
 """Triples a core takes at a time."""
 COLUMNS = 4096
+"""Grid points at a time."""
 SMALLEST_LOSS = 6e-3
-"""Below it ``1 + e^-m`` in float32 could cost more than 1e-5 of the mean; softplus is used there."""
+"""Below it ``1 + e^-m`` in float32 could cost 1e-5 of the mean; softplus itself is used there."""
 
 
 def margin_coefficients(steps: Sequence[FactorStep], triples: Triples) -> Tensor:
@@ -86,12 +87,15 @@ def grid_losses(
     powers_CG = monomials(points_GK.double().cpu()).to(coefficients_TC)
     reach_T = coefficients_TC.abs() @ powers_CG.abs().amax(dim=1)
     # Triples of similar reach together, so that few blocks are held back by one wide triple.
-    coefficients_TC = coefficients_TC[torch.argsort(reach_T)]
+    reach_T, order = torch.sort(reach_T)
+    coefficients_TC = coefficients_TC[order]
+    reaches = reach_T.tolist()
     starts = range(0, len(points_GK), COLUMNS)
     sums_G = torch.cat(
         [
             _softplus_sums(
                 coefficients_TC,
+                reaches,
                 powers_CG[:, start : start + COLUMNS],
                 part(progress, i / len(starts), (i + 1) / len(starts)),
             )
@@ -107,14 +111,18 @@ def grid_losses(
 
 
 def _softplus_sums(
-    coefficients_TC: Tensor, powers_CG: Tensor, progress: Progress = silent
+    coefficients_TC: Tensor, reaches: list[float], powers_CG: Tensor, progress: Progress
 ) -> Tensor:
-    """Sum over triples of ``softplus(-coefficients @ powers)`` [G]; triples sorted by reach."""
+    """Sum over triples of ``softplus(-coefficients @ powers)`` [G].
+
+    ``reaches`` bounds each triple's ``|margin|`` and ascends.
+    """
     device = coefficients_TC.device
-    rows, span = (ROWS, SPAN) if device.type == "cpu" else (4096, 4096)
+    rows = SPAN
+    if device.type == "cpu":
+        rows = min(max(ENTRIES // powers_CG.shape[1], 32), SPAN)
     # In powers of two: log(1 + e^-m) = log(1 + 2^x) with x = -m / log 2.
     exponents_CG = (powers_CG / -math.log(2.0)).contiguous()
-    reach_T = (coefficients_TC.abs() @ exponents_CG.abs().amax(dim=1)).tolist()
 
     def sums(chunk: slice) -> Tensor:
         total_G = torch.zeros(exponents_CG.shape[1], dtype=torch.float64, device=device)
@@ -123,13 +131,13 @@ def _softplus_sums(
             stop = min(start + rows, chunk.stop)
             block_RC = coefficients_TC[start:stop]
             exponents_RG = torch.mm(block_RC, exponents_CG, out=buffer_RG[: stop - start])
-            total_G += _log_products(exponents_RG, max(reach_T[start:stop]))
+            total_G += _log_products(exponents_RG, reaches[stop - 1] / math.log(2.0))
         return total_G
 
     sums_G = torch.zeros(exponents_CG.shape[1], dtype=torch.float64, device=device)
     n = len(coefficients_TC)
-    for done, chunk_G in enumerate(side_by_side(sums, n, span, device)):
-        progress(min(done * span / n, 1.0), f"{len(sums_G):,} points at once")
+    for done, chunk_G in enumerate(side_by_side(sums, n, SPAN, device)):
+        progress(min(done * SPAN / n, 1.0), f"{len(sums_G):,} points at once")
         sums_G += chunk_G
     return sums_G.cpu()
 

@@ -32,9 +32,8 @@ class TriplePattern:
     """The sparse users x items matrices of weights on a fixed list of triples."""
 
     def __init__(self, triples: Triples, n_users: int, n_items: int) -> None:
-        pairs = torch.cat(
-            [triples.users * n_items + triples.positives, triples.users * n_items + triples.negatives]
-        )
+        rows = triples.users * n_items
+        pairs = torch.cat([rows + triples.positives, rows + triples.negatives])
         keys_E, entry = torch.unique(pairs, return_inverse=True)
         self.positive_T, self.negative_T = entry.split(len(triples))
         rows, columns = keys_E // n_items, keys_E % n_items

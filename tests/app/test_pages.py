@@ -1,0 +1,96 @@
+"""Every page in Streamlit's AppTest, with nothing trained and with finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.runs import RunStore
+
+MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+ANALYSES = ("landscape", "curvature", "embeddings", "robustness")
+PAGES = ("overview", "train", "compare", *ANALYSES)
+DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
+
+
+def opened(page: str, dataset: str = DATA) -> AppTest:
+    """The page as a visitor sees it who opens a link to it."""
+    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test.query_params["dataset"] = dataset
+    test.run()
+    if page != "overview":
+        test.switch_page(f"views/{page}.py").run()
+    assert not test.exception, test.exception[0].message
+    return test
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_with_nothing_trained(page: str, nothing: RunStore) -> None:
+    test = opened(page)
+    assert not test.error
+    if page not in ("overview", "train"):
+        assert "Nothing is trained yet" in test.info[0].value
+        assert any(button.label == "Run the demonstration" for button in test.button)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_finished_runs_without_an_error(page: str, trained: RunStore) -> None:
+    test = opened(page)
+    assert not test.error
+    assert not test.warning
+    assert test.title[0].value
+    if page != "train":
+        assert len(test.get("plotly_chart")) >= 1
+        assert any(
+            trained_on in c.value for c in test.caption for trained_on in ("synthetic", "seed")
+        )
+
+
+@pytest.mark.parametrize("page", ANALYSES)
+def test_results_of_the_default_settings_need_no_computing(page: str, trained: RunStore) -> None:
+    assert not any(button.label.startswith("Compute") for button in opened(page).button)
+
+
+def test_changed_settings_offer_to_compute(trained: RunStore) -> None:
+    test = opened("landscape")
+    test.number_input(key="slice.n_points").set_value(9).run()
+    assert any(button.label == "Compute this slice" for button in test.button)
+
+
+def test_the_strength_slider_changes_the_answer(trained: RunStore) -> None:
+    test = opened("robustness")
+    before = test.get("plotly_chart")[0].proto.spec
+    test.slider(key="strength.fgsm").set_value(0.9).run()
+    assert not test.exception
+    assert test.get("plotly_chart")[0].proto.spec != before
+
+
+def test_a_dataset_path_that_is_none_shows_one_clear_error(nothing: RunStore) -> None:
+    test = opened("overview", "/no/such/folder")
+    assert len(test.error) == 1
+    assert "/no/such/folder does not exist" in test.error[0].value
+
+
+def test_a_link_opens_the_same_runs(trained: RunStore) -> None:
+    run = sorted(trained.list()["id"])[1]
+    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test.query_params["dataset"] = DATA
+    test.query_params["runs"] = run
+    test.run()
+    assert test.multiselect(key="runs").value == [run]
+
+
+def test_a_name_star_and_note_typed_into_the_table_are_kept(trained: RunStore) -> None:
+    import pandas as pd
+
+    from app.runs_table import keep_changes
+
+    run = sorted(trained.list()["id"])[0]
+    row = {"id": run, "name": "plain", "note": "", "tags": [], "star": False}
+    changed = {**row, "note": "the baseline", "star": True, "tags": ["first"]}
+    keep_changes(pd.DataFrame([row]), pd.DataFrame([changed]))
+    labels = trained.get(run).labels
+    trained.get(run).label(note="", star=False, tags=[])
+    assert (labels["note"], labels["star"], labels["tags"]) == ("the baseline", True, ["first"])

@@ -1,0 +1,205 @@
+"""SAM, ASAM, the gradient-norm penalty and weight averages against closed forms."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.models import VBPRConfig, build_model
+from engine.training import GuardedOptimiser, MemoryRecorder, MirrorGradient, fit, preset
+from engine.training.averaging import EMAConfig, SWAConfig
+from engine.training.schedules import LearningRates, ScheduleConfig
+from engine.training.sharpness_aware import NeighbourGradient
+
+LR = 0.1
+H = torch.tensor([[2.0, 0.3, 0.0], [0.3, 1.0, 0.2], [0.0, 0.2, 4.0]], dtype=torch.float64)
+START = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+QUICK = {"epochs": 6, "batch_size": 128, "device": "cpu", "model.width": 8}
+
+
+def one_step(make, lr=LR):
+    """Theta after one step of the stepper on 0.5 theta' H theta under SGD."""
+    theta = torch.nn.Parameter(START.clone())
+
+    def closure():
+        theta.grad = None
+        loss = 0.5 * theta @ H @ theta
+        loss.backward()
+        return loss.detach()
+
+    make(GuardedOptimiser(torch.optim.SGD([theta], lr=lr))).step(closure)
+    return theta.detach()
+
+
+def test_sam_steps_with_the_gradient_at_rho_uphill():
+    g = H @ START
+    expected = START - LR * H @ (START + 0.05 * g / g.norm())
+    found = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.05))
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+
+
+def test_asam_scales_the_neighbourhood_with_each_weight():
+    g = H @ START
+    t = START.abs() + 0.01
+    expected = START - LR * H @ (START + 0.5 * t**2 * g / (t * g).norm())
+    found = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.5, eta=0.01))
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+
+
+def test_the_gradient_norm_penalty_is_the_gradient_of_the_penalised_loss():
+    theta = START.clone().requires_grad_()
+    penalised = 0.5 * theta @ H @ theta + 0.3 * (H @ theta).norm()
+    (gradient,) = torch.autograd.grad(penalised, theta)
+    found = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.05, share=0.3 / 0.05))
+    torch.testing.assert_close(found, START - LR * gradient, rtol=1e-10, atol=0)
+
+
+def test_mirror_gradient_is_an_implicit_gradient_norm_penalty_to_second_order():
+    # theta_new ~ theta - (a1-a2) lr g - a1 a2 lr^2 H g, which for small lr is what remains.
+    a1, a2, lr = 1.0, 0.3, 1e-4
+    g = H @ START
+    expected = START - (a1 - a2) * lr * g - a1 * a2 * lr**2 * H @ g
+    found = one_step(lambda optimiser: MirrorGradient(optimiser, a1, a2, 1), lr=lr)
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+
+
+def test_a_look_around_puts_the_weights_back_exactly():
+    theta = torch.nn.Parameter(torch.randn(1000, generator=torch.Generator().manual_seed(0)))
+    before = theta.detach().clone()
+
+    def closure():
+        theta.grad = torch.ones_like(theta)
+        return torch.zeros(())
+
+    NeighbourGradient(GuardedOptimiser(torch.optim.SGD([theta], lr=0.0)), 0.37).step(closure)
+    assert torch.equal(theta.detach(), before)
+
+
+@pytest.fixture
+def wandering(tiny):
+    """A model and a function that moves it to the k-th of five random places."""
+    model = build_model(VBPRConfig(width=4), tiny, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    places = [
+        {n: torch.randn(p.shape, generator=generator) for n, p in model.named_parameters()}
+        for _ in range(5)
+    ]
+    return model, places
+
+
+def test_swa_is_the_mean_of_the_weights_from_its_start(wandering):
+    model, places = wandering
+    average = SWAConfig(start_epoch=2, every=2).build()
+    for epoch, place in enumerate(places, start=1):
+        model.load_theta(place)
+        average.after_epoch(model, epoch)
+    for name, mean in average.theta.items():
+        torch.testing.assert_close(mean, (places[1][name] + places[3][name]) / 2)
+
+
+def test_ema_weighs_each_step_as_written(wandering):
+    model, places = wandering
+    average = EMAConfig(decay=0.5).build()
+    expected = places[0]["users"]
+    for count, place in enumerate(places):
+        model.load_theta(place)
+        average.after_step(model)
+        if count:
+            decay = min(0.5, (1 + count) / (10 + count))
+            expected = decay * expected + (1 - decay) * place["users"]
+    torch.testing.assert_close(average.theta["users"], expected)
+
+
+def test_what_is_judged_and_kept_is_the_average(tiny):
+    config = preset("swa", QUICK | {"averaging.start_epoch": 3, "patience": 6})
+    recorder = MemoryRecorder()
+    kept = fit(tiny, config, recorder)
+    assert kept.best_epoch >= 1
+    plain = [
+        fit(tiny, preset("plain", QUICK | {"epochs": e, "patience": 6})) for e in range(1, 7)
+    ]
+    history = {e["epoch"]: e["valid_recall@20"] for e in recorder.events if e["kind"] == "epoch"}
+    assert history[1] == pytest.approx(plain[0].valid["recall@20"])
+    assert max(history.values()) == kept.valid["recall@20"]
+
+
+def test_compute_matched_training_uses_exactly_the_passes_it_was_given(tiny):
+    mirrored = fit(tiny, preset("mg", QUICK))
+    matched = fit(
+        tiny, preset("plain", QUICK | {"match_gradient_passes": mirrored.gradient_passes})
+    )
+    assert matched.gradient_passes == mirrored.gradient_passes
+    assert mirrored.gradient_passes > fit(tiny, preset("plain", QUICK)).gradient_passes
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"), [("plain", 1), ("sam", 2), ("amr", 2), ("pgd", 4), ("apr", 2)]
+)
+def test_every_strategy_counts_its_gradient_passes(tiny, name, passes):
+    changes = QUICK | {"epochs": 3}
+    adversary = preset(name).objective.adversary
+    if adversary is not None:
+        changes |= {"objective.adversary.warm_start_epochs": 0}
+    steps = 3 * -(-len(tiny.train) // 128)
+    assert fit(tiny, preset(name, changes)).gradient_passes == passes * steps
+
+
+def test_a_schedule_warms_up_and_decays_to_its_end():
+    config = ScheduleConfig(decay="cosine", warmup_epochs=2, final_share=0.1)
+    factors = [config.factor(e, 10) for e in (0.5, 1, 2, 6, 10)]
+    np.testing.assert_allclose(factors, [0.25, 0.5, 1.0, 0.55, 0.1])
+    linear = ScheduleConfig(decay="linear")
+    np.testing.assert_allclose([linear.factor(e, 10) for e in (0, 5, 10)], [1, 0.5, 0])
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    LearningRates(config, optimiser).set(1, 10)
+    assert optimiser.param_groups[0]["lr"] == 1.0
+
+
+def test_the_ascent_of_mirror_gradient_is_told_each_epoch(tiny):
+    def cosines(**changes):
+        recorder = MemoryRecorder()
+        fit(tiny, preset("mg", QUICK | {"epochs": 2} | changes), recorder)
+        return [e["ascent_cosine"] for e in recorder.events if e["kind"] == "epoch"]
+
+    by_sgd = cosines(optimiser="sgd")
+    assert by_sgd == pytest.approx([1.0, 1.0], abs=1e-4)
+    assert all(-1 <= c < 0.9 for c in cosines())
+
+
+def test_a_batch_that_does_not_fit_is_taken_in_pieces_to_the_same_gradient(tiny, monkeypatch):
+    from engine.objectives import Objective
+    from engine.training.trainer import Trainer
+
+    changes = QUICK | {"objective.regulariser.weight": 0.0, "precision": "float64"}
+    recorder = MemoryRecorder()
+    whole = Trainer(tiny, preset("plain", changes), MemoryRecorder())
+    pieces = Trainer(tiny, preset("plain", changes), recorder)
+    triples = whole.epoch_triples(1).part(0, 128)
+    draws = torch.Generator()
+    whole.backward(whole.objective, triples, draws)
+
+    real = Objective.__call__
+
+    def limited(self, model, batch, features, generator):
+        if len(batch) > 40:
+            raise torch.OutOfMemoryError("no room")
+        return real(self, model, batch, features, generator)
+
+    monkeypatch.setattr(Objective, "__call__", limited)
+    pieces.backward(pieces.objective, triples, draws)
+    assert pieces.pieces == 4
+    assert [e["kind"] for e in recorder.events] == ["memory", "memory"]
+    for one, two in zip(whole.model.parameters(), pieces.model.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, two.grad, rtol=1e-12, atol=1e-16)
+
+
+def test_pooled_negatives_train_as_well(tiny):
+    pooled = fit(tiny, preset("plain", QUICK | {"epochs": 20, "negative_pool": 16}))
+    plain = fit(tiny, preset("plain", QUICK | {"epochs": 20}))
+    assert pooled.valid["recall@20"] == pytest.approx(plain.valid["recall@20"], abs=0.08)
+
+
+def test_features_kept_in_bfloat16_train_as_well_and_are_judged_in_float32(tiny):
+    low = fit(tiny, preset("plain", QUICK | {"epochs": 20, "feature_precision": "bfloat16"}))
+    full = fit(tiny, preset("plain", QUICK | {"epochs": 20}))
+    assert {x.dtype for x in low.features.values()} == {torch.float32}
+    assert low.valid["recall@20"] == pytest.approx(full.valid["recall@20"], abs=0.08)
