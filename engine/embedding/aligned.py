@@ -95,7 +95,7 @@ def neighbour_overlap(ids: Sequence[np.ndarray]) -> np.ndarray:
 
     ``ids`` [n, k] of each run, as ``exact_neighbours`` gives them.
     """
-    n, k = ids[0].shape
+    n = len(ids[0])
     keys = [(np.arange(n)[:, None] * n + x[:, 1:]).ravel() for x in ids]
     shares = [[np.isin(a, b, assume_unique=True).mean() for b in keys] for a in keys]
     return np.array(shares)

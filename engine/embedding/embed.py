@@ -33,9 +33,7 @@ def embed(
     start = pca_start(rows, config.metric)
     coordinates = layout(config, graph, start, part(progress, 0.2, 0.95))
     progress(0.95, "trustworthiness")
-    trust = trustworthiness(
-        rows, coordinates, config.n_neighbors - 1, config.metric, config.seed
-    )
+    trust = trustworthiness(rows, coordinates, config.n_neighbors - 1, config.metric, config.seed)
     progress(1.0, "map")
     return Embedding(
         coordinates=coordinates,

@@ -25,7 +25,7 @@ EXTENT = 10.0
 
 
 def umap_module(name: str) -> ModuleType:
-    """A module of umap, without its warning that TensorFlow, which Basin does not use, is absent."""
+    """A module of umap, without its warning that TensorFlow, of no use here, is absent."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
         return import_module(f"umap.{name}")
@@ -33,9 +33,7 @@ def umap_module(name: str) -> ModuleType:
 
 def random_state(config: EmbeddingConfig, *indices: int) -> np.random.RandomState:
     """umap draws from a RandomState; one for each purpose of a config's seed."""
-    return np.random.RandomState(
-        seed_sequence(config.seed, "umap", *indices).generate_state(4)
-    )
+    return np.random.RandomState(seed_sequence(config.seed, "umap", *indices).generate_state(4))
 
 
 def pca_start(rows_nW: Tensor, metric: str) -> np.ndarray:
@@ -56,9 +54,7 @@ def pca_start(rows_nW: Tensor, metric: str) -> np.ndarray:
     return (start / torch.where(scale > 0, scale, 1.0) * EXTENT).float().cpu().numpy()
 
 
-def neighbour_graph(
-    config: EmbeddingConfig, ids: np.ndarray, distances: np.ndarray
-) -> Any:
+def neighbour_graph(config: EmbeddingConfig, ids: np.ndarray, distances: np.ndarray) -> Any:
     """UMAP's fuzzy graph as a SciPy COO matrix [n, n], from exact neighbours [n, k]."""
     graph, _, _ = umap_module("umap_").fuzzy_simplicial_set(
         np.zeros((len(ids), 1), dtype=np.float32),

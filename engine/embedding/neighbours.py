@@ -42,8 +42,10 @@ def exact_neighbours(
     """The k nearest rows of each row, itself first: ids int64 [n, k], distances float32 [n, k].
 
     Candidates come from one matrix product in blocks; the best k and some spare ones are measured
-    again by differences in float64, so rounding in the product cannot order near neighbours wrongly.
-    Ties go to the smaller id. Cosine distance is 1 - cosine. Raises ConfigError where k > n.
+    again by differences in float64, so rounding in the product cannot order near neighbours
+    wrongly. Ties go to the smaller id. Cosine distance is 1 - cosine.
+
+    Raises ConfigError where k > n.
     """
     n = len(rows_nW)
     if k > n:

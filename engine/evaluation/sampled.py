@@ -30,7 +30,7 @@ def evaluate_sampled(
     """HR@k and NDCG@k of each positive of ``split`` against ``n_negatives`` unseen items.
 
     One row a (user, positive) pair. rank = number of negatives scoring at least the positive's
-    score, so ties count against the model. Negatives are drawn without replacement from items the
+    score, so ties count against the model, as do scores that are not numbers. Negatives are drawn without replacement from items the
     user has in no split; fewer are drawn where fewer are left.
 
     Raises ConfigError where ``n_negatives`` < 1 or a user has interacted with every item.
@@ -56,7 +56,7 @@ def evaluate_sampled(
             count = min(n_negatives, len(unseen))
             for row, bar in zip(rows, scores[pairs.items[rows]], strict=True):
                 negatives = random.choice(len(unseen), count, replace=False, shuffle=False)
-                ranks[row] = np.count_nonzero(unseen[negatives] >= bar)
+                ranks[row] = count - np.count_nonzero(unseen[negatives] < bar)
     values: dict[str, np.ndarray] = {}
     for k in cutoffs:
         hit = ranks < k

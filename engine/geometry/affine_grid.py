@@ -27,8 +27,8 @@ from engine.objectives import Triples
 FactorStep = tuple[Tensor, Tensor]
 """User factors [U, D] and item factors [I, D] at the origin, or how they move along a direction."""
 
-ENTRIES = 2**17
-"""Margins held at a time on a CPU: half a megabyte, which stays in a core's cache."""
+ENTRIES = 2**18
+"""Margins held at a time on a CPU: a megabyte, which stays in a core's cache."""
 SPAN = 4096
 """Triples a core takes at a time."""
 COLUMNS = 4096
@@ -76,9 +76,7 @@ def _pairs(n: int) -> list[tuple[int, int]]:
     return linear + [(p, q) for p in range(1, n) for q in range(p, n)]
 
 
-def grid_losses(
-    coefficients_TC: Tensor, points_GK: Tensor, progress: Progress = silent
-) -> Tensor:
+def grid_losses(coefficients_TC: Tensor, points_GK: Tensor, progress: Progress = silent) -> Tensor:
     """Mean ``softplus(-margin)`` over the triples at each point: float64 [G], on the CPU.
 
     Within 1e-5 of the point-by-point value, relative, in float32.

@@ -200,8 +200,7 @@ def doubling_radius(surveys: Sequence[Survey], axis: int) -> tuple[float, str]:
     """
     # In lengths of the direction, so that the ladder reaches from 0.001 to 16 times the weights.
     units = [
-        length_of(s.plane.origin) / max(length_of(s.plane.directions[axis]), 1e-30)
-        for s in surveys
+        length_of(s.plane.origin) / max(length_of(s.plane.directions[axis]), 1e-30) for s in surveys
     ]
     unit = max(units)
     ladder = unit * np.sqrt(2.0) ** np.arange(-20, 9)

@@ -181,9 +181,7 @@ class Curvature(Result):
         ):
             for rank, (value, residual) in enumerate(zip(values, residuals, strict=True), 1):
                 rows.append((self.run, self.label, end, rank, float(value), float(residual)))
-        return pd.DataFrame(
-            rows, columns=["run", "label", "end", "rank", "eigenvalue", "residual"]
-        )
+        return pd.DataFrame(rows, columns=["run", "label", "end", "rank", "eigenvalue", "residual"])
 
     @property
     def caption(self) -> str:

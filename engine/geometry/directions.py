@@ -36,9 +36,7 @@ def random_direction(
     return direction
 
 
-def normalised(
-    direction: Theta, theta: Theta, normalisation: Normalisation
-) -> dict[str, Tensor]:
+def normalised(direction: Theta, theta: Theta, normalisation: Normalisation) -> dict[str, Tensor]:
     """A direction scaled to the weights: per filter, per layer (a whole tensor), or not at all.
 
     Filters are the rows of tensors with two or more axes; a 1-D parameter is scaled as a whole.
@@ -57,9 +55,11 @@ def normalised(
 
 def length_of(direction: Theta) -> float:
     """L2 norm over all tensors."""
-    return float(torch.linalg.vector_norm(torch.stack(
-        [torch.linalg.vector_norm(d.double()) for d in direction.values()]
-    )))
+    return float(
+        torch.linalg.vector_norm(
+            torch.stack([torch.linalg.vector_norm(d.double()) for d in direction.values()])
+        )
+    )
 
 
 def cosine(first: Theta, second: Theta) -> float:

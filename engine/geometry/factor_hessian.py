@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from engine.geometry.ranking_loss import margins_of
-from engine.geometry.theta import ThetaSpace, affine_step, factors_at, full_theta, theta_of
+from engine.geometry.theta import AffineFactors, ThetaSpace, factors_at, theta_of
 from engine.models import Block
 from engine.objectives import Triples
 from engine.training import Trained
@@ -142,7 +142,6 @@ class FactorHessian:
     ) -> None:
         self.space = ThetaSpace.of(trained.model, block)
         self.n_products = 0
-        self._trained = trained
         self._gauss_newton = gauss_newton
         theta = theta_of(trained)
         self._leaves = [theta[name].clone().requires_grad_() for name in self.space.shapes]
@@ -152,8 +151,8 @@ class FactorHessian:
         self.factor_loss = factor_loss or FactorLoss(
             self._users.detach(), self._items.detach(), triples
         )
-        self._is_affine = trained.model.affine
-        if not self._is_affine:
+        self._affine = AffineFactors(trained) if trained.model.affine else None
+        if self._affine is None:
             self._prepare_second_order()
 
     def _prepare_second_order(self) -> None:
@@ -196,9 +195,8 @@ class FactorHessian:
     def product(self, vector_P: Tensor) -> Tensor:
         self.n_products += 1
         second_P: Tensor | float = 0.0
-        if self._is_affine:
-            direction = full_theta(self._trained.model, self.space.theta(vector_P))
-            users_step, items_step = affine_step(self._trained, direction)
+        if self._affine is not None:
+            users_step, items_step = self._affine.step(self.space.theta(vector_P))
         else:
             users_step, items_step, second_P = self._curved_step(vector_P)
         factors = self.factor_loss.product(users_step, items_step, self._gauss_newton)

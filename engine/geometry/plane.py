@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.data.features import Features
 from engine.geometry.affine_grid import FactorStep
-from engine.geometry.theta import Theta, affine_step, factors_at, moved
+from engine.geometry.theta import AffineFactors, Theta, factors_at, moved
 from engine.training import Trained
 
 
@@ -45,8 +45,8 @@ class FactorPlane:
         if plane.trained.model.affine:
             with torch.no_grad():
                 self.steps.append(factors_at(plane.trained, plane.origin, features))
-            for direction in plane.directions:
-                self.steps.append(affine_step(plane.trained, direction, features))
+            affine = AffineFactors(plane.trained, features)
+            self.steps += [affine.step(direction) for direction in plane.directions]
 
     @property
     def is_exact(self) -> bool:

@@ -171,9 +171,7 @@ def input_gradients(trained: Trained, triples: Triples) -> dict[str, Tensor]:
     """``dL / dx_i`` of the mean ranking loss by each modality's features: [I, width] each."""
     if not trained.model.modalities:
         return {}
-    leaves = {
-        m: trained.features[m].detach().requires_grad_() for m in trained.model.modalities
-    }
+    leaves = {m: trained.features[m].detach().requires_grad_() for m in trained.model.modalities}
     with torch.enable_grad():
         users, items = factors_at(trained, theta_of(trained), leaves)
     slopes = FactorLoss(users.detach(), items.detach(), triples).gradient()

@@ -33,9 +33,7 @@ def side_by_side(
     yield from _threaded(work, parts, n_threads)
 
 
-def _threaded(
-    work: Callable[[slice], T], parts: Sequence[slice], n_threads: int
-) -> Iterator[T]:
+def _threaded(work: Callable[[slice], T], parts: Sequence[slice], n_threads: int) -> Iterator[T]:
     def quietly(span: slice) -> T:
         with torch.no_grad():
             return work(span)

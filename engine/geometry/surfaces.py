@@ -152,9 +152,7 @@ class Survey:
         is_ranking_loss = not is_metric(quantity) and quantity != "train_objective"
         return is_ranking_loss and self.factors(quantity).is_exact
 
-    def _exact_losses(
-        self, quantity: str, points_GK: np.ndarray, progress: Progress
-    ) -> np.ndarray:
+    def _exact_losses(self, quantity: str, points_GK: np.ndarray, progress: Progress) -> np.ndarray:
         steps = self.factors(quantity).steps
         if quantity not in self._coefficients:
             triples = self.frozen.triples[_split(quantity)]

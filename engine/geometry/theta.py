@@ -94,18 +94,25 @@ def factors_at(
     return users, items
 
 
-def affine_step(
-    trained: Trained, direction: Theta, features: Features | None = None
-) -> tuple[Tensor, Tensor]:
-    """How the factors of an affine model move along ``direction``: [U, D] and [I, D].
+class AffineFactors:
+    """How the factors of an affine model move along directions: its Jacobian, by forward passes.
 
-    ``F(theta + d) - F(theta) = F(d) - F(0)`` for affine F; the latter does not cancel digits.
+    ``F(theta + d) - F(theta) = F(d) - F(0)`` for affine F; the latter cancels no digits.
     """
-    zero = {name: torch.zeros_like(p) for name, p in trained.model.named_parameters()}
-    with torch.no_grad():
-        users, items = factors_at(trained, full_theta(trained.model, direction), features)
-        users0, items0 = factors_at(trained, zero, features)
-        return users - users0, items - items0
+
+    def __init__(self, trained: Trained, features: Features | None = None) -> None:
+        self._trained = trained
+        self._features = features
+        zero = {name: torch.zeros_like(p) for name, p in trained.model.named_parameters()}
+        with torch.no_grad():
+            self._offset = factors_at(trained, zero, features)
+
+    def step(self, direction: Theta) -> tuple[Tensor, Tensor]:
+        """Steps of the user factors [U, D] and item factors [I, D] along a direction."""
+        whole = full_theta(self._trained.model, direction)
+        with torch.no_grad():
+            users, items = factors_at(self._trained, whole, self._features)
+        return users - self._offset[0], items - self._offset[1]
 
 
 def theta_of(trained: Trained) -> dict[str, Tensor]:

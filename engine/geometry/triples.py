@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from engine.data import Dataset
-from engine.data.negatives import NegativeSampler
 from engine.data.dataset import Split
+from engine.data.negatives import NegativeSampler
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
 from engine.objectives import Triples

@@ -69,7 +69,8 @@ def _is_loopback(host: str) -> bool:
 def security_from_environment(address: str) -> Security | None:
     """TLS credentials for an address: ``BASIN_TLS_CA``, ``_CERT`` and ``_KEY``, else Dask's config.
 
-    They serve for every role, so that a script may start a scheduler or workers with them. None for tcp. Raises JobError where files are not named or missing.
+    They serve for every role, so that a script may start a scheduler or workers with them. None
+    for tcp. Raises JobError where files are not named or missing.
     """
     from distributed.security import Security
 

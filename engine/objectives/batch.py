@@ -62,8 +62,9 @@ class Batch:
 
     def margins(self, user_factors: Tensor, item_factors: Tensor) -> Tensor:
         """``s_ui - s_uj`` [B] from factors of the triples' users [B, D] and the items [N, D]."""
-        positives = item_factors.index_select(0, self.positive_rows)
-        negatives = item_factors.index_select(0, self.negative_rows)
+        # The gradient of an embedding look-up adds rows several times faster than index_select's.
+        positives = torch.nn.functional.embedding(self.positive_rows, item_factors)
+        negatives = torch.nn.functional.embedding(self.negative_rows, item_factors)
         return (user_factors * (positives - negatives)).sum(dim=1)
 
 

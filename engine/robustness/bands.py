@@ -1,4 +1,4 @@
-"""What curves say over several seeds: bands, drops, areas, and the strength that halves accuracy."""
+"""What curves say over several seeds: bands, drops, areas, the strength that halves accuracy."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def kept_area(strengths: np.ndarray, values: np.ndarray) -> float:
 
 
 def half_strength(strengths: np.ndarray, values: np.ndarray) -> float:
-    """The smallest strength at which values [S] first reach half of the first; NaN if they never do.
+    """The smallest strength at which values [S] first reach half of the first, or NaN.
 
-    Linear between the grid's strengths.
+    Linear between the grid's strengths; NaN where they never do.
     """
     half = values[0] / 2
     below = np.flatnonzero(values <= half)

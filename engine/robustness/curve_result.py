@@ -93,7 +93,12 @@ class RobustnessCurves(Result):
             raise KeyError(f"strength {strength} is not in {self.strengths[series].tolist()}")
         clean, perturbed = self.user_values[series, 0], self.user_values[series, place[0]]
         frame = pd.DataFrame(
-            {"user": self.users, "clean": clean, "perturbed": perturbed, "change": perturbed - clean}
+            {
+                "user": self.users,
+                "clean": clean,
+                "perturbed": perturbed,
+                "change": perturbed - clean,
+            }
         )
         return frame.sort_values(["change", "user"], ignore_index=True)
 

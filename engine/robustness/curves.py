@@ -159,7 +159,8 @@ class _Table:
         counts_G = self.pairs_GN.sum(axis=1)[:, None]
         found_GC = self.pairs_GN.astype(np.float32) @ hits_NC.astype(np.float32)
         shares_GC = np.where(counts_G > 0, found_GC / np.maximum(counts_G, 1), np.nan)
-        return np.array([x.mean() for x in per_user.values()]), per_user[self.user_metric], shares_GC
+        means = np.array([values.mean() for values in per_user.values()])
+        return means, per_user[self.user_metric], shares_GC
 
     def result(self, seconds: float) -> RobustnessCurves:
         """The filled arrays with what a reader must know."""

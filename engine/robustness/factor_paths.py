@@ -1,7 +1,7 @@
 """From a path through features to a path through item factors, computing only what changes.
 
 For a row-local model, item i's factor depends on item i's features alone, so only changed rows are
-made anew. For a linear projection even that is not needed along a ray: ``A (x + s d) = A x + s A d``
+made anew. Along a ray through a linear projection not even that: ``A (x + s d) = A x + s A d``
 takes one product with A for all strengths. Any other model is run whole.
 """
 
@@ -52,7 +52,7 @@ def factor_path(
     depend on the model and are not shared.
     """
     if not subject.modalities(config):
-        return lambda strength: _unchanged(subject)
+        return lambda _: _unchanged(subject)
     if subject.linear is not None:
         projected = config.projected(subject, seed, draw)
         if projected is not None:

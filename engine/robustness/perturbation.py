@@ -108,7 +108,9 @@ class Pointwise:
 class ProjectedPath(Protocol):
     """A path seen after the projection: how the chosen items' rows of ``A x`` move."""
 
-    items: Tensor
+    @property
+    def items(self) -> Tensor:
+        """Ids of the chosen items, int64 [n]."""
 
     def at(self, strength: float) -> Tensor:
         """``A (x' - x)`` of the chosen items [n, P] at a strength > 0."""
@@ -165,6 +167,7 @@ class PerturbationConfig(Config):
 
     def hit_items(self, dataset: Dataset) -> np.ndarray | None:
         """Ids of the items that may be hit, or None for all."""
+        del dataset
         return None if self.items is None else np.unique(np.array(self.items, dtype=np.int64))
 
     @property
@@ -186,10 +189,12 @@ class PerturbationConfig(Config):
 
         Asked only of subjects whose model is a linear projection.
         """
+        del subject, seed, draw
         return None
 
     def control(self, dataset: Dataset) -> PerturbationConfig | None:
         """The random perturbation of equal norm that is always drawn beside an attack."""
+        del dataset
         return None
 
 
@@ -243,5 +248,3 @@ def length_unit(norm: Norm, unit: Unit) -> str:
         "absolute": "in the unit of the features as read",
     }[unit]
     return f"{what}, {of}"
-
-

@@ -26,7 +26,7 @@ KEPT_PATHS = 8
 
 @dataclass(frozen=True)
 class ProbeAnswer:
-    """Accuracy of each user before and under a perturbation; arrays are in the order of ``users``."""
+    """Accuracy of each user before and under a perturbation, in the order of ``users``."""
 
     config: PerturbationConfig
     strength: float

@@ -1,9 +1,9 @@
 """Ranks of what users really wanted, recomputed from the scores that a change touches.
 
-The same metrics as ``engine.evaluation.evaluate``, by counting: a relevant item's rank is the
-number of other items that score at least as much, so ties count against the model (science.md
-section 5); ``evaluate`` leaves ties unordered, and without ties both agree exactly. Ranks beyond
-the longest list are all given as its length K, since no metric looks further.
+The same metrics as ``engine.evaluation.evaluate``, in the same order of items (higher score first,
+of equal scores the lower id first), but from the few best scores of each user, and, where few items
+changed, from the clean counts. Ranks beyond the longest list are all given as its length K, since
+no metric looks further.
 
 Shapes: E evaluated users, I items, N relevant (user, item) pairs, n changed items, K longest list.
 """
@@ -57,8 +57,10 @@ class Ranking:
         self._known_items = torch.from_numpy(train.col.astype(np.int64)).to(device)
         self._user_ids = torch.from_numpy(self.users).to(device)
         size = len(self.users) * subject.dataset.n_items
-        self.block = len(self.users) if size <= KEPT_SCORES else max(
-            1, KEPT_SCORES // subject.dataset.n_items
+        self.block = (
+            len(self.users)
+            if size <= KEPT_SCORES
+            else max(1, KEPT_SCORES // subject.dataset.n_items)
         )
 
     @cached_property
@@ -125,11 +127,12 @@ class Ranking:
             scores_BI = self._scores(users_ED, items_ID, start)
             rows, items = self._rows[low:high] - start, self._items[low:high]
             wanted = scores_BI[rows, items]
-            # One more than K: where equal scores straddle the end of the list, none is on it.
-            best_BK = largest(scores_BI, self.longest + 1)
-            reached = torch.count_nonzero(best_BK.index_select(0, rows) >= wanted[:, None], dim=1)
-            below = wanted < best_BK.amin(dim=1).index_select(0, rows)
-            parts.append(torch.where(below, self.longest, reached - 1))
+            # One more than K, so that equal scores at the end of the list are seen.
+            above, reached = _counts(largest(scores_BI, self.longest + 1), rows, wanted)
+            above = torch.where(reached > 0, above, self.longest)
+            tied = torch.nonzero(reached - above > 1).flatten()
+            above[tied] = _place(scores_BI[rows[tied]], items[tied])
+            parts.append(above)
         return self._listed(torch.cat(parts))
 
     def _listed(self, ranks: Tensor) -> Tensor:
@@ -143,27 +146,35 @@ class Ranking:
         return torch.isin(keys, known)
 
     @cached_property
-    def _clean_reached(self) -> Tensor:
-        """How many items score at least as much as each relevant pair, itself among them [N]."""
+    def _clean_counts(self) -> tuple[Tensor, Tensor]:
+        """How many items score more, and at least as much, as each relevant pair: [N] each."""
         wanted = self.clean_scores[self._rows, self._items]
-        return _reached(self.clean_scores, self._rows, wanted)
+        return _counts(self.clean_scores, self._rows, wanted)
 
     def _few_changed(self, change: FactorChange) -> Tensor:
         """Ranks from the clean counts: only the changed items' columns are compared again."""
         before_En = self.clean_scores.index_select(1, change.items)
         after_En = self.clean_users @ change.item_factors.T
         after_En.masked_fill_(before_En == -torch.inf, -torch.inf)
-        n_items = self.subject.dataset.n_items
-        column_of = torch.full((n_items,), -1, dtype=torch.int64, device=self._items.device)
+        column_of = torch.full((self.subject.dataset.n_items,), -1, device=self._items.device)
         column_of[change.items] = torch.arange(len(change.items), device=column_of.device)
         column = column_of[self._items]
         moved = torch.nonzero(column >= 0).flatten()
         wanted = self.clean_scores[self._rows, self._items]
         wanted[moved] = after_En[self._rows[moved], column[moved]]
-        reached = self._clean_reached.clone()
-        reached[moved] = _reached(self.clean_scores, self._rows[moved], wanted[moved])
-        reached += _reached(after_En, self._rows, wanted) - _reached(before_En, self._rows, wanted)
-        return self._listed(reached - 1)
+        above, reached = (counts.clone() for counts in self._clean_counts)
+        own_rows = self._rows[moved]
+        above[moved], reached[moved] = _counts(self.clean_scores, own_rows, wanted[moved])
+        for sign, scores in ((1, after_En), (-1, before_En)):
+            more, least = _counts(scores, self._rows, wanted)
+            above += sign * more
+            reached += sign * least
+        tied = torch.nonzero((reached - above > 1) & (above < self.longest)).flatten()
+        if len(tied):
+            whole = self.clean_scores[self._rows[tied]]
+            whole[:, change.items] = after_En[self._rows[tied]]
+            above[tied] = _place(whole, self._items[tied])
+        return self._listed(above)
 
 
 def largest(scores_BI: Tensor, k: int) -> Tensor:
@@ -180,13 +191,20 @@ def largest(scores_BI: Tensor, k: int) -> Tensor:
     return torch.from_numpy(parted[:, n_items - k :])
 
 
-def _reached(scores_EI: Tensor, rows: Tensor, wanted: Tensor) -> Tensor:
-    """How many entries of each given row reach the wanted score: int64 [len(rows)]."""
+def _counts(scores_EI: Tensor, rows: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """How many entries of each given row exceed, and reach, the wanted score: int64 [len(rows)]."""
+    above, reached = rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
     size = max(1, COUNTED // max(scores_EI.shape[1], 1))
-    counts = [
-        torch.count_nonzero(
-            scores_EI.index_select(0, rows[i : i + size]) >= wanted[i : i + size, None], dim=1
-        )
-        for i in range(0, len(rows), size)
-    ]
-    return torch.cat(counts) if counts else rows.new_empty(0)
+    for start in range(0, len(rows), size):
+        part = slice(start, start + size)
+        scores, least = scores_EI.index_select(0, rows[part]), wanted[part, None]
+        above[part] = torch.count_nonzero(scores > least, dim=1)
+        reached[part] = torch.count_nonzero(scores >= least, dim=1)
+    return above, reached
+
+
+def _place(scores_NI: Tensor, items: Tensor) -> Tensor:
+    """Rank from 0 of one item in each row, of equal scores the lower id first: int64 [N]."""
+    wanted = scores_NI.gather(1, items[:, None])
+    earlier = torch.arange(scores_NI.shape[1], device=items.device) < items[:, None]
+    return torch.count_nonzero((scores_NI > wanted) | ((scores_NI == wanted) & earlier), dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 
@@ -22,11 +21,17 @@ def strategies_of(trained: Sequence[Trained]) -> list[str]:
     names: dict[str, str] = {}
     for setting in dict.fromkeys(settings):
         labels = [run.label for run, s in zip(trained, settings, strict=True) if s == setting]
-        name = _without_seed(os.path.commonprefix(labels) if len(labels) > 1 else labels[0])
+        name = _without_seed(_shared_start(labels))
         name = name or f"strategy {len(names) + 1}"
         taken = list(names.values())
         names[setting] = name if name not in taken else f"{name} ({taken.count(name) + 1})"
     return [names[setting] for setting in settings]
+
+
+def _shared_start(labels: list[str]) -> str:
+    shortest = min(labels, key=len)
+    same = [len({label[: i + 1] for label in labels}) == 1 for i in range(len(shortest))]
+    return shortest[: same.index(False)] if False in same else shortest
 
 
 def _without_seed(label: str) -> str:

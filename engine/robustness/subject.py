@@ -1,6 +1,6 @@
-"""The trained model a perturbation acts on, with what is computed once and used at every strength.
+"""The trained model a perturbation acts on, with what is computed once for every strength.
 
-Shapes: U users, I items, D factor width, P width of a linear projection, F feature width, T triples.
+Shapes: U users, I items, D factor width, P width of a linear projection, F feature width.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Subject:
     def linear(self) -> LinearProjection | None:
         """The model seen as a linear projection, or None where it is none."""
         model = self.model
-        is_linear = isinstance(model, LinearProjection) and model.row_local
-        return model if is_linear else None
+        return model if isinstance(model, LinearProjection) and model.row_local else None
 
     @cached_property
     def clean_factors(self) -> tuple[Tensor, Tensor]:
@@ -134,7 +133,7 @@ def normal(subject: Subject, modality: str, items: Tensor, seed: int, draw: int)
     a picture of one item and a curve over all of them show the same draw.
     """
     generator = torch_generator(seed, f"normal {modality}", draw)
-    whole = torch.randn(
-        subject.dataset.n_items, subject.width(modality), generator=generator
-    ).to(device=subject.device, dtype=subject.dtype)
+    whole = torch.randn(subject.dataset.n_items, subject.width(modality), generator=generator).to(
+        device=subject.device, dtype=subject.dtype
+    )
     return whole if len(items) == len(whole) else whole.index_select(0, items)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -20,7 +19,7 @@ CLASSES: dict[str, Callable[[], type[Config]]] = {
 }
 
 
-def page(module: str, name: str, start: dict[str, Any]) -> None:
+def page(module: str, name: str, start: dict) -> None:
     """A page that is one form and keeps what it returns."""
     import importlib
 

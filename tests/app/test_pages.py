@@ -27,7 +27,8 @@ def opened(page: str, dataset: str = DATA) -> AppTest:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_opens_with_nothing_trained(page: str, nothing: RunStore) -> None:
+@pytest.mark.usefixtures("nothing")
+def test_every_page_opens_with_nothing_trained(page: str) -> None:
     test = opened(page)
     assert not test.error
     if page not in ("overview", "train"):
@@ -36,7 +37,8 @@ def test_every_page_opens_with_nothing_trained(page: str, nothing: RunStore) -> 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_shows_finished_runs_without_an_error(page: str, trained: RunStore) -> None:
+@pytest.mark.usefixtures("trained")
+def test_every_page_shows_finished_runs_without_an_error(page: str) -> None:
     test = opened(page)
     assert not test.error
     assert not test.warning
@@ -49,17 +51,20 @@ def test_every_page_shows_finished_runs_without_an_error(page: str, trained: Run
 
 
 @pytest.mark.parametrize("page", ANALYSES)
-def test_results_of_the_default_settings_need_no_computing(page: str, trained: RunStore) -> None:
+@pytest.mark.usefixtures("trained")
+def test_results_of_the_default_settings_need_no_computing(page: str) -> None:
     assert not any(button.label.startswith("Compute") for button in opened(page).button)
 
 
-def test_changed_settings_offer_to_compute(trained: RunStore) -> None:
+@pytest.mark.usefixtures("trained")
+def test_changed_settings_offer_to_compute() -> None:
     test = opened("landscape")
     test.number_input(key="slice.n_points").set_value(9).run()
     assert any(button.label == "Compute this slice" for button in test.button)
 
 
-def test_the_strength_slider_changes_the_answer(trained: RunStore) -> None:
+@pytest.mark.usefixtures("trained")
+def test_the_strength_slider_changes_the_answer() -> None:
     test = opened("robustness")
     before = test.get("plotly_chart")[0].proto.spec
     test.slider(key="strength.fgsm").set_value(0.9).run()
@@ -67,7 +72,8 @@ def test_the_strength_slider_changes_the_answer(trained: RunStore) -> None:
     assert test.get("plotly_chart")[0].proto.spec != before
 
 
-def test_a_dataset_path_that_is_none_shows_one_clear_error(nothing: RunStore) -> None:
+@pytest.mark.usefixtures("nothing")
+def test_a_dataset_path_that_is_none_shows_one_clear_error() -> None:
     test = opened("overview", "/no/such/folder")
     assert len(test.error) == 1
     assert "/no/such/folder does not exist" in test.error[0].value

@@ -56,11 +56,13 @@ class AttackConfig(NormConfig):
             return None
         if self.target_item is not None:
             return np.array([self.target_item])
-        found = np.flatnonzero(dataset.items["category"].to_numpy(dtype=str) == self.target_category)
+        categories = dataset.items["category"].to_numpy(dtype=str)
+        found = np.flatnonzero(categories == self.target_category)
         if len(found) == 0:
-            known = ", ".join(sorted(set(dataset.items["category"]) - {""})[:20]) or "none"
+            known = ", ".join(sorted(set(categories) - {""})[:20]) or "none"
             raise ConfigError(
-                f"target_category is '{self.target_category}'; dataset '{dataset.name}' has {known}."
+                f"target_category is '{self.target_category}'; dataset '{dataset.name}' has "
+                f"{known}."
             )
         return found
 

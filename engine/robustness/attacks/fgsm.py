@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.objectives import of_length
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
-from engine.robustness.perturbation import ProjectedRay, Ray
+from engine.robustness.perturbation import ProjectedPath, ProjectedRay, Ray
 from engine.robustness.subject import Subject
 
 
@@ -26,6 +26,7 @@ class FGSMConfig(AttackConfig):
         ``G_i`` is the goal's gradient at the clean features, summed over all frozen triples; a row
         without gradient stays as it is. Each modality has a ball of its own.
         """
+        del seed, draw  # one step from the clean features: nothing is drawn
         attacked = AttackedGoal(subject, self)
         _, gradients = attacked.by_features(attacked.clean)
         directions = {
@@ -34,9 +35,10 @@ class FGSMConfig(AttackConfig):
         }
         return Ray(attacked.items, attacked.clean, directions)
 
-    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedRay | None:
+    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
         """L2 only: with ``g = dL/d(A x)``, ``||G_i||^2 = g^T K g`` and ``A G_i = K g`` for the
         Gram matrix ``K = A A^T``; exact, without the feature width."""
+        del seed, draw
         if self.norm != "l2":
             return None
         attacked = AttackedGoal(subject, self)

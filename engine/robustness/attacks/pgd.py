@@ -12,7 +12,7 @@ from engine.data.features import Features
 from engine.objectives import of_length
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
 from engine.robustness.attacks.fgsm import projected_step, step
-from engine.robustness.perturbation import Pointwise, ProjectedPointwise
+from engine.robustness.perturbation import Pointwise, ProjectedPath, ProjectedPointwise
 from engine.robustness.subject import Subject, normal
 
 
@@ -71,7 +71,8 @@ class PGDConfig(AttackConfig):
         if start == 0:
             _, gradients = attacked.by_features(attacked.clean)
             return {m: step(g, radii[m], self.norm) for m, g in gradients.items()}
-        return {m: step(z, radii[m], self.norm) for m, z in self._noise(attacked, seed, draw, start)}
+        noise = self._noise(attacked, seed, draw, start)
+        return {m: step(z, radii[m], self.norm) for m, z in noise}
 
     def _noise(
         self, attacked: AttackedGoal, seed: int, draw: int, start: int
@@ -89,14 +90,16 @@ class PGDConfig(AttackConfig):
         norms = torch.linalg.vector_norm(deltas, dim=1)
         return torch.where((norms > radii)[:, None], of_length(deltas, radii), deltas)
 
-    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPointwise | None:
+    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
         """L2 only: every iterate is ``a z + A^T c`` with z the random start, so it is carried as
         (a, c), with ``||a z + A^T c||^2 = a^2 ||z||^2 + 2 a c.(A z) + c^T K c``; exact."""
         if self.norm != "l2":
             return None
         attacked = AttackedGoal(subject, self)
         starts = {
-            start: {m: _Start.of(subject, m, z) for m, z in self._noise(attacked, seed, draw, start)}
+            start: {
+                m: _Start.of(subject, m, z) for m, z in self._noise(attacked, seed, draw, start)
+            }
             for start in range(1, self.restarts)
         }
         zero = torch.zeros_like(subject.projected[attacked.items])
@@ -118,9 +121,7 @@ class PGDConfig(AttackConfig):
                     }
                 else:
                     points = {
-                        m: _Iterate(
-                            subject.grams[m], zero, starts[start][m], radii[m]
-                        )
+                        m: _Iterate(subject.grams[m], zero, starts[start][m], radii[m])
                         for m in attacked.modalities
                     }
                 for index in range(self.steps + 1):

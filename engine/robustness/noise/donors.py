@@ -11,7 +11,9 @@ from engine.foundation.seeding import numpy_generator
 Within = Literal["any", "same", "other"]
 
 
-def donors_of(n_items: int, categories: np.ndarray, within: Within, seed: int, draw: int) -> np.ndarray:
+def donors_of(
+    n_items: int, categories: np.ndarray, within: Within, seed: int, draw: int
+) -> np.ndarray:
     """Another item for every item, int64 [I]: of any, the same, or another category.
 
     Each draw deals the items out without repetition where it can: along one random cycle (any), or

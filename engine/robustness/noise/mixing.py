@@ -33,7 +33,5 @@ class MixingConfig(ShareConfig):
             donors_of(subject.dataset.n_items, categories, self.within, seed, draw)
         ).to(subject.device)[items]
         clean = {m: subject.rows(m, items) for m in subject.modalities(self)}
-        directions = {
-            m: subject.features[m].index_select(0, donors) - x for m, x in clean.items()
-        }
+        directions = {m: subject.features[m].index_select(0, donors) - x for m, x in clean.items()}
         return Ray(items, clean, directions)

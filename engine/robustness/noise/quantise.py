@@ -30,6 +30,7 @@ class QuantiseConfig(LengthConfig):
     def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
         """Rounding to steps of q errs by q / sqrt(12) a coordinate (uniform error), so a step of
         ``sqrt(12 / F) * s * l_i`` changes a row by an expected length of s l_i, as noise would."""
+        del seed, draw  # rounding is not drawn
         items = subject.items(self)
 
         def rounded(strength: float) -> Features:
