@@ -58,13 +58,15 @@ def knob(choice: state.Choice, dataset: Dataset) -> None:
     if config is None:
         return
     strength = right.slider(
-        f"Strength ({config.strength_unit})",
+        "Strength",
         0.0,
         float(config.strength_limit or max(config.strengths)),
         0.1,
         0.01,
         key=f"strength.{kind}",
+        help=config.strength_unit,
     )
+    st.caption(f"Strength 1 is: {config.strength_unit}. Strength 0 is the clean model.")
     known = probes(choice)
     answers = {run: probe.at(config, strength) for run, probe in known.items()}
     metric = st.segmented_control(
@@ -144,6 +146,10 @@ def _one_users_list(
         "♥: in the user's test items, which the list should find."
     )
     st.markdown("**Who lost most**")
-    st.dataframe(losers, hide_index=True, width="stretch", height=220)
+    numbers = {
+        name: st.column_config.NumberColumn(format="%.3f")
+        for name in ("clean", "perturbed", "change")
+    }
+    st.dataframe(losers, hide_index=True, height=220, column_config=numbers)
     st.caption(f"The {len(losers)} users of {len(answer.users)} who lost most {metric}.")
     table_and_csv(lists, "one-user", "One user's list as a table")

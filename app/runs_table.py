@@ -46,8 +46,10 @@ def runs_table() -> pd.DataFrame:
         key=f"runs_table.{st.session_state.get('runs_version', 0)}",
         disabled=[str(c) for c in shown.columns if c not in (*EDITABLE, "selected")],
         column_config={
-            "selected": column.CheckboxColumn("", help="Act on this run", width=40, pinned=True),
-            "star": column.CheckboxColumn("★", width=40, pinned=True),
+            "selected": column.CheckboxColumn(
+                "Tick", help="Act on this run", width=70, pinned=True
+            ),
+            "star": column.CheckboxColumn("★", width=70, pinned=True),
             "name": column.TextColumn("Run", required=True, pinned=True),
             "state": column.TextColumn("State"),
             "dataset": column.TextColumn("Dataset"),

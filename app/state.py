@@ -115,7 +115,6 @@ def choose_runs() -> Choice:
         known = default_runs(table)
     st.session_state["runs"] = known
     with st.sidebar:
-        st.caption(f"Dataset: **{dataset_path()}**")
         if len(table):
             st.multiselect(
                 "Runs to look at",
@@ -135,6 +134,7 @@ def choose_runs() -> Choice:
                 "cannot be compared."
             )
         ids = sorted(same["id"])
+        st.sidebar.caption(f"Trained on **{same['dataset'].iloc[0]}**")
     chosen = table[table["id"].isin(ids)].sort_values("id").reset_index(drop=True)
     return Choice(ids, labels, distinct_looks(table, ids), chosen)
 

@@ -10,7 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.style import CATEGORICAL, NEUTRAL, SEQUENTIAL, finished, look
+from app.charts.style import (
+    CATEGORICAL,
+    CATEGORIES,
+    CATEGORY_MARKERS,
+    NEUTRAL,
+    SEQUENTIAL,
+    finished,
+)
 
 ColourBy = Literal["category", "popularity", "noise"]
 
@@ -88,9 +95,10 @@ def _layers(
     largest = list(categories.value_counts().index[:MOST_CATEGORIES])
     layers = []
     for index, name in enumerate(sorted(largest)):
-        style = look(index)
+        turn, place = divmod(index, len(CATEGORIES))
+        symbol = CATEGORY_MARKERS[(place + turn) % len(CATEGORY_MARKERS)]
         chosen = (categories == name).to_numpy(dtype=bool)
-        marker = {"color": style.colour, "symbol": style.marker, "size": SIZE}
+        marker = {"color": CATEGORIES[place], "symbol": symbol, "size": SIZE}
         layers.append((str(name), chosen, marker))
     rest = (~categories.isin(largest)).to_numpy(dtype=bool)
     if rest.any():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from engine.geometry import Slice
 
 MOST_COLUMNS = 3
+N_LEVELS = 16
+"""Contour lines, at the same values in every panel."""
 
 
 def slice_lines(
@@ -43,7 +45,7 @@ def slice_lines(
     change = "change in " if relative else ""
     figure.update_xaxes(title=f"alpha ({result.units['alphas_A']})")
     figure.update_yaxes(title=f"{change}{named(quantity)}")
-    return finished(figure, height=430)
+    return _with_shared(finished(figure, height=430), result)
 
 
 def slice_contours(result: Slice, quantity: str) -> go.Figure:
@@ -54,6 +56,7 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         horizontal_spacing=0.03, vertical_spacing=0.12,
     )  # fmt: skip
     scale = colour_range(result, quantity)
+    levels = {"start": scale[0], "end": scale[1], "size": (scale[1] - scale[0]) / N_LEVELS}
     for run, label in enumerate(result.labels):
         place: dict[str, Any] = {"row": run // columns + 1, "col": run % columns + 1}
         figure.add_contour(
@@ -87,7 +90,7 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         figure.update_yaxes(title="beta", row=row, col=1)
     finished(figure, height=70 + 360 * rows, legend=False)
     figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40})
-    return figure
+    return _with_shared(figure, result)
 
 
 def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
@@ -116,7 +119,7 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
     )
     finished(figure, height=70 + 430 * rows, legend=False)
     figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40})
-    return figure
+    return _with_shared(figure, result)
 
 
 def named(quantity: str) -> str:
@@ -131,6 +134,18 @@ def colour_range(result: Slice, quantity: str) -> list[float]:
     values = result.values_RQAB[:, result.quantities.index(quantity)]
     finite = values[np.isfinite(values)]
     return [float(finite.min()), float(finite.max())] if finite.size else [0.0, 1.0]
+
+
+def _with_shared(figure: go.Figure, result: Slice) -> go.Figure:
+    """What the compared runs have in common, written on the figure itself."""
+    if len(result.labels) > 1:
+        figure.add_annotation(
+            text=f"shared by all runs: {', '.join(result.shared)}, colour scale",
+            xref="paper", yref="paper", x=0, y=0, yshift=-62, xanchor="left", yanchor="top",
+            showarrow=False, font={"size": 11},
+        )  # fmt: skip
+        figure.update_layout(margin={"b": 88}, height=figure.layout.height + 30)
+    return figure
 
 
 def _grid(result: Slice) -> tuple[int, int]:

@@ -15,6 +15,8 @@ from app.charts.style import NEUTRAL, Look, finished, look_of
 if TYPE_CHECKING:
     from engine.geometry import Curvature
 
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+
 SHORT = {
     "top_eigenvalue": "top eigenvalue",
     "trace": "trace",
@@ -115,7 +117,10 @@ def measures_against(
                 row=1, col=column,
             )  # fmt: skip
         figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"}, row=1, col=column)
-        figure.update_xaxes(title=f"times {baseline}", type="log", dtick="D2", row=1, col=column)
+        figure.update_xaxes(
+            title=f"times {baseline}", type="log", tickvals=TICKS, ticktext=[f"{t:g}" for t in TICKS],
+            row=1, col=column,
+        )  # fmt: skip
         figure.update_yaxes(autorange="reversed", row=1, col=column)
     finished(figure, height=430)
     figure.update_layout(margin={"t": 80}, legend={"y": 1.14})

@@ -11,8 +11,12 @@ CATEGORICAL = ("#2B6A87", "#D08310", "#598AFF", "#C84729", "#00AB50", "#AD8697")
 """One colour a run. At least 3:1 against our light and our dark background, and told apart under
 simulated protanopia, deuteranopia and tritanopia; dashes and markers say the same a second time."""
 
+CATEGORIES = (*CATEGORICAL, "#9457C8", "#7C8A91")
+"""For categories of items: two more, told from the others by their markers too."""
+
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "x")
+CATEGORY_MARKERS = (*MARKERS, "triangle-down", "star")
 
 SEQUENTIAL = "Viridis"
 """Perceptually even, and readable without colour."""

@@ -24,14 +24,19 @@ if not choice.ids:
     stop_without_runs()
 
 st.header("Test metrics of the chosen runs")
-metrics = st.pills(
+left, right = st.columns([3, 2])
+kinds = left.pills(
     "Metrics",
-    [f"{m}@{k}" for m in ("recall", "ndcg", "precision", "map", "hr") for k in (5, 10, 20, 50)],
+    ["recall", "ndcg", "precision", "map", "hr"],
     selection_mode="multi",
-    default=["recall@20", "ndcg@20"],
+    default=["recall", "ndcg"],
     key="metrics",
     persist_state="session",
 )
+cutoff = right.segmented_control(
+    "In the first", [5, 10, 20, 50], default=20, required=True, key="cutoff", bind="query-params"
+)
+metrics = [f"{kind}@{cutoff}" for kind in kinds]
 values = comparison.seeds_table(choice.table, metrics)
 if metrics and len(values):
     with st.spinner("Loading the engine ..."):

@@ -64,5 +64,6 @@ if len(measures):
         "flatter. One seed a run, no interval."
     )
     wide = charts.flatness_table(measures)
-    st.dataframe(wide, hide_index=True, width="stretch")
+    numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in results}
+    st.dataframe(wide, hide_index=True, height="content", column_config=numbers)
     csv_button(wide, "flatness")

@@ -35,7 +35,9 @@ for found_result in found.values():
     result = cast("Slice", found_result)
     result = replace(result, labels=choice.labels_of(result.runs, result.labels))
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    quantity = left.selectbox("Quantity", result.quantities, key="quantity", bind="query-params")
+    quantity = left.selectbox(
+        "Quantity", result.quantities, format_func=charts.named, key="quantity", bind="query-params"
+    )
     views = ["Contours", "3-D", "Line"] if result.dimensions == 2 else ["Line"]
     view = right.segmented_control(
         "Drawn as", views, default=views[0], required=True, key="drawn", bind="query-params"

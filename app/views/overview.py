@@ -15,12 +15,13 @@ st.markdown(
     "then shows the minima they found and what happens when the pictures or texts are disturbed."
 )
 
+choice: state.Choice = st.session_state["choice"]
 status = demonstration.newest_status()
 with st.container(border=True):
     if status is not None and not status.is_over:
         demonstration.watch_demonstration()
         st.caption("It goes on in the background: look around, or close this page and come back.")
-    elif status is None:
+    elif not choice.ids:
         words, button = st.columns([3, 1], vertical_alignment="center")
         words.markdown(
             "**New here?** One click trains the same model four ways (plain, Mirror Gradient, AMR "
@@ -29,11 +30,11 @@ with st.container(border=True):
         with button:
             demonstration.start_button(first=True)
     else:
-        headline.headline(st.session_state["choice"])
-        for problem in status.problems:
+        headline.headline(choice)
+        for problem in status.problems if status else ():
             st.warning(problem)
         demonstration.where_to_go()
-        demonstration.start_button(first=False)
+        demonstration.start_button(first=status is None)
 
 st.header("Dataset")
 with errors_shown():

@@ -30,8 +30,8 @@ def evaluate_sampled(
     """HR@k and NDCG@k of each positive of ``split`` against ``n_negatives`` unseen items.
 
     One row a (user, positive) pair. rank = number of negatives scoring at least the positive's
-    score, so ties count against the model, as do scores that are not numbers. Negatives are drawn without replacement from items the
-    user has in no split; fewer are drawn where fewer are left.
+    score, so ties count against the model, as does a score that is not a number. Negatives are
+    drawn without replacement from items the user has in no split; fewer where fewer are left.
 
     Raises ConfigError where ``n_negatives`` < 1 or a user has interacted with every item.
     """

@@ -26,7 +26,7 @@ KEPT_SCORES = 64_000_000
 """Most clean scores kept in memory (256 MB in float32); above it they are made block by block."""
 COUNTED = 1_000_000
 """Scores compared at a time, so that they stay in the processor's cache."""
-FEW = 0.1
+FEW = 0.08
 """Share of changed items below which only their scores are compared anew."""
 
 

@@ -38,7 +38,7 @@ def until_running(job: Job, step: int = 0) -> None:
         assert not status.is_over, status
         return status.state == "running" and status.message.startswith("step")
 
-    until(reached, 40)
+    until(reached, 120)
     until(lambda: int(job.status().message.split()[-1]) >= step)
 
 

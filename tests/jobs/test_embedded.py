@@ -25,7 +25,7 @@ from engine.runs import RunStore
 
 pytestmark = pytest.mark.processes
 
-WAIT = 40.0
+WAIT = 120.0
 
 
 @pytest.fixture(scope="module")

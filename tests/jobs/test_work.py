@@ -19,7 +19,7 @@ from engine.runs import RunStore
 
 pytestmark = pytest.mark.processes
 
-WAIT = 40.0
+WAIT = 120.0
 
 
 def test_a_job_finishes_with_its_result_and_log(store: RunStore) -> None:
@@ -119,7 +119,7 @@ def test_any_process_reattaches_to_a_running_job(store: RunStore) -> None:
     code = (
         "import sys; from engine.jobs import active_jobs; from engine.runs import RunStore\n"
         "(job,) = active_jobs(RunStore(sys.argv[1]))\n"
-        "print(job.wait(40).state, job.result()['run'])"
+        "print(job.wait(120).state, job.result()['run'])"
     )
     command = [sys.executable, "-c", code, str(store.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,0 +1,41 @@
+"""``python -m benchmarks NAME [options]``: one benchmark, or ``all`` one after the other.
+
+Every row is a ratio to a floor measured in the same process, since machines are shared and noisy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHMARKS = {
+    "training": "an epoch, over what any code that projects the whole catalogue each step pays",
+    "evaluation": "full ranking, over plain scores and topk",
+    "seeds": "five seeds at once, over one",
+    "geometry": "exact landscapes and Hessian products, over the general path",
+    "robustness": "the default curves, over evaluating every point anew",
+    "jobs": "two workers over one, and the list of 2,000 runs",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a benchmark's ``main`` with the remaining options; 1 if any missed with --check."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or given[0] in ("-h", "--help") or given[0] not in (*BENCHMARKS, "all"):
+        print(__doc__)
+        for name, what in BENCHMARKS.items():
+            print(f"  {name:11s} {what}")
+        print("\nOptions of each: --json, --check; `python -m benchmarks NAME --help` tells more.")
+        return 0 if given and given[0] in ("-h", "--help") else 2
+    names = list(BENCHMARKS) if given[0] == "all" else [given[0]]
+    worst = 0
+    for name in names:
+        if len(names) > 1 and "--json" not in given:
+            print(f"\n== {name}: {BENCHMARKS[name]}")
+        module = importlib.import_module(f"benchmarks.{name}")
+        worst = max(worst, module.main(given[1:]))
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
