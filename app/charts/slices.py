@@ -61,7 +61,7 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         place: dict[str, Any] = {"row": run // columns + 1, "col": run % columns + 1}
         figure.add_contour(
             x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
-            coloraxis="coloraxis", ncontours=18,
+            coloraxis="coloraxis", autocontour=False, contours=levels,
             line={"width": 0.6, "color": "rgba(255,255,255,.45)"},
             hovertemplate=f"{label}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>{quantity} %{{z:.4f}}"
             "<extra></extra>",
@@ -113,8 +113,8 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
     figure.update_scenes(
         xaxis_title="alpha",
         yaxis_title="beta",
-        zaxis={"title": quantity, "range": scale},
-        camera={"eye": {"x": 1.5, "y": 1.5, "z": 0.9}},
+        zaxis={"title": "", "range": scale},
+        camera={"eye": {"x": 1.45, "y": 1.45, "z": 0.8}, "center": {"z": -0.15}},
         aspectmode="cube",
     )
     finished(figure, height=70 + 430 * rows, legend=False)
@@ -140,7 +140,7 @@ def _with_shared(figure: go.Figure, result: Slice) -> go.Figure:
     """What the compared runs have in common, written on the figure itself."""
     if len(result.labels) > 1:
         figure.add_annotation(
-            text=f"shared by all runs: {', '.join(result.shared)}, colour scale",
+            text=f"shared by all runs: {', '.join(result.shared)}, colours and axes",
             xref="paper", yref="paper", x=0, y=0, yshift=-62, xanchor="left", yanchor="top",
             showarrow=False, font={"size": 11},
         )  # fmt: skip

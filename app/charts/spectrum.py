@@ -118,8 +118,8 @@ def measures_against(
             )  # fmt: skip
         figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"}, row=1, col=column)
         figure.update_xaxes(
-            title=f"times {baseline}", type="log", tickvals=TICKS, ticktext=[f"{t:g}" for t in TICKS],
-            row=1, col=column,
+            title=f"times {baseline}", type="log", tickvals=TICKS,
+            ticktext=[f"{t:g}" for t in TICKS], row=1, col=column,
         )  # fmt: skip
         figure.update_yaxes(autorange="reversed", row=1, col=column)
     finished(figure, height=430)

@@ -65,6 +65,10 @@ class ChunkedScores:
             maxima = self.by_chunk(scores).amax(dim=1)
         return maxima
 
+    def few_for(self, k: int) -> bool:
+        """Whether chunks are so few that most hold one of the k best items, and tell nothing."""
+        return self.n_chunks < 2 * k
+
     def ids(self, chunks: Tensor) -> Tensor:
         """Item ids of some chunks [N]: [N, W]."""
         firsts_W = torch.arange(self.chunk, device=chunks.device) * self.n_chunks
@@ -130,44 +134,52 @@ def ranks_of_pairs(
 
 
 def best_items(scores_of: ChunkedScores, scores_BI: Tensor, k: int) -> Tensor:
-    """The k best items of each row, -1 where fewer are left: int64 [B, k].
+    """The k best items of each row, -1 where fewer are left: int64 [B, k]."""
+    if scores_of.few_for(k):
+        scores_BI.masked_fill_(scores_BI.isnan(), -torch.inf)
+        id_BI = torch.arange(scores_BI.shape[1], device=scores_BI.device).expand_as(scores_BI)
+        return _in_order(scores_BI, id_BI, k)
+    return _in_order(*_candidates(scores_of, scores_BI, k), k)
+
+
+def _candidates(scores_of: ChunkedScores, scores_BI: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Scores and ids [B, L] of at least the k best items of each row, the rest -inf.
 
     The k-th best chunk maximum is at most the k-th best score, so whatever is below it is out.
     """
     maxima_BC = scores_of.maxima(scores_BI)
-    least_B = maxima_BC.topk(min(k, scores_of.n_chunks)).values[:, -1]
-    if k > scores_of.n_chunks:
-        least_B.fill_(-torch.inf)
+    least_B = maxima_BC.topk(k, sorted=False).values.amin(dim=1)
     held_BC = (maxima_BC >= least_B[:, None]) & (maxima_BC > -torch.inf)
     row_N, chunk_N = torch.nonzero(held_BC, as_tuple=True)
     score_NW = scores_of.by_chunk(scores_BI)[row_N, :, chunk_N]
-    least_N = least_B[row_N]
-    entry_M, place_M = torch.nonzero(
-        (score_NW >= least_N[:, None]) & (score_NW > -torch.inf), as_tuple=True
-    )
+    held_NW = (score_NW >= least_B[row_N][:, None]) & (score_NW > -torch.inf)
+    entry_M, place_M = torch.nonzero(held_NW, as_tuple=True)
     row_M = row_N[entry_M]
     lengths_B = torch.bincount(row_M, minlength=len(scores_BI))
     firsts_B = lengths_B.cumsum(0) - lengths_B
     column_M = torch.arange(len(row_M), device=row_M.device) - firsts_B[row_M]
-    width = max(k, int(lengths_B.max())) + 1
+    width = max(k, int(lengths_B.max()))
     score_BL = scores_BI.new_full((len(scores_BI), width), -torch.inf)
     score_BL[row_M, column_M] = score_NW[entry_M, place_M]
-    id_BL = torch.full_like(score_BL, -1, dtype=torch.int64)
+    id_BL = torch.zeros_like(score_BL, dtype=torch.int64)
     id_BL[row_M, column_M] = chunk_N[entry_M] + place_M * scores_of.n_chunks
-    return _in_order(score_BL, id_BL, k)
+    return score_BL, id_BL
 
 
 def _in_order(score_BL: Tensor, id_BL: Tensor, k: int) -> Tensor:
-    """The first k ids of each row [B, k]: higher score first, then lower id; -inf comes last."""
-    sorted_BL, places_BL = score_BL.sort(dim=1, descending=True)
-    best_BK = id_BL.gather(1, places_BL[:, :k])
-    equal_BK = sorted_BL[:, 1 : k + 1] == sorted_BL[:, :k]
-    tied = (equal_BK & (sorted_BL[:, :k] > -torch.inf)).any(dim=1).nonzero().squeeze(1)
+    """The first k ids of each row [B, k]: higher score first, then lower id; -1 for -inf."""
+    more = min(k + 1, score_BL.shape[1])
+    best_BM, places_BM = score_BL.topk(more, dim=1)
+    ids_BK = id_BL.gather(1, places_BM[:, :k])
+    ids_BK.masked_fill_(best_BM[:, :k] == -torch.inf, -1)
+    equal_BK = (best_BM[:, 1:] == best_BM[:, :-1]) & (best_BM[:, 1:] > -torch.inf)
+    tied = equal_BK.any(dim=1).nonzero().squeeze(1)
     if len(tied) > 0:
         ids, by_id = id_BL[tied].sort(dim=1)
-        by_score = score_BL[tied].gather(1, by_id).sort(dim=1, descending=True, stable=True).indices
-        best_BK[tied] = ids.gather(1, by_score[:, :k])
-    return best_BK
+        scores, places = score_BL[tied].gather(1, by_id).sort(dim=1, descending=True, stable=True)
+        ids = ids.gather(1, places[:, :k])
+        ids_BK[tied] = ids.masked_fill(scores[:, :k] == -torch.inf, -1)
+    return ids_BK
 
 
 def _ranks(
@@ -180,19 +192,27 @@ def _ranks(
 ) -> Tensor:
     """Ranks of items in their rows [P], right below ``k``; k or more stands for all others."""
     score_P = scores_BI[row_P, item_P]
+    if scores_of.few_for(k):
+        all_I = torch.arange(scores_BI.shape[1], device=row_P.device)
+        rank_P = _count_before(scores_BI[row_P], all_I, score_P, item_P)
+        return rank_P.masked_fill(score_P == -torch.inf, k)
     maxima_PC = maxima_BC[row_P]
     # Each chunk with a strictly better maximum costs the item at least one rank.
     beaten_P = (maxima_PC > score_P[:, None]).sum(dim=1)
     open_P = (score_P > -torch.inf) & (beaten_P < k)
-    pair_N, chunk_N = torch.nonzero(
-        (maxima_PC >= score_P[:, None]) & open_P[:, None], as_tuple=True
-    )
+    holds_PC = (maxima_PC >= score_P[:, None]) & open_P[:, None]
+    pair_N, chunk_N = torch.nonzero(holds_PC, as_tuple=True)
     rival_NW = scores_of.by_chunk(scores_BI)[row_P[pair_N], :, chunk_N]
-    own_N, own_id_N = score_P[pair_N], item_P[pair_N]
-    before_NW = (rival_NW == own_N[:, None]) & (scores_of.ids(chunk_N) < own_id_N[:, None])
-    before_NW |= rival_NW > own_N[:, None]
-    rank_P = torch.zeros_like(row_P).index_add_(0, pair_N, before_NW.sum(dim=1))
+    count_N = _count_before(rival_NW, scores_of.ids(chunk_N), score_P[pair_N], item_P[pair_N])
+    rank_P = torch.zeros_like(row_P).index_add_(0, pair_N, count_N)
     return rank_P.masked_fill(~open_P, k)
+
+
+def _count_before(rival_NW: Tensor, id_NW: Tensor, own_N: Tensor, own_id_N: Tensor) -> Tensor:
+    """How many rivals of each item rank before it: [N]."""
+    before_NW = (rival_NW == own_N[:, None]) & (id_NW < own_id_N[:, None])
+    before_NW |= rival_NW > own_N[:, None]
+    return before_NW.sum(dim=1)
 
 
 def _may_be_among_top(

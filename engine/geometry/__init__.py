@@ -2,16 +2,29 @@
 
 from engine.geometry.curvature import MEASURES, Curvature, CurvatureConfig, Measure
 from engine.geometry.curvature_analysis import curvature
+from engine.geometry.flatness import flatness_frame, flatness_table, flatness_versus_robustness
+from engine.geometry.mode_path import ModePath, ModePathConfig, mode_path
+from engine.geometry.scale_symmetry import rescaled, scale_symmetry
 from engine.geometry.slices import Slice, SliceConfig
 from engine.geometry.slicing import loss_slice
+from engine.geometry.triples import frozen_triples
 
 __all__ = [
     "MEASURES",
     "Curvature",
     "CurvatureConfig",
     "Measure",
+    "ModePath",
+    "ModePathConfig",
     "Slice",
     "SliceConfig",
     "curvature",
+    "flatness_frame",
+    "flatness_table",
+    "flatness_versus_robustness",
+    "frozen_triples",
     "loss_slice",
+    "mode_path",
+    "rescaled",
+    "scale_symmetry",
 ]

@@ -49,7 +49,7 @@ class GatheredHessian:
         triples: Triples,
         loss: str = "ranking",
         block: Block | None = None,
-        batch: int = 32768,
+        batch: int = 65536,
     ) -> None:
         self.space = ThetaSpace.of(trained.model, block)
         self.n_products = 0

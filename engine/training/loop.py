@@ -15,6 +15,7 @@ from engine.foundation.progress import Progress, silent
 from engine.models import Recommender
 from engine.training.config import TrainConfig
 from engine.training.recorder import MemoryRecorder, Recorder
+from engine.training.trained import Trained
 from engine.training.trainer import Trainer
 
 
@@ -34,6 +35,10 @@ class Fit:
     gradient_passes: int
     seconds: float
     """Wall time of training, validation included, summed over resumed parts."""
+
+    def trained(self, dataset: Dataset, label: str = "") -> Trained:
+        """The model as every analysis takes it, called ``label`` in figures and tables."""
+        return Trained(self.model, dataset, self.features, self.config, label)
 
 
 def fit(

@@ -114,17 +114,19 @@ def test_cancel_after_the_end_changes_nothing(store: RunStore) -> None:
 
 
 def test_any_process_reattaches_to_a_running_job(store: RunStore) -> None:
-    job = submit(store, "walk", {"steps": 60, "seconds": 0.05})
+    job = submit(store, "walk", {"steps": 4000, "seconds": 0.05})
     until_running(job, 2)
     code = (
         "import sys; from engine.jobs import active_jobs; from engine.runs import RunStore\n"
         "(job,) = active_jobs(RunStore(sys.argv[1]))\n"
-        "print(job.wait(120).state, job.result()['run'])"
+        "print(job.status().state, *job.status().run_ids)\n"
+        "job.cancel(); print(job.wait(120).state)"
     )
     command = [sys.executable, "-c", code, str(store.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     (run_id,) = job.status().run_ids
-    assert done.stdout.split() == ["finished", run_id]
+    assert done.stdout.split() == ["running", run_id, "cancelled"]
+    assert job.status().state == "cancelled"
 
 
 def test_a_run_knows_the_job_that_works_on_it(store: RunStore) -> None:

@@ -1,0 +1,156 @@
+"""Charts from small results: what is drawn is what the result holds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from app.charts import catalogue, comparison, embedding, learning, robustness, slices, spectrum
+from app.charts.style import looks
+from engine.embedding import AlignedEmbeddings
+from engine.geometry import Curvature, Slice
+from engine.jobs.work import find_result
+from engine.robustness import RobustnessCurves, bands
+from engine.runs import RunStore
+
+
+def results(store: RunStore, kind: str, runs: Sequence[str]) -> object:
+    found = find_result(store, kind, runs, {})
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def runs(trained: RunStore) -> list[str]:
+    return sorted(trained.list()["id"])
+
+
+@pytest.fixture
+def plane(trained: RunStore, runs: list[str]) -> Slice:
+    found = results(trained, "slice", runs)
+    assert isinstance(found, Slice)
+    return found
+
+
+def axis_titles(figure: go.Figure) -> list[str]:
+    return [
+        a.title.text
+        for a in (*figure.select_xaxes(), *figure.select_yaxes())
+        if a.title.text is not None
+    ]
+
+
+def test_compared_contours_share_one_colour_scale_and_the_same_levels(plane: Slice) -> None:
+    figure = slices.slice_contours(plane, "train_loss")
+    contours = [trace for trace in figure.data if trace.type == "contour"]
+    assert len(contours) == 2
+    assert {trace.coloraxis for trace in contours} == {"coloraxis"}
+    assert len({(t.contours.start, t.contours.end, t.contours.size) for t in contours}) == 1
+    values = plane.values_RQAB[:, plane.quantities.index("train_loss")]
+    assert figure.layout.coloraxis.cmin == pytest.approx(values.min())
+    assert any("shared by all runs" in note.text for note in figure.layout.annotations)
+
+
+def test_compared_surfaces_share_colours_and_heights(plane: Slice) -> None:
+    figure = slices.slice_surfaces(plane, "valid_loss")
+    ranges = {tuple(scene.zaxis.range) for scene in figure.select_scenes()}
+    assert len(ranges) == 1
+    assert {trace.coloraxis for trace in figure.data} == {"coloraxis"}
+
+
+def test_a_relative_line_is_zero_at_the_runs_own_weights(plane: Slice) -> None:
+    figure = slices.slice_lines(plane, "train_loss", relative=True)
+    for trace in figure.data:
+        assert trace.y[len(trace.y) // 2] == pytest.approx(0, abs=1e-5)
+    assert "nats a triple" in " ".join(axis_titles(figure))
+
+
+def test_eigenvalue_bars_show_the_results_values(trained: RunStore, runs: list[str]) -> None:
+    found = {run: results(trained, "curvature", [run]) for run in runs}
+    known = {run: r for run, r in found.items() if isinstance(r, Curvature)}
+    figure = spectrum.top_eigenvalues(known)
+    for run, trace in zip(runs, figure.data, strict=True):
+        np.testing.assert_allclose(trace.y, known[run].top_eigenvalues_K)
+    assert spectrum.spectral_density(known).layout.yaxis.type == "log"
+    table = pd.concat([r.to_frame().assign(label=run) for run, r in known.items()])
+    wide = spectrum.flatness_table(table)
+    assert list(wide["may be compared"]) == sorted(wide["may be compared"], reverse=True)
+    assert len(spectrum.measures_against(table, runs[0]).data) == 4
+
+
+def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: list[str]) -> None:
+    curves = results(trained, "robustness", runs)
+    assert isinstance(curves, RobustnessCurves)
+    table = bands(curves, "recall@20")
+    figure = robustness.strength_curves(table, "recall@20")
+    clean = table[table["strength"] == 0].groupby("strategy")["mean"].first()
+    for trace in figure.data:
+        if trace.name in clean:
+            assert trace.x[0] == 0
+            assert trace.y[0] == pytest.approx(clean[trace.name])
+    assert "one seed" in robustness.curves_caption(table)
+
+
+def test_maps_draw_every_point_of_every_run(trained: RunStore, runs: list[str]) -> None:
+    maps = results(trained, "align", runs)
+    assert isinstance(maps, AlignedEmbeddings)
+    n = len(maps.ids)
+    about = pd.DataFrame(
+        {
+            "item": maps.ids,
+            "title": [f"item {i}" for i in maps.ids],
+            "category": [f"kind {i % 14}" for i in maps.ids],
+            "popularity": np.arange(n),
+            "noise": ["image" if i % 7 == 0 else "" for i in maps.ids],
+        }
+    )
+    for way in ("category", "popularity", "noise"):
+        figure = embedding.embedding_maps(list(maps.coordinates), maps.labels, about, way)
+        assert sum(len(trace.x) for trace in figure.data) == n * len(runs)
+        assert {trace.type for trace in figure.data} == {"scattergl"}
+
+
+def test_metric_dots_leave_the_bar_out_for_one_seed() -> None:
+    values = pd.DataFrame(
+        {"group": ["a", "a", "b"], "seed": [0, 1, 0], "recall@20": [0.1, 0.2, 0.3]}
+    )
+    rows = [("a", "recall@20", 0.15, 0.05, 0.25, 2), ("b", "recall@20", 0.3, np.nan, np.nan, 1)]
+    table = pd.DataFrame(rows, columns=["group", "metric", "mean", "low", "high", "n"])
+    figure = comparison.metric_dots(table, values, ["recall@20"])
+    assert [t.error_x.visible for t in figure.data[1::2]] == [True, False]
+
+
+def test_a_run_keeps_its_look_in_every_chart(plane: Slice) -> None:
+    given = looks(["x", *plane.labels])
+    figure = slices.slice_lines(plane, "train_loss", given)
+    for label, trace in zip(plane.labels, figure.data, strict=True):
+        assert trace.line.color == given[label].colour
+
+
+def test_learning_curves_mark_the_chosen_epoch(trained: RunStore, runs: list[str]) -> None:
+    epochs = {run: trained.get(run).events("epoch") for run in runs}
+    figure = learning.validation_curves(epochs, "recall@20")
+    marked = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [int(t.x[0]) for t in marked] == [trained.get(r).summary["best_epoch"] for r in runs]
+
+
+def test_the_long_tail_is_sorted_and_titled() -> None:
+    figure = catalogue.long_tail(np.array([1, 5, 3]), pd.Series(["a", "b", "c"]))
+    assert list(figure.data[0].y) == [5, 3, 1]
+    assert list(figure.data[0].customdata) == ["b", "c", "a"]
+    assert axis_titles(figure) == ["item, by popularity (rank)", "training interactions"]
+
+
+def test_charts_import_no_streamlit() -> None:
+    code = (
+        "import sys, app.charts.slices, app.charts.embedding, app.charts.robustness, "
+        "app.charts.spectrum, app.charts.learning, app.charts.comparison, app.charts.catalogue; "
+        "sys.exit('streamlit' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

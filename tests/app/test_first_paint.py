@@ -1,0 +1,55 @@
+"""The page is painted before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "umap", "numba", "distributed", "dask")
+
+SHELL = f"""
+import sys
+import app.boundary, app.cards, app.demonstration, app.empty, app.forms, app.groups, app.headline
+import app.hover, app.pictures, app.state, app.tables, app.training, app.work
+import app.charts.catalogue, app.charts.comparison, app.charts.embedding, app.charts.learning
+import app.charts.robustness, app.charts.slices, app.charts.spectrum, app.charts.style
+loaded = [name for name in {HEAVY!r} if name in sys.modules]
+assert not loaded, loaded
+"""
+
+PAINT = """
+import sys
+class Refusal:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise ImportError("torch is not to be imported yet")
+sys.meta_path.insert(0, Refusal())
+from streamlit.testing.v1 import AppTest
+test = AppTest.from_file("app/main.py", default_timeout=60).run()
+assert test.title[0].value == "See why a recommender breaks", test.title
+assert any(button.label == "Run the demonstration" for button in test.button)
+assert test.selectbox == [] or len(test.selectbox) == 0
+"""
+
+
+def run(code: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "BASIN_RUNS": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_no_module_of_the_app_imports_torch_umap_or_dask(tmp_path: Path) -> None:
+    run(SHELL, tmp_path)
+
+
+def test_title_and_button_are_there_before_torch_is_imported(tmp_path: Path) -> None:
+    run(PAINT, tmp_path)
