@@ -255,6 +255,33 @@ def _show(arguments: argparse.Namespace) -> dict[str, Any]:
     return shown
 
 
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="*", help="runs to compare; none: all that finished")
+    parser.add_argument("--metric", default="recall@20", help="e.g. ndcg@10 (default: recall@20)")
+    parser.add_argument("--baseline", help="strategy that differences are taken to (plain)")
+    parser.add_argument("--csv", type=Path, help="also write the table")
+    _common(parser)
+
+
+def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
+    from engine.evaluation import compare
+    from engine.runs.outcomes import outcomes_of
+
+    store = _store(arguments)
+    if arguments.runs:
+        runs = [store.get(run) for run in arguments.runs]
+    else:
+        table = store.list()
+        runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
+    found = compare(outcomes_of(runs, arguments.metric), arguments.metric, arguments.baseline)
+    if arguments.csv:
+        found.to_csv(arguments.csv, index=False)
+    if not arguments.json:
+        print(f"test {arguments.metric} at the epoch validation chose, 95 % intervals over seeds")
+        print(found.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    return {"metric": arguments.metric, "table": _records(found)}
+
+
 # analyses
 
 
@@ -368,6 +395,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
     "data": ("describe a dataset, or list those found", _data_options, _data),
     "train": ("train a run, or several seeds of it", _train_options, _train),
     "list": ("list the runs", _list_options, _list),
+    "compare": (
+        "strategies over seeds: means, intervals, paired differences to a baseline",
+        _compare_options,
+        _compare,
+    ),
     "show": ("everything kept about one run", _show_options, _show),
     **{
         kind: (analysis.help, _analysis_options(kind), _analysis(kind))

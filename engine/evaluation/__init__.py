@@ -1,11 +1,13 @@
 """Ranking metrics, intervals and paired comparisons."""
 
+from engine.evaluation.comparison import SeedOutcome, compare
 from engine.evaluation.intervals import (
     Interval,
     bootstrap_interval,
     effect_size,
     mean_interval,
 )
+from engine.evaluation.per_user import UserMetrics
 from engine.evaluation.ranking import (
     METRICS,
     Evaluation,
@@ -25,7 +27,10 @@ __all__ = [
     "EvaluationConfig",
     "Interval",
     "Metric",
+    "SeedOutcome",
+    "UserMetrics",
     "bootstrap_interval",
+    "compare",
     "effect_size",
     "evaluate",
     "evaluate_sampled",

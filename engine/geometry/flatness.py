@@ -15,7 +15,7 @@ from engine.geometry.curvature import MEASURES, Curvature
 
 
 def flatness_frame(results: Sequence[Curvature]) -> pd.DataFrame:
-    """One row a run: run, label, loss, and a column for each flatness measure (NaN where absent)."""
+    """One row a run: run, label, loss, and a column for each flatness measure."""
     return pd.DataFrame(
         [{"run": r.run, "label": r.label, "loss": r.loss, **r.measures} for r in results]
     )

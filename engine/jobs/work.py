@@ -135,6 +135,8 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
                 "seconds": round(result.seconds, 3),
                 "parameters": sum(p.numel() for p in result.model.parameters()),
             }
+            if result.test_by_user is not None:
+                run.save_result(result.test_by_user)
             run.save_summary(summary)
             run.end(result.state)
     finally:

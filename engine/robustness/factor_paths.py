@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.models import LinearProjection
 from engine.robustness.perturbation import (
     Change,
     Path,
@@ -32,6 +33,25 @@ class FactorChange:
     items: Tensor
     item_factors: Tensor
     user_factors: Tensor | None = None
+    along: Straight | Switched | None = None
+    """How it came about, where scores can be had without another product of factors."""
+
+
+@dataclass(frozen=True)
+class Straight:
+    """Changed item factors are clean ones plus ``strength * step`` [n, D]; scores then are too."""
+
+    step: Tensor
+    strength: float
+
+
+@dataclass(frozen=True)
+class Switched:
+    """Changed item factors are the given rows of ``made`` [N, D], the factors of ``items`` [N]."""
+
+    items: Tensor
+    made: Tensor
+    rows: Tensor
 
 
 FactorPath = Callable[[float], FactorChange]
@@ -90,15 +110,31 @@ def _along_projected(subject: Subject, path: ProjectedPath) -> FactorPath:
     linear = subject.linear
     assert linear is not None
     clean_nP = subject.projected.index_select(0, path.items)
+    step = _straight_step(linear, path, clean_nP) if isinstance(path, ProjectedRay) else None
 
     def at(strength: float) -> FactorChange:
         if strength == 0:
             return _unchanged(subject)
         with torch.no_grad():
             rows = linear.combine(clean_nP + path.at(strength), path.items)
-        return FactorChange(path.items, rows)
+        along = None if step is None else Straight(step, strength)
+        return FactorChange(path.items, rows, along=along)
 
     return at
+
+
+def _straight_step(linear: LinearProjection, ray: ProjectedRay, clean_nP: Tensor) -> Tensor | None:
+    """What strength 1 adds to the item factors [n, D], or None where ``combine`` bends the ray.
+
+    The contract lets ``combine`` be any function, so it is asked at strengths 1 and 2.
+    """
+    with torch.no_grad():
+        start, one, two = (
+            linear.combine(clean_nP + s * ray.directions, ray.items) for s in (0.0, 1.0, 2.0)
+        )
+    step = one - start
+    tolerance = 100 * torch.finfo(step.dtype).eps * float(two.abs().amax()) if len(step) else 0.0
+    return step if torch.allclose(two - start, 2 * step, rtol=0.0, atol=tolerance) else None
 
 
 def _along_replacement(subject: Subject, path: Replacement) -> FactorPath:
@@ -106,7 +142,11 @@ def _along_replacement(subject: Subject, path: Replacement) -> FactorPath:
 
     def at(strength: float) -> FactorChange:
         rows = path.rows(strength)
-        return FactorChange(path.items.index_select(0, rows), made.index_select(0, rows))
+        return FactorChange(
+            path.items.index_select(0, rows),
+            made.index_select(0, rows),
+            along=Switched(path.items, made, rows),
+        )
 
     return at
 

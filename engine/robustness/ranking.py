@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.data import Split
 from engine.evaluation import metrics_of_hits
 from engine.foundation.errors import DataError
-from engine.robustness.factor_paths import FactorChange
+from engine.robustness.factor_paths import FactorChange, Straight, Switched
 from engine.robustness.subject import Subject
 
 KEPT_SCORES = 64_000_000
@@ -38,6 +38,7 @@ class Ranking:
         self.subject = subject
         self.split: Split = split
         self.cutoffs = cutoffs
+        self._kept: tuple[Tensor, Tensor] | None = None
         self.longest = min(max(cutoffs), subject.dataset.n_items)
         self.users = np.flatnonzero(np.diff(relevant.indptr))
         if len(self.users) == 0:
@@ -90,6 +91,8 @@ class Ranking:
         n_items = self.subject.dataset.n_items
         if change.user_factors is None and self.fits and len(change.items) <= FEW * n_items:
             return self._few_changed(change)
+        if change.along is not None and self.fits:
+            return self._ranks_of(self._scores_along(change, change.along), 0)
         users, items = self.clean_users, self.items_after(change)
         if change.user_factors is not None:
             users = change.user_factors.index_select(0, self._user_ids)
@@ -123,21 +126,46 @@ class Ranking:
     def _all_ranks(self, users_ED: Tensor, items_ID: Tensor) -> Tensor:
         parts = []
         for start in range(0, len(self.users), self.block):
-            low, high = np.searchsorted(self.pair_rows, [start, start + self.block])
-            scores_BI = self._scores(users_ED, items_ID, start)
-            rows, items = self._rows[low:high] - start, self._items[low:high]
-            wanted = scores_BI[rows, items]
-            # One more than K, so that equal scores at the end of the list are seen.
-            above, reached = _counts(largest(scores_BI, self.longest + 1), rows, wanted)
-            above = torch.where(reached > 0, above, self.longest)
-            tied = torch.nonzero(reached - above > 1).flatten()
-            above[tied] = _place(scores_BI[rows[tied]], items[tied])
-            parts.append(above)
-        return self._listed(torch.cat(parts))
+            parts.append(self._ranks_of(self._scores(users_ED, items_ID, start), start))
+        return torch.cat(parts)
 
-    def _listed(self, ranks: Tensor) -> Tensor:
+    def _ranks_of(self, scores_BI: Tensor, start: int) -> Tensor:
+        """Ranks of the relevant pairs of a block of users, from all their scores."""
+        low, high = np.searchsorted(self.pair_rows, [start, start + self.block])
+        rows, items = self._rows[low:high] - start, self._items[low:high]
+        wanted = scores_BI[rows, items]
+        # One more than K, so that equal scores at the end of the list are seen.
+        above, reached = _counts(largest(scores_BI, self.longest + 1), rows, wanted)
+        above = torch.where(reached > 0, above, self.longest)
+        tied = torch.nonzero(reached - above > 1).flatten()
+        if len(tied):
+            above[tied] = _place(scores_BI[rows[tied]], items[tied])
+        return self._listed(above, slice(low, high))
+
+    def _scores_along(self, change: FactorChange, along: Straight | Switched) -> Tensor:
+        """Scores [E, I] after a change, from the product that serves all strengths of its draw."""
+        if isinstance(along, Straight):
+            moving_EI = self._product(along.step, change.items)
+            return torch.add(self.clean_scores, moving_EI, alpha=along.strength)
+        other_EI = self._product(along.made, along.items)
+        is_hit = torch.zeros(other_EI.shape[1], dtype=torch.bool, device=other_EI.device)
+        is_hit[change.items] = True
+        hidden = self.clean_scores == -torch.inf
+        return torch.where(is_hit & ~hidden, other_EI, self.clean_scores)
+
+    def _product(self, rows_nD: Tensor, items: Tensor) -> Tensor:
+        """``U rows^T`` at the columns of the items, 0 elsewhere [E, I]; the last one is kept."""
+        if self._kept is None or self._kept[0] is not rows_nD:
+            product = self.clean_users @ rows_nD.T
+            if len(items) < self.subject.dataset.n_items:
+                whole = product.new_zeros(len(product), self.subject.dataset.n_items)
+                product = whole.index_copy_(1, items, product)
+            self._kept = (rows_nD, product)
+        return self._kept[1]
+
+    def _listed(self, ranks: Tensor, part: slice = slice(None)) -> Tensor:
         """Ranks capped at K, and K for a relevant item that is also in train: never listed."""
-        return torch.where(self._is_known, self.longest, ranks.clamp_max(self.longest))
+        return torch.where(self._is_known[part], self.longest, ranks.clamp_max(self.longest))
 
     @cached_property
     def _is_known(self) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 
 from engine.data import Dataset
 from engine.data.features import Features, load_features
+from engine.evaluation import UserMetrics
 from engine.foundation.progress import Progress, silent
 from engine.models import Recommender
 from engine.training.config import TrainConfig
@@ -32,6 +33,8 @@ class Fit:
     valid: dict[str, float]
     test: dict[str, float]
     """Metrics at the chosen epoch, means over users."""
+    test_by_user: UserMetrics | None
+    """The test metrics of each user; None where the dataset has no test interactions."""
     gradient_passes: int
     seconds: float
     """Wall time of training, validation included, summed over resumed parts."""
@@ -71,6 +74,7 @@ def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
             dataset, trainer.model.modalities, config.features, trainer.device, trainer.dtype
         )
     trainer.model.requires_grad_(False)
+    test = trainer.evaluate("test") if len(dataset.test) else None
     result = Fit(
         model=trainer.model.eval(),
         features=trainer.features,
@@ -78,7 +82,8 @@ def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
         state=state,
         best_epoch=trainer.position.best_epoch,
         valid=trainer.evaluate("valid").means(),
-        test=trainer.evaluate("test").means() if len(dataset.test) else {},
+        test=test.means() if test else {},
+        test_by_user=UserMetrics.of(test, "test") if test else None,
         gradient_passes=trainer.position.gradient_passes,
         seconds=trainer.position.seconds,
     )

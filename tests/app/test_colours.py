@@ -36,6 +36,11 @@ SIMULATED = {
 """Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB."""
 
 
+SRGB_TO_XYZ = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
+
+
 def linear(colour: str) -> np.ndarray:
     c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
@@ -46,10 +51,7 @@ def luminance(colour: str) -> float:
 
 
 def lab(rgb: np.ndarray) -> np.ndarray:
-    to_xyz = np.array(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    )
-    v = to_xyz @ rgb / [0.9505, 1.0, 1.089]
+    v = SRGB_TO_XYZ @ rgb / [0.9505, 1.0, 1.089]
     x, y, z = np.where(v > 0.008856, np.cbrt(v), 7.787 * v + 16 / 116)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 

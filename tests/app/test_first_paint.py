@@ -30,7 +30,6 @@ from streamlit.testing.v1 import AppTest
 test = AppTest.from_file("app/main.py", default_timeout=60).run()
 assert test.title[0].value == "See why a recommender breaks", test.title
 assert any(button.label == "Run the demonstration" for button in test.button)
-assert test.selectbox == [] or len(test.selectbox) == 0
 """
 
 

@@ -1,0 +1,70 @@
+"""Comparing strategies: what is paired, what is shown, and what is not claimed."""
+
+import numpy as np
+import pytest
+
+from engine.evaluation import SeedOutcome, compare, mean_interval
+from engine.foundation.errors import ConfigError
+
+
+def outcome(strategy, seed, test, valid=0.5, by_user=None):
+    return SeedOutcome(strategy, seed, {"recall@20": valid}, {"recall@20": test}, by_user, 10, 2.0)
+
+
+def test_differences_are_paired_by_seed():
+    table = compare(
+        [
+            *(outcome("plain", s, v) for s, v in enumerate([0.10, 0.20, 0.30])),
+            *(outcome("mg", s, v) for s, v in enumerate([0.11, 0.22, 0.33])),
+            outcome("mg", 9, 0.99),
+        ],
+        "recall@20",
+    ).set_index("strategy")
+    expected = mean_interval(np.array([0.01, 0.02, 0.03]))
+    found = table.loc["mg"]
+    assert found["n_pairs"] == 3
+    assert (found["difference"], found["difference_low"]) == pytest.approx(
+        (expected.mean, expected.low)
+    )
+    assert found["effect_size"] == pytest.approx(2.0)
+    assert table.loc["plain", "note"] == "baseline"
+    assert np.isnan(table.loc["plain", "difference"])
+
+
+def test_an_interval_that_holds_zero_says_so():
+    plain = [outcome("plain", s, v) for s, v in enumerate([0.1, 0.2, 0.3])]
+    other = [outcome("x", s, v) for s, v in enumerate([0.2, 0.1, 0.3])]
+    table = compare([*plain, *other], "recall@20").set_index("strategy")
+    assert "no difference shown" in table.loc["x", "note"]
+
+
+def test_rows_are_ordered_by_validation_never_by_test():
+    table = compare(
+        [outcome("good test", 0, 0.9, valid=0.1), outcome("good valid", 0, 0.1, valid=0.9)],
+        "recall@20",
+    )
+    assert list(table["strategy"]) == ["good valid", "good test"]
+
+
+def test_users_are_paired_over_seeds():
+    users = range(200)
+    plain = [outcome("plain", s, 0.1, by_user={u: 0.1 for u in users}) for s in (0, 1)]
+    better = [
+        outcome("x", s, 0.2, by_user={u: 0.1 + 0.1 * (u % 2) for u in users}) for s in (0, 1)
+    ]
+    row = compare([*plain, *better], "recall@20").set_index("strategy").loc["x"]
+    assert row["by_user"] == pytest.approx(0.05)
+    assert 0.03 < row["by_user_low"] < 0.05 < row["by_user_high"] < 0.07
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "metric", "baseline", "message"),
+    [
+        ([], "recall@20", None, "no finished run"),
+        ([outcome("a", 0, 0.1)], "recall@7", None, "'recall@7' was not measured"),
+        ([outcome("a", 0, 0.1)], "recall@20", "b", "baseline 'b' is unknown; there are a"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_clear_error(outcomes, metric, baseline, message):
+    with pytest.raises(ConfigError, match=message):
+        compare(outcomes, metric, baseline)

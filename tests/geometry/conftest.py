@@ -1,0 +1,74 @@
+"""Small runs in float64 and float32, one of each model, for the oracles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.data import Dataset
+from engine.data.features import Features, load_features
+from engine.models import MODELS, VBPR, VBPRConfig, build_model
+from engine.training import TrainConfig, Trained
+
+MakeRun = Callable[..., Trained]
+
+MODEL_NAMES = [config().name for config in MODELS]
+
+
+class CurvedVBPR(VBPR):
+    """A model whose item factors are not affine in its weights."""
+
+    affine = False
+
+    def project(self, features: Features) -> Tensor:
+        return torch.tanh(super().project(features))
+
+
+@pytest.fixture(scope="session")
+def make_run(tiny: Dataset) -> MakeRun:
+    """A run of a model by name (or 'curved') with random weights; equal seeds, equal weights."""
+
+    def make(model: str = "vbpr", precision: str = "float64", seed: int = 0, **settings) -> Trained:
+        if model == "curved":
+            config = TrainConfig(model=VBPRConfig(width=4), seed=seed)
+            dtype = getattr(torch, precision)
+            net = CurvedVBPR(config.model, tiny, torch.Generator().manual_seed(seed)).to(dtype)
+            net.eval().requires_grad_(False)
+            place = torch.device("cpu")
+            features = load_features(tiny, net.modalities, config.features, place, dtype)
+            return Trained(net, tiny, features, config, f"curved {seed}", f"run-{seed}")
+        named = TrainConfig().changed({"model": model})
+        config = named.changed({"model.width": 4, "seed": seed, **settings})
+        theta = build_model(config.model, tiny, seed).theta()
+        noise = torch.Generator().manual_seed(seed)
+        theta = {n: 2 * t + 0.1 * torch.randn(t.shape, generator=noise) for n, t in theta.items()}
+        return Trained.from_weights(
+            config, theta, tiny, f"{model} {seed}", f"run-{seed}", "cpu", precision
+        )
+
+    return make
+
+
+@pytest.fixture(params=[*MODEL_NAMES, "curved"])
+def any_model(request: pytest.FixtureRequest) -> str:
+    """Each model's name, and that of a model that is not affine."""
+    return str(request.param)
+
+
+def obvious_loss(run: Trained, triples, theta=None, features=None) -> Tensor:
+    """The mean BPR loss from the full score matrix: slow, and easy to believe."""
+    theta = theta or {n: p.detach() for n, p in run.model.named_parameters()}
+    inputs = features or run.features
+    users, items = torch.func.functional_call(run.model, theta, (inputs,))
+    scores = users @ items.T
+    margins = scores[triples.users, triples.positives] - scores[triples.users, triples.negatives]
+    return torch.log1p(torch.exp(-margins)).mean()
+
+
+@pytest.fixture(scope="session")
+def loss_of() -> Callable[..., Tensor]:
+    """``obvious_loss`` for the tests."""
+    return obvious_loss
