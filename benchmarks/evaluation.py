@@ -30,7 +30,8 @@ from engine.evaluation import (
 )
 
 WIDTH = 128
-TARGET = 1.1
+TARGETS = {"sample": None, "baby": 1.1, "sports": 1.1}
+"""The sample is ranked in milliseconds, which fixed costs fill; it has no target."""
 ALLOWED_MB = 1000.0
 """The extra memory an evaluation may take."""
 
@@ -119,7 +120,7 @@ def main(argv: list[str]) -> int:
         seconds = interleaved(work, given.rounds)
         for name in ("evaluate", "by lists of 50"):
             label = f"{given.size}: {name}, {kind} factors"
-            rows.append(against(seconds, name, "floor", TARGET, label=label))
+            rows.append(against(seconds, name, "floor", TARGETS[given.size], label=label))
         label = f"{given.size}: extra memory, {kind} factors"
         rows.append(Row(label, extra, ALLOWED_MB, extra / ALLOWED_MB, 1.0, "MB"))
     sampled: dict[str, Callable[[], object]] = {

@@ -211,6 +211,19 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"runs": results}
 
 
+def _sweep_options(parser: argparse.ArgumentParser) -> None:
+    from engine.cli.sweep import add_options
+
+    add_options(parser)
+    _common(parser)
+
+
+def _sweep(arguments: argparse.Namespace) -> dict[str, Any]:
+    from engine.cli.sweep import run
+
+    return run(arguments, _store(arguments), _with_bar)
+
+
 # list, show
 
 
@@ -399,6 +412,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
         "strategies over seeds: means, intervals, paired differences to a baseline",
         _compare_options,
         _compare,
+    ),
+    "sweep": (
+        "train many configs, by grid or at random, each over several seeds",
+        _sweep_options,
+        _sweep,
     ),
     "show": ("everything kept about one run", _show_options, _show),
     **{

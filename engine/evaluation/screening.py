@@ -66,8 +66,8 @@ class ChunkedScores:
         return maxima
 
     def few_for(self, k: int) -> bool:
-        """Whether chunks are so few that most hold one of the k best items, and tell nothing."""
-        return self.n_chunks < 2 * k
+        """Whether there are fewer chunks than k, so that their maxima tell little."""
+        return self.n_chunks < k
 
     def ids(self, chunks: Tensor) -> Tensor:
         """Item ids of some chunks [N]: [N, W]."""

@@ -158,11 +158,16 @@ class FactorHessian:
     def _prepare_second_order(self) -> None:
         """``J^T G`` as a function of G and theta: its derivatives give J v and the second term."""
         self._cotangents = [g.requires_grad_() for g in self.factor_loss.gradient()]
+        outputs = [
+            (factors, cotangent)
+            for factors, cotangent in zip((self._users, self._items), self._cotangents, strict=True)
+            if factors.requires_grad  # a block's parameters may not reach both
+        ]
         with torch.enable_grad():
             self._pulled = torch.autograd.grad(
-                [self._users, self._items],
+                [factors for factors, _ in outputs],
                 self._leaves,
-                self._cotangents,
+                [cotangent for _, cotangent in outputs],
                 create_graph=True,
                 allow_unused=True,
             )

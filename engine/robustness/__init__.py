@@ -8,7 +8,12 @@ from engine.robustness.curve_config import CurveConfig
 from engine.robustness.curve_result import RobustnessCurves
 from engine.robustness.curves import robustness_curves
 from engine.robustness.groups import item_groups
-from engine.robustness.kinds import PERTURBATIONS, AnyPerturbationConfig, perturb
+from engine.robustness.kinds import (
+    FEATURE_PERTURBATIONS,
+    PERTURBATIONS,
+    AnyPerturbationConfig,
+    perturb,
+)
 from engine.robustness.noise.gaussian import GaussianConfig
 from engine.robustness.noise.missing import MissingConfig
 from engine.robustness.noise.mixing import MixingConfig
@@ -21,6 +26,7 @@ from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.probe import ProbeAnswer, RobustnessProbe
 
 __all__ = [
+    "FEATURE_PERTURBATIONS",
     "PERTURBATIONS",
     "AnyPerturbationConfig",
     "AttackConfig",

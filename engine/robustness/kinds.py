@@ -23,7 +23,7 @@ from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.subject import Subject
 from engine.training import Trained
 
-PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
+FEATURE_PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
     "gaussian": GaussianConfig,
     "uniform": UniformConfig,
     "random": RandomDirectionConfig,
@@ -35,6 +35,9 @@ PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
     "fgsm": FGSMConfig,
     "pgd": PGDConfig,
 }
+"""Perturbations of the features themselves, by name."""
+
+PERTURBATIONS: dict[str, type[PerturbationConfig]] = {**FEATURE_PERTURBATIONS}
 """Every perturbation's config class by its name."""
 
 AnyPerturbationConfig = Annotated[

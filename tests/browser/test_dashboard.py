@@ -137,7 +137,7 @@ def assert_sound(page, charts: bool) -> None:
     assert page.outside == []
     if charts:
         drawn = page.locator(".js-plotly-plot svg.main-svg, .js-plotly-plot canvas")
-        assert drawn.count() >= 1
+        drawn.first.wait_for(state="attached", timeout=30_000)
 
 
 def test_the_first_screen_has_a_title_products_and_one_button(address, browser) -> None:

@@ -49,7 +49,10 @@ def test_each_block_is_its_part_of_the_hessian(make_run, any_model, triples, los
     run = make_run(any_model)
     for block in blocks_of(run.model):
         hessian, gradient = dense_hessian(run, triples, loss_of, block)
-        for curved in (FactorHessian(run, triples, block), GatheredHessian(run, triples, "ranking", block)):
+        for curved in (
+            FactorHessian(run, triples, block),
+            GatheredHessian(run, triples, "ranking", block),
+        ):
             torch.testing.assert_close(curved.gradient(), gradient, rtol=1e-9, atol=1e-12)
             torch.testing.assert_close(applied(curved), hessian, rtol=1e-9, atol=1e-12)
 
@@ -71,9 +74,7 @@ def test_gauss_newton_is_the_margins_part(make_run, any_model, triples):
             run.model, curved.space.theta(vector), (run.features,)
         )
         scores = users @ items.T
-        return (
-            scores[triples.users, triples.positives] - scores[triples.users, triples.negatives]
-        )
+        return scores[triples.users, triples.positives] - scores[triples.users, triples.negatives]
 
     at = curved.space.vector(fixed)
     with torch.enable_grad():

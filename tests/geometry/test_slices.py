@@ -21,9 +21,7 @@ def test_every_point_is_the_loss_at_the_moved_weights(make_run, any_model, loss_
     result = loss_slice([run], config)
     assert result.is_exact == run.model.affine
     theta = run.model.theta()
-    first, second = (
-        normalised(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1)
-    )
+    first, second = (normalised(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1))
     triples = frozen_triples(run.dataset, 200)
     for i, a in enumerate(result.alphas_A):
         for j, b in enumerate(result.betas_B):
@@ -106,9 +104,7 @@ def test_a_slice_along_the_difference_passes_through_the_runs(make_run, any_mode
     np.testing.assert_allclose(result.mark_values_MQ[:, 0], losses, rtol=1e-9)
     surface = result.surface("train_loss")
     assert result.alphas_A.tolist() == [-0.5, 0.0, 0.5, 1.0, 1.5]
-    np.testing.assert_allclose(
-        [surface[1, 1], surface[3, 1], surface[1, 3]], losses, rtol=1e-9
-    )
+    np.testing.assert_allclose([surface[1, 1], surface[3, 1], surface[1, 3]], losses, rtol=1e-9)
     assert len(result.labels) == 1
 
 
@@ -153,9 +149,7 @@ def test_a_trajectory_is_projected_and_measured_off_the_plane(make_run, loss_of)
     path = [
         {n: t + s * (0.5 * noise[n] + theta[n]) for n, t in theta.items()} for s in (-0.8, -0.4, 0)
     ]
-    result = loss_slice(
-        [run], small(first="trajectory", second="random"), snapshots=[path]
-    )
+    result = loss_slice([run], small(first="trajectory", second="random"), snapshots=[path])
     triples = frozen_triples(run.dataset, 200)
     np.testing.assert_allclose(
         result.trajectory_loss_N, [float(loss_of(run, triples, p)) for p in path], rtol=1e-9

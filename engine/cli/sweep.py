@@ -1,0 +1,110 @@
+"""The ``sweep`` command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.foundation.errors import ConfigError
+from engine.foundation.progress import Progress
+from engine.runs import RunStore
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``sweep``."""
+    parser.add_argument("name", help="the sweep's name; the same name goes on with it")
+    parser.add_argument("--dataset", default="sample", help="folder, table or 'sample'")
+    parser.add_argument("--preset", action="append", help="a preset; give several to sweep each")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
+                        help="a setting that all runs share")  # fmt: skip
+    parser.add_argument("--grid", action="append", default=[], metavar="FIELD=A,B,...",
+                        help="values of a field; several --grid multiply")  # fmt: skip
+    parser.add_argument("--random", action="append", default=[], metavar="FIELD=LOW:HIGH[:log]",
+                        help="a field drawn at random for each sample")  # fmt: skip
+    parser.add_argument("--samples", type=int, default=1, help="draws of the random fields")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds of each config")
+    parser.add_argument("--metric", default="recall@20", help="what the table compares")
+    parser.add_argument("--baseline", help="strategy that differences are taken to")
+    parser.add_argument("--retry", action="store_true", help="also train failed runs again")
+    parser.add_argument("--here", action="store_true", help="train in this process, no cluster")
+    parser.add_argument("--csv", type=Path, help="write the table of all runs")
+
+
+def split_setting(text: str) -> tuple[str, str]:
+    """``FIELD=VALUE`` in two; raises ConfigError otherwise."""
+    field, equals, value = text.partition("=")
+    if not equals or not field or not value:
+        raise ConfigError(f"'{text}' is not FIELD=VALUE, e.g. stepper.alpha2=0.1,0.2.")
+    return field.strip(), value.strip()
+
+
+def plain_value(text: str) -> Any:
+    """A number, true, false, null, or the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def parse_range(text: str) -> dict[str, Any]:
+    """``LOW:HIGH``, with ``:log`` or ``:whole`` behind; raises ConfigError otherwise."""
+    low, _, rest = text.partition(":")
+    high, *flags = rest.split(":")
+    try:
+        return {"low": float(low), "high": float(high), **{flag: True for flag in flags}}
+    except ValueError:
+        raise ConfigError(f"'{text}' is not LOW:HIGH or LOW:HIGH:log.") from None
+
+
+def run(
+    arguments: argparse.Namespace,
+    store: RunStore,
+    with_bar: Callable[[str, Callable[[Progress], dict[str, Any]]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Train what is missing, wait, and compare."""
+    from engine.jobs.sweeps import Sweep
+    from engine.training.sweep import SweepConfig
+
+    config = SweepConfig.parse(
+        {
+            "presets": arguments.preset or ["plain"],
+            "settings": {f: plain_value(v) for f, v in map(split_setting, arguments.set)},
+            "grid": {
+                f: [plain_value(p) for p in v.split(",")]
+                for f, v in map(split_setting, arguments.grid)
+            },
+            "random": {f: parse_range(v) for f, v in map(split_setting, arguments.random)},
+            "n_samples": arguments.samples,
+            "n_seeds": arguments.seeds,
+        }
+    )
+    sweep = Sweep.start(store, arguments.name, arguments.dataset, config)
+
+    def work(progress: Progress) -> dict[str, Any]:
+        started = sweep.run_missing(
+            arguments.retry, arguments.here, progress if arguments.here else lambda *_: None
+        )
+        sweep.wait(progress)
+        return {"started": started}
+
+    started = with_bar(sweep.name, work)["started"]
+    table = sweep.table()
+    if arguments.csv:
+        table.to_csv(arguments.csv, index=False)
+    states = table["state"].value_counts().to_dict()
+    compared = sweep.compared(arguments.metric, arguments.baseline)
+    if not arguments.json:
+        counts = ", ".join(f"{n} {state}" for state, n in states.items())
+        print(f"{sweep.name}: {started} started now; {counts}. Rows are ordered by validation.")
+        print(compared.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        for row in table[table["state"] == "failed"].itertuples():
+            print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}")
+    return {
+        "sweep": sweep.name,
+        "started": started,
+        "states": states,
+        "table": json.loads(compared.to_json(orient="records")),
+    }

@@ -1,0 +1,152 @@
+"""Attacks: they raise what they say, more than chance does, and stay in their balls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from engine.foundation.errors import ConfigError
+from engine.objectives import Batch, bpr_loss
+from engine.robustness import FGSMConfig, PGDConfig, RandomDirectionConfig, perturb
+from engine.robustness.attacks.attack import AttackedGoal
+from engine.robustness.attacks.goals import RankingLossGoal
+from engine.robustness.factor_paths import factor_path
+from engine.robustness.probe import RobustnessProbe
+from engine.robustness.subject import Subject
+
+
+def loss_at(trained, features):
+    """The BPR loss over the frozen triples, by the plainest route there is."""
+    triples = Subject(trained).triples
+    users, items = trained.model(features)
+    batch = Batch.gather(trained.model, triples, features)
+    return float(bpr_loss(batch.margins(users[triples.users], items[batch.items]), "sum"))
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_pgd_beats_fgsm_beats_chance_beats_nothing(trained, norm):
+    clean = loss_at(trained, trained.features)
+    for strength in (0.1, 0.5):
+        random = [
+            loss_at(trained, perturb(trained, RandomDirectionConfig(norm=norm), strength, draw=d))
+            for d in range(5)
+        ]
+        fgsm = loss_at(trained, perturb(trained, FGSMConfig(norm=norm), strength))
+        pgd = loss_at(trained, perturb(trained, PGDConfig(norm=norm), strength))
+        assert fgsm > clean
+        assert fgsm > max(random)
+        assert pgd >= fgsm * (1 - 1e-12)
+
+
+def test_more_restarts_never_weaken_pgd(trained):
+    one, three = (
+        loss_at(trained, perturb(trained, PGDConfig(restarts=n, steps=4), 0.5)) for n in (1, 3)
+    )
+    assert three >= one * (1 - 1e-12)
+
+
+def test_the_goals_gradient_is_that_of_the_loss(trained):
+    subject = Subject(trained)
+    leaves = {m: x.clone().requires_grad_() for m, x in trained.features.items()}
+    users, items = trained.model(leaves)
+    triples = subject.triples
+    batch = Batch.gather(trained.model, triples, leaves)
+    loss = bpr_loss(batch.margins(users[triples.users], items[batch.items]), "sum")
+    wanted = torch.autograd.grad(loss, list(leaves.values()))
+    attacked = AttackedGoal(subject, FGSMConfig())
+    value, gradients = attacked.by_features(attacked.clean)
+    assert value == pytest.approx(float(loss.detach()), rel=1e-12)
+    for expected, m in zip(wanted, leaves, strict=True):
+        torch.testing.assert_close(gradients[m], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_scoring_the_table_and_gathering_triples_agree(linear):
+    subject = Subject(linear)
+    goal = RankingLossGoal(subject.triples)
+    table, triples = (
+        goal.from_table(*subject.clean_factors),
+        goal.from_triples(*subject.clean_factors),
+    )
+    assert table[0] == pytest.approx(triples[0], rel=1e-12)
+    for a, b in zip(table[1:], triples[1:], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        FGSMConfig(),
+        FGSMConfig(modalities=("text",)),
+        FGSMConfig(items=(1, 4, 9)),
+        FGSMConfig(goal="promote", target_item=5),
+        PGDConfig(),
+        PGDConfig(restarts=3, steps=3),
+        PGDConfig(goal="demote", target_category="red", restarts=2),
+    ],
+    ids=lambda c: f"{c.name}-{c.goal}-{len(c.modalities)}-{getattr(c, 'restarts', 1)}",
+)
+@pytest.mark.parametrize("kind", ["concat", "sum"])
+def test_projected_l2_attacks_equal_full_width_ones(trained_models, config, kind):
+    trained = trained_models[kind]
+    subject = Subject(trained)
+    assert config.projected(subject, 0, 0) is not None
+    for strength in (0.1, 0.7):
+        change = factor_path(subject, config, 0, 0)(strength)
+        _, items = trained.model(perturb(trained, config, strength))
+        torch.testing.assert_close(change.item_factors, items[change.items], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("config", [FGSMConfig, PGDConfig])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_promotion_raises_and_demotion_lowers_the_target(trained, config, norm):
+    probe = RobustnessProbe(trained, cutoffs=(5, 10))
+    target = int(trained.dataset.popularity.argsort()[10])
+    up = probe.at(config(goal="promote", target_item=target, norm=norm, cutoff=5), 0.5)
+    down = probe.at(config(goal="demote", target_item=target, norm=norm, cutoff=5), 0.5)
+    clean = up.target["clean"]
+    assert up.target["perturbed"]["target_rank"] < clean["target_rank"]
+    assert up.target["perturbed"]["entered@10"] >= clean["entered@10"]
+    assert down.target["perturbed"]["target_rank"] > clean["target_rank"]
+    assert up.target["control"]["target_rank"] > up.target["perturbed"]["target_rank"]
+    if trained.model.row_local:
+        assert up.n_items_changed == 1
+
+
+def test_a_promoted_category_takes_more_places(linear):
+    probe = RobustnessProbe(linear, cutoffs=(5,))
+    answer = probe.at(PGDConfig(goal="promote", target_category="red", cutoff=5), 0.5)
+    assert answer.n_items_changed == 10
+    assert answer.target["perturbed"]["chr@5"] > answer.target["clean"]["chr@5"]
+    assert 0 <= answer.target["clean"]["chr@5"] <= 1
+
+
+def test_exposure_counts_as_sorting_does(linear):
+    probe = RobustnessProbe(linear, cutoffs=(5,))
+    answer = probe.at(FGSMConfig(goal="promote", target_item=7), 0.0)
+    users, items = (x.numpy() for x in linear.factors())
+    train = linear.dataset.matrix("train").toarray() > 0
+    ranks = []
+    for user in probe.ranking.users:
+        if train[user, 7]:
+            continue
+        scores = np.where(train[user], -np.inf, items @ users[user])
+        ranks.append(int((scores > scores[7]).sum()))
+    assert answer.target["clean"]["target_rank"] == pytest.approx(np.mean(ranks) + 1)
+    assert answer.target["clean"]["entered@5"] == pytest.approx(np.mean(np.array(ranks) < 5))
+
+
+def test_targets_must_be_named_and_known(linear):
+    with pytest.raises(ValidationError, match="just one"):
+        FGSMConfig(goal="promote")
+    with pytest.raises(ValidationError, match="untargeted"):
+        FGSMConfig(target_item=3)
+    with pytest.raises(ConfigError, match="has blue, green, red"):
+        perturb(linear, FGSMConfig(goal="promote", target_category="violet"), 0.1)
+
+
+def test_the_control_is_of_equal_norm_on_the_same_rows(shop):
+    config = PGDConfig(goal="promote", target_item=4, norm="linf", modalities=("image",))
+    control = config.control(shop)
+    assert control == RandomDirectionConfig(items=(4,), norm="linf", modalities=("image",))

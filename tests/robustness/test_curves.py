@@ -1,0 +1,159 @@
+"""Curves: paired, complete, and honest about what cannot move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from engine.evaluation import EvaluationConfig, evaluate
+from engine.foundation.errors import Cancelled, ConfigError
+from engine.robustness import (
+    CurveConfig,
+    FGSMConfig,
+    GaussianConfig,
+    RobustnessCurves,
+    bands,
+    half_strength,
+    kept_area,
+    per_run,
+    perturb,
+    robustness_curves,
+    summary,
+)
+from engine.robustness.strategies import strategies_of
+
+SMALL = CurveConfig(strengths=(0.0, 0.3, 1.0), n_draws=2, cutoffs=(5, 10))
+
+
+@pytest.fixture(scope="module")
+def curves(trained_models):
+    return robustness_curves([trained_models["concat"], trained_models["graph"]], SMALL)
+
+
+def test_every_cell_is_what_a_plain_evaluation_says(curves, trained_models, shop):
+    frame = curves.to_frame()
+    chosen = frame[(frame.metric == "ndcg@10") & (frame.strength == 0.3) & (frame.draw == 1)]
+    assert len(chosen) == 2 * 3  # runs x (gaussian, swap, random control); fgsm has draw 0 only
+    for row in chosen.itertuples():
+        series = next(
+            s for s in curves.series if (s["run"], s["perturbation"]) == (row.run, row.perturbation)
+        )
+        config = CurveConfig(kinds=(series["settings"],)).kinds[0]
+        trained = trained_models[row.run]
+        features = perturb(trained, config, 0.3, seed=0, draw=1)
+        found = evaluate(
+            *trained.model(features), shop, "test", EvaluationConfig(cutoffs=(5, 10))
+        ).means()
+        assert row.value == pytest.approx(found["ndcg@10"], abs=1e-12)
+
+
+def test_strength_zero_is_the_clean_evaluation_bit_for_bit(curves, trained_models, shop):
+    for series, values in zip(curves.series, curves.values, strict=True):
+        users, items = trained_models[series["run"]].factors()
+        clean = evaluate(users, items, shop, "test", EvaluationConfig(cutoffs=(5, 10))).means()
+        for place, metric in enumerate(curves.metrics):
+            drawn = values[0, :, place]
+            assert (drawn[~np.isnan(drawn)] == clean[metric]).all()
+
+
+def test_attacks_come_with_their_control(curves):
+    kinds = {(s["perturbation"], s["control_of"]) for s in curves.series}
+    assert kinds == {("gaussian", ""), ("swap", ""), ("fgsm", ""), ("random", "fgsm")}
+    assert all(s["unit"] for s in curves.series)
+
+
+def test_groups_and_users_add_up(curves):
+    frame = curves.group_frame()
+    assert {"popular", "tail", "category: blue", "noise-flagged", "not flagged"} <= set(frame.group)
+    assert frame["value"].between(0, 1).all()
+    users = curves.user_frame(0, 0.3)
+    place = curves.metrics.index(curves.user_metric)
+    assert users["perturbed"].mean() == pytest.approx(np.nanmean(curves.values[0, 1, :, place]))
+    assert users["change"].is_monotonic_increasing
+
+
+def test_the_result_survives_saving(curves, tmp_path):
+    curves.save(tmp_path / "curves.npz")
+    again = RobustnessCurves.load(tmp_path / "curves.npz")
+    assert again.to_frame().equals(curves.to_frame())
+    assert again.caption == curves.caption
+
+
+def test_runs_on_equal_features_get_equal_draws(trained_models):
+    twice = robustness_curves([trained_models["concat"], trained_models["concat"]], SMALL)
+    np.testing.assert_array_equal(twice.values[0::2], twice.values[1::2])
+    alone = robustness_curves([trained_models["concat"]], SMALL)
+    np.testing.assert_array_equal(alone.values, twice.values[0::2])
+
+
+def test_targeted_attacks_report_exposure(linear):
+    config = CurveConfig(
+        kinds=(GaussianConfig(), FGSMConfig(goal="promote", target_item=3)),
+        strengths=(0.0, 0.5), n_draws=1, cutoffs=(5,),
+    )  # fmt: skip
+    frame = robustness_curves([linear], config).to_frame()
+    ranks = frame[frame.metric == "target_rank"]
+    assert set(ranks.perturbation) == {"fgsm", "random"}
+    attack = ranks[ranks.perturbation == "fgsm"].set_index("strength").value
+    assert attack[0.5] < attack[0.0]
+
+
+def test_models_without_features_are_flat_and_say_why(featureless, linear):
+    curves = robustness_curves([featureless, linear], SMALL)
+    flat = per_run(curves, "recall@10").query("run == 'mf'")
+    assert (flat["drop"] == 0).all()
+    assert any("mf reads no features" in note for note in curves.notes)
+    assert "mf reads no features" in curves.caption
+
+
+def test_bands_average_draws_then_seeds(curves):
+    runs = per_run(curves, "recall@10")
+    table = bands(curves, "recall@10")
+    assert set(table.n_seeds) == {2} or set(table.n_seeds) == {1}
+    row = runs[(runs.perturbation == "gaussian") & (runs.strength == 1.0)].iloc[0]
+    place = curves.metrics.index("recall@10")
+    assert row.value == pytest.approx(np.nanmean(curves.values[0, 2, :, place]))
+    assert row["drop"] == pytest.approx(row.clean - row.value)
+    assert {"area", "half_strength", "n_halved"} <= set(summary(curves, "recall@10").columns)
+
+
+def test_area_and_half_strength_of_a_straight_line():
+    strengths = np.array([0.0, 0.5, 1.0])
+    assert kept_area(strengths, 1 - strengths) == pytest.approx(0.5)
+    assert half_strength(strengths, 1 - 0.8 * strengths) == pytest.approx(0.625)
+    assert np.isnan(half_strength(strengths, 1 - 0.2 * strengths))
+    assert np.isnan(kept_area(strengths, np.zeros(3)))
+
+
+def test_seeds_of_one_config_are_one_strategy(linear):
+    def run(label, **changes):
+        return replace(linear, label=label, config=linear.config.model_copy(update=changes))
+
+    runs = [run("mg seed 0", seed=0), run("mg seed 1", seed=1), run("sam-s0", epochs=9)]
+    assert strategies_of(runs) == ["mg", "mg", "sam"]
+    assert strategies_of([run("a"), run("a", epochs=9)]) == ["a", "a (2)"]
+
+
+def test_configs_read_names_and_refuse_nonsense(linear, shop):
+    assert [k.name for k in CurveConfig(kinds="gaussian, pgd").kinds] == ["gaussian", "pgd"]
+    assert CurveConfig(strengths=(0.2, 0.1)).strengths == (0.0, 0.1, 0.2)
+    with pytest.raises(ValidationError):
+        CurveConfig(strengths=(-1.0,))
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        robustness_curves([linear], CurveConfig(kinds="swap", strengths=(0.0, 2.0)))
+    with pytest.raises(ConfigError, match="no run"):
+        robustness_curves([])
+    other = replace(linear, dataset=replace(shop, n_users=61))
+    with pytest.raises(ConfigError, match="different datasets"):
+        robustness_curves([linear, other])
+
+
+def test_cancel_reaches_the_work(linear):
+    def stop(*_):
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        robustness_curves([linear], SMALL, stop)
