@@ -116,8 +116,13 @@ def growth_rows() -> list[Row]:
         seconds.append((scale, statistics.median(times)))
     first = seconds[0][1]
     return [
-        Row(f"epoch at {scale}x interactions and items / linear", value, first * scale,
-            value / (first * scale), 1.25)
+        Row(
+            f"epoch at {scale}x interactions and items / linear",
+            value,
+            first * scale,
+            value / (first * scale),
+            1.25,
+        )
         for scale, value in seconds[1:]
     ]
 

@@ -197,7 +197,8 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     results = []
     for run in runs:
         result = _with_bar(
-            run.id, lambda bar, run=run: run_and_wait(store, "train", {"run": run.id}, bar)  # type: ignore[misc]
+            run.id,
+            lambda bar, run=run: run_and_wait(store, "train", {"run": run.id}, bar),  # type: ignore[misc]
         )
         results.append(result)
         selected = result["selected_by"]
@@ -233,8 +234,17 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 
 def _list(arguments: argparse.Namespace) -> dict[str, Any]:
     table = _store(arguments).list()
-    columns = ["id", "name", "state", "dataset", "seed", "best_epoch", "valid.recall@20",
-               "test.recall@20", "test.ndcg@20"]
+    columns = [
+        "id",
+        "name",
+        "state",
+        "dataset",
+        "seed",
+        "best_epoch",
+        "valid.recall@20",
+        "test.recall@20",
+        "test.ndcg@20",
+    ]
     shown = table[[c for c in columns if c in table]]
     print(shown.to_string(index=False) if len(shown) else "no runs yet; `train` makes one")
     return {"runs": _records(shown)}

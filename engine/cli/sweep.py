@@ -54,7 +54,7 @@ def parse_range(text: str) -> dict[str, Any]:
     low, _, rest = text.partition(":")
     high, *flags = rest.split(":")
     try:
-        return {"low": float(low), "high": float(high), **{flag: True for flag in flags}}
+        return {"low": float(low), "high": float(high), **dict.fromkeys(flags, True)}
     except ValueError:
         raise ConfigError(f"'{text}' is not LOW:HIGH or LOW:HIGH:log.") from None
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from engine.data.dataset import Dataset
 from engine.foundation.errors import DataError
 
-
 POOL_REDRAWS = 32
 """Draws from a batch's pool after which a user's negative is drawn from all items instead."""
 
@@ -63,11 +62,11 @@ class NegativeSampler:
     ) -> Int64[Tensor, " N"]:
         """One negative for each user, where each batch of ``batch_size`` shares a drawn pool.
 
-        A batch's pool is ``pool`` items drawn uniformly; each of its users takes one at random among
-        those that are negative for them. By symmetry every single negative is still uniform over the
-        user's negatives, so the expected gradient is unchanged; only negatives within a batch are no
-        longer independent. A batch then touches fewer distinct items. Raises DataError for a pool
-        below 1.
+        A batch's pool is ``pool`` items drawn uniformly; each of its users takes one at random of
+        those that are negative for them. By symmetry every single negative is still uniform over
+        the user's negatives, so the expected gradient is unchanged; only negatives within a batch
+        are no longer independent. A batch then touches fewer distinct items. Raises DataError for a
+        pool below 1.
         """
         if pool < 1:
             raise DataError(f"a pool of {pool} negatives was asked for; at least 1 is needed.")

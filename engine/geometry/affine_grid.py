@@ -66,7 +66,7 @@ def margin_coefficients(steps: Sequence[FactorStep], triples: Triples) -> Tensor
 
 def monomials(steps_GK: Tensor) -> Tensor:
     """Monomials [C, G] of points [G, K]: 1, a, a^2 on a line; 1, a, b, a^2, ab, b^2 on a plane."""
-    ones = torch.ones_like(steps_GK[:, :1])
+    ones = steps_GK.new_ones(len(steps_GK), 1)
     basis = torch.cat([ones, steps_GK], dim=1)
     return torch.stack([basis[:, p] * basis[:, q] for p, q in _pairs(basis.shape[1])])
 

@@ -71,7 +71,9 @@ class Sweep:
         """What is kept: dataset, sweep, and run ids by key."""
         if not self.path.exists():
             there = sorted(p.stem for p in self.path.parent.glob("*.json"))
-            raise JobError(f"there is no sweep '{self.name}'; there are {', '.join(there) or 'none'}.")
+            raise JobError(
+                f"there is no sweep '{self.name}'; there are {', '.join(there) or 'none'}."
+            )
         return dict(read_json(self.path))
 
     def plan(self) -> list[tuple[str, TrainConfig]]:
@@ -191,5 +193,3 @@ def sweep_of(store: RunStore, name: str) -> Sweep:
     if not Path(sweep.path).exists():
         raise JobError(f"there is no sweep '{name}'; there are {', '.join(sweep_names(store))}.")
     return sweep
-
-

@@ -20,9 +20,7 @@ MODELS: dict[type[ModelConfig], Any] = {
 }
 """Every model by its config class; a new model is one new file and one line here."""
 
-AnyModelConfig = Annotated[
-    BPRMFConfig | VBPRConfig | LightGCNConfig, Field(discriminator="name")
-]
+AnyModelConfig = Annotated[BPRMFConfig | VBPRConfig | LightGCNConfig, Field(discriminator="name")]
 
 
 def build_model(config: ModelConfig, dataset: Dataset, seed: int) -> Recommender:

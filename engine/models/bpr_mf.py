@@ -26,9 +26,7 @@ class BPRMF(Recommender):
 
     affine: ClassVar[bool] = True
 
-    def __init__(
-        self, config: BPRMFConfig, dataset: Dataset, generator: torch.Generator
-    ) -> None:
+    def __init__(self, config: BPRMFConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
         self.users = nn.Parameter(xavier_uniform(self.n_users, config.width, generator=generator))
         self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))

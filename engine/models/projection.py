@@ -1,8 +1,8 @@
 """Projecting chosen rows of a large feature matrix without ever copying them all.
 
-A batch touches a few thousand of the catalogue's rows. Gathering them into a fresh matrix costs more
-memory traffic than the product itself; here a block of rows at a time is gathered into one small
-buffer that stays in the cache, forward and backward. Features get no gradient on this route.
+A batch touches a few thousand of the catalogue's rows. Gathering them into a fresh matrix costs
+more memory traffic than the product itself; here a block of rows at a time is gathered into one
+small buffer that stays in the cache, forward and backward. Features get no gradient on this route.
 """
 
 from __future__ import annotations

@@ -112,9 +112,7 @@ class FeatureAdversary:
             users, items = model.batch_factors(leaves, batch.triples.users, batch.items)
             value = loss(batch.margins(users, items))
             wanted = [leaves[m] for m in self.modalities]
-            directions = dict(
-                zip(self.modalities, torch.autograd.grad(value, wanted), strict=True)
-            )
+            directions = dict(zip(self.modalities, torch.autograd.grad(value, wanted), strict=True))
         rows = batch.items if model.row_local else slice(None)
         return {m: of_length(d, self.lengths_I[m][rows]) for m, d in directions.items()}
 

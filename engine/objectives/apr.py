@@ -55,9 +55,7 @@ class FactorAdversary:
 
         A user in several triples gets the sum of its triples' gradients, as one embedding row does.
         """
-        users, items = torch.autograd.grad(
-            step.clean, (step.users, step.items), retain_graph=True
-        )
+        users, items = torch.autograd.grad(step.clean, (step.users, step.items), retain_graph=True)
         distinct, rows = torch.unique(step.batch.triples.users, return_inverse=True)
         summed = users.new_zeros(len(distinct), users.shape[1]).index_add_(0, rows, users)
         lengths = torch.full((len(users),), self.config.epsilon, device=users.device)

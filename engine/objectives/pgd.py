@@ -55,9 +55,7 @@ class PGDAdversary:
         self.passes = config.steps + 1
         self.lengths_I = lengths_of(features, self.modalities, config.epsilon, config.unit)
         if config.norm == "linf" and config.unit == "row_norm":
-            self.lengths_I = {
-                m: r / features[m].shape[1] ** 0.5 for m, r in self.lengths_I.items()
-            }
+            self.lengths_I = {m: r / features[m].shape[1] ** 0.5 for m, r in self.lengths_I.items()}
 
     def term(self, step: Step) -> Tensor:
         """``weight * L(theta; x + Delta)`` of one batch (a scalar), by the cheapest exact route."""

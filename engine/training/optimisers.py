@@ -80,9 +80,7 @@ class AdagradConfig(Config):
         )
 
 
-AnyOptimiserConfig = Annotated[
-    AdamConfig | SGDConfig | AdagradConfig, Field(discriminator="name")
-]
+AnyOptimiserConfig = Annotated[AdamConfig | SGDConfig | AdagradConfig, Field(discriminator="name")]
 
 
 def _can_fuse(model: Recommender) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.foundation.errors import ConfigError
 from engine.data.features import FeatureConfig
+from engine.foundation.errors import ConfigError
 from engine.models import VBPRConfig
 from engine.objectives import (
     AMRConfig,

@@ -85,7 +85,7 @@ class NeighbourGradient:
             before = [p.detach().clone() for p in here]
             if self.eta is None:
                 scale = self.rho / global_norm(gradients).clamp_min(1e-12)
-                moves = torch._foreach_mul(gradients, scale)
+                moves = list(torch._foreach_mul(gradients, scale))
             else:
                 sizes = [p.abs() + self.eta for p in here]
                 scaled = [t * g for t, g in zip(sizes, gradients, strict=True)]

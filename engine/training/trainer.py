@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -44,7 +45,7 @@ class Position:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "best"}
 
 
-class BudgetSpent(Exception):  # noqa: N818 - not an error: the way out of an epoch
+class BudgetSpent(Exception):
     """The gradient passes that were asked for are used up."""
 
 
@@ -135,9 +136,7 @@ class Trainer:
             batch = triples.part(start, start + config.batch_size)
             self.rates.set(epoch - 1 + step / len(starts), config.epochs)
             try:
-                total += self.stepper.step(
-                    lambda batch=batch: self.backward(objective, batch, draws)
-                )
+                total += self.stepper.step(partial(self.backward, objective, batch, draws))
             except BudgetSpent:
                 break
             steps += 1
@@ -327,7 +326,9 @@ class Trainer:
                 "run."
             )
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "average": {}}
-        states: dict[int, dict[str, Any]] = {int(i): dict(v) for i, v in values["optimiser"].items()}
+        states: dict[int, dict[str, Any]] = {
+            int(i): dict(v) for i, v in values["optimiser"].items()
+        }
         for key, tensor in snapshot.tensors.items():
             kind, name = key.split("/", 1)
             if kind == "optimiser":

@@ -177,9 +177,7 @@ def test_resume_equals_uninterrupted_bit_for_bit(config, name, tiny):
     assert resumed.best_epoch == whole.best_epoch
     assert resumed.gradient_passes == whole.gradient_passes
     assert resumed.test == whole.test
-    for weights, expected in zip(
-        resumed.model.parameters(), whole.model.parameters(), strict=True
-    ):
+    for weights, expected in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
         assert torch.equal(weights, expected)
 
 

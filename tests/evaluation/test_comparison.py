@@ -48,7 +48,7 @@ def test_rows_are_ordered_by_validation_never_by_test():
 
 def test_users_are_paired_over_seeds():
     users = range(200)
-    plain = [outcome("plain", s, 0.1, by_user={u: 0.1 for u in users}) for s in (0, 1)]
+    plain = [outcome("plain", s, 0.1, by_user=dict.fromkeys(users, 0.1)) for s in (0, 1)]
     better = [outcome("x", s, 0.2, by_user={u: 0.1 + 0.1 * (u % 2) for u in users}) for s in (0, 1)]
     row = compare([*plain, *better], "recall@20").set_index("strategy").loc["x"]
     assert row["by_user"] == pytest.approx(0.05)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from engine.data import Dataset
+from engine.data import Dataset, synthetic
 from engine.data.features import Features, load_features
 from engine.models import MODELS, VBPR, VBPRConfig, build_model
 from engine.training import TrainConfig, Trained
@@ -28,25 +29,39 @@ class CurvedVBPR(VBPR):
 
 
 @pytest.fixture(scope="session")
+def few() -> Dataset:
+    """14 users and 10 items: small enough for dense Hessians."""
+    return synthetic(14, 10, 70, image_width=3, text_width=2, seed=1)
+
+
+@pytest.fixture(scope="session")
 def make_run(tiny: Dataset) -> MakeRun:
     """A run of a model by name (or 'curved') with random weights; equal seeds, equal weights."""
 
-    def make(model: str = "vbpr", precision: str = "float64", seed: int = 0, **settings) -> Trained:
+    def make(
+        model: str = "vbpr",
+        precision: str = "float64",
+        seed: int = 0,
+        dataset: Dataset | None = None,
+        **settings: Any,
+    ) -> Trained:
+        data = tiny if dataset is None else dataset
+        width = 4 if dataset is None else 2
         if model == "curved":
-            config = TrainConfig(model=VBPRConfig(width=4), seed=seed)
+            config = TrainConfig(model=VBPRConfig(width=width), seed=seed)
             dtype = getattr(torch, precision)
-            net = CurvedVBPR(config.model, tiny, torch.Generator().manual_seed(seed)).to(dtype)
+            net = CurvedVBPR(config.model, data, torch.Generator().manual_seed(seed)).to(dtype)
             net.eval().requires_grad_(False)
             place = torch.device("cpu")
-            features = load_features(tiny, net.modalities, config.features, place, dtype)
-            return Trained(net, tiny, features, config, f"curved {seed}", f"run-{seed}")
+            features = load_features(data, net.modalities, config.features, place, dtype)
+            return Trained(net, data, features, config, f"curved {seed}", f"run-{seed}")
         named = TrainConfig().changed({"model": model})
-        config = named.changed({"model.width": 4, "seed": seed, **settings})
-        theta = build_model(config.model, tiny, seed).theta()
+        config = named.changed({"model.width": width, "seed": seed, **settings})
+        theta = build_model(config.model, data, seed).theta()
         noise = torch.Generator().manual_seed(seed)
         theta = {n: 2 * t + 0.1 * torch.randn(t.shape, generator=noise) for n, t in theta.items()}
         return Trained.from_weights(
-            config, theta, tiny, f"{model} {seed}", f"run-{seed}", "cpu", precision
+            config, theta, data, f"{model} {seed}", f"run-{seed}", "cpu", precision
         )
 
     return make

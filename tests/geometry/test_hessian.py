@@ -1,5 +1,7 @@
 """Hessian products by both paths against the dense Hessian, in float64."""
 
+import functools
+
 import pytest
 import torch
 
@@ -31,22 +33,27 @@ def applied(curved):
 
 
 @pytest.fixture
-def triples(tiny):
-    return frozen_triples(tiny, 150)
+def make_small_run(make_run, few):
+    return functools.partial(make_run, dataset=few)
 
 
-def test_both_paths_equal_the_dense_hessian(make_run, any_model, triples, loss_of):
-    run = make_run(any_model)
+@pytest.fixture
+def triples(few):
+    return frozen_triples(few)
+
+
+def test_both_paths_equal_the_dense_hessian(make_small_run, any_model, triples, loss_of):
+    run = make_small_run(any_model)
     hessian, gradient = dense_hessian(run, triples, loss_of)
-    for curved in (FactorHessian(run, triples), GatheredHessian(run, triples, batch=64)):
+    for curved in (FactorHessian(run, triples), GatheredHessian(run, triples, batch=16)):
         torch.testing.assert_close(curved.gradient(), gradient, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(applied(curved), hessian, rtol=1e-9, atol=1e-12)
         assert curved.loss() == pytest.approx(float(loss_of(run, triples)), rel=1e-12)
         assert curved.n_products == curved.space.size
 
 
-def test_each_block_is_its_part_of_the_hessian(make_run, any_model, triples, loss_of):
-    run = make_run(any_model)
+def test_each_block_is_its_part_of_the_hessian(make_small_run, any_model, triples, loss_of):
+    run = make_small_run(any_model)
     for block in blocks_of(run.model):
         hessian, gradient = dense_hessian(run, triples, loss_of, block)
         for curved in (
@@ -57,15 +64,15 @@ def test_each_block_is_its_part_of_the_hessian(make_run, any_model, triples, los
             torch.testing.assert_close(applied(curved), hessian, rtol=1e-9, atol=1e-12)
 
 
-def test_products_are_symmetric(make_run, any_model, triples):
-    run = make_run(any_model)
+def test_products_are_symmetric(make_small_run, any_model, triples):
+    run = make_small_run(any_model)
     curved = FactorHessian(run, triples)
     u, v = torch.randn(2, curved.space.size, dtype=torch.float64)
     torch.testing.assert_close(u @ curved.product(v), v @ curved.product(u), rtol=1e-9, atol=1e-12)
 
 
-def test_gauss_newton_is_the_margins_part(make_run, any_model, triples):
-    run = make_run(any_model)
+def test_gauss_newton_is_the_margins_part(make_small_run, any_model, triples):
+    run = make_small_run(any_model)
     curved = FactorHessian(run, triples, gauss_newton=True)
     fixed = theta_of(run)
 
@@ -86,23 +93,23 @@ def test_gauss_newton_is_the_margins_part(make_run, any_model, triples):
 
 @pytest.mark.parametrize("settings", [{}, {"objective.adversary": "amr"}])
 def test_the_runs_own_objective_has_a_symmetric_hessian_of_its_gradient(
-    make_run, triples, settings
+    make_small_run, triples, settings
 ):
-    run = make_run("vbpr", **settings, **({"epochs": 30} if settings else {}))
+    run = make_small_run("vbpr", **settings, **({"epochs": 30} if settings else {}))
     curved = GatheredHessian(run, triples, "objective")
     assert curved.loss() > FactorHessian(run, triples).loss()
     u, v = torch.randn(2, curved.space.size, dtype=torch.float64)
     torch.testing.assert_close(u @ curved.product(v), v @ curved.product(u), rtol=1e-8, atol=1e-10)
 
 
-def test_the_regularised_objective_agrees_with_finite_differences(make_run, triples):
-    run = make_run("vbpr")
+def test_the_regularised_objective_agrees_with_finite_differences(make_small_run, triples):
+    run = make_small_run("vbpr")
     curved = GatheredHessian(run, triples, "objective")
     v = torch.randn(curved.space.size, dtype=torch.float64)
     step = 1e-5
     gradients = []
     for sign in (1, -1):
-        moved = make_run("vbpr")
+        moved = make_small_run("vbpr")
         at = curved.space.vector(theta_of(run)) + sign * step * v
         moved.model.load_theta(curved.space.theta(at))
         gradients.append(GatheredHessian(moved, triples, "objective").gradient())
@@ -110,11 +117,11 @@ def test_the_regularised_objective_agrees_with_finite_differences(make_run, trip
     torch.testing.assert_close(curved.product(v), wanted, rtol=1e-5, atol=1e-7)
 
 
-def test_repeated_triples_count_as_often_as_they_occur(make_run, tiny, loss_of):
+def test_repeated_triples_count_as_often_as_they_occur(make_small_run, few, loss_of):
     from engine.objectives import Triples
 
-    run = make_run("bpr-mf")
-    few = frozen_triples(tiny, 5)
+    run = make_small_run("bpr-mf")
+    few = frozen_triples(few, 5)
     doubled = Triples(*(torch.cat([x, x[:2]]) for x in (few.users, few.positives, few.negatives)))
     hessian, _ = dense_hessian(run, doubled, loss_of)
     torch.testing.assert_close(applied(FactorHessian(run, doubled)), hessian)

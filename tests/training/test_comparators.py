@@ -114,9 +114,7 @@ def test_what_is_judged_and_kept_is_the_average(tiny):
     recorder = MemoryRecorder()
     kept = fit(tiny, config, recorder)
     assert kept.best_epoch >= 1
-    plain = [
-        fit(tiny, preset("plain", QUICK | {"epochs": e, "patience": 6})) for e in range(1, 7)
-    ]
+    plain = [fit(tiny, preset("plain", QUICK | {"epochs": e, "patience": 6})) for e in range(1, 7)]
     history = {e["epoch"]: e["valid_recall@20"] for e in recorder.events if e["kind"] == "epoch"}
     assert history[1] == pytest.approx(plain[0].valid["recall@20"])
     assert max(history.values()) == kept.valid["recall@20"]
