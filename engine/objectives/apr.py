@@ -1,4 +1,4 @@
-"""APR: adversarial personalised ranking, which perturbs embeddings (arXiv 1808.03908, section 3)."""
+"""APR: adversarial personalised ranking perturbs embeddings (arXiv 1808.03908, section 3)."""
 
 from __future__ import annotations
 

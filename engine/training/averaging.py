@@ -1,4 +1,4 @@
-"""Averages of the weights along training, which stand in for them when a model is judged or kept."""
+"""Averages of the weights along training, judged and kept in their place."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class TrainConfig(Config):
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
     negative_pool: int | None = Field(default=None, ge=1)
-    """Distinct negatives (items) that a batch shares, drawn anew for each; none draws every triple's
+    """Negatives (items) that a batch shares, drawn anew for each batch; none draws every triple's
     negative alone. Each negative stays uniform; a pool makes large catalogues faster."""
     match_gradient_passes: int | None = Field(default=None, ge=1)
     """Train for exactly so many gradient passes, whatever epochs and patience say: the

@@ -55,8 +55,8 @@ class Trained:
             if name not in weights or weights[name].shape != parameter.shape:
                 found = tuple(weights[name].shape) if name in weights else "nothing"
                 raise BasinError(
-                    f"weights of '{name}': {found} was found, {tuple(parameter.shape)} fits dataset "
-                    f"'{dataset.name}'; open the run with the dataset it was trained on."
+                    f"weights of '{name}': {found} was found, {tuple(parameter.shape)} fits "
+                    f"dataset '{dataset.name}'; open the run with the dataset it was trained on."
                 )
         model = model.to(place, dtype)
         model.load_theta(weights)
