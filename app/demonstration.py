@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
+from app.quiet import spare_the_collector
 from engine.foundation.errors import BasinError
 from engine.jobs.work import GroupStatus, group_status, newest_group, start_demonstration
 
@@ -46,6 +47,7 @@ def start_button(first: bool) -> None:
 @st.fragment(run_every=1.0)
 def watch_demonstration() -> None:
     """Its progress; when it is over, the page is drawn anew with its runs chosen."""
+    spare_the_collector()
     status = newest_status()
     if status is None:
         return

@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.charts import learning
 from app.charts.style import CONFIG, looks
+from app.quiet import spare_the_collector
 from app.work import progress_row
 from engine.jobs import Job, active_jobs, submit
 from engine.runs import Run
@@ -42,6 +43,7 @@ def jobs_under_way() -> list[Job]:
 @st.fragment(run_every=1.0)
 def watch_trainings() -> None:
     """Bars, buttons to stop, and live curves; what ended stays until the page is left."""
+    spare_the_collector()
     store = state.store()
     seen: list[str] = st.session_state.setdefault("trainings_seen", [])
     active = jobs_under_way()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.quiet import spare_the_collector
 from engine.foundation.config import Config
 from engine.foundation.errors import BasinError
 from engine.foundation.result import Result
@@ -74,6 +75,7 @@ def watch(job_ids: list[str]) -> None:
     """Bars of jobs under way, each with a button to stop it; reloads the page when all are over."""
     from app.state import store
 
+    spare_the_collector()
     statuses = []
     for job_id in job_ids:
         try:

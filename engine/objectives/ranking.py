@@ -69,7 +69,10 @@ class SquaredPenaltyConfig(Config):
     """``sum`` over the batch as released; ``mean`` where the loss is a mean as well."""
 
     def build(self) -> Regulariser:
-        def penalty(model: Recommender, batch: Batch, *_factors: Tensor) -> Tensor:
+        def penalty(
+            model: Recommender, batch: Batch, user_factors: Tensor, item_factors: Tensor
+        ) -> Tensor:
+            del user_factors, item_factors  # this form acts on the tables themselves
             users, items = model.embeddings(batch.triples.users, batch.items)
             squares = items.square().sum(dim=1)
             both = squares[batch.positive_rows].sum() + squares[batch.negative_rows].sum()

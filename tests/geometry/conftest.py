@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.data import Dataset, synthetic
 from engine.data.features import Features, load_features
-from engine.models import MODELS, VBPR, VBPRConfig, build_model
+from engine.models import MODELS, Block, ModelConfig, Recommender, VBPRConfig, build_model
 from engine.training import TrainConfig, Trained
 
 MakeRun = Callable[..., Trained]
@@ -19,13 +19,33 @@ MakeRun = Callable[..., Trained]
 MODEL_NAMES = [config().name for config in MODELS]
 
 
-class CurvedVBPR(VBPR):
-    """A model whose item factors are not affine in its weights."""
+class Curved(Recommender):
+    """A model whose factors are not affine in its weights."""
 
     affine = False
 
-    def project(self, features: Features) -> Tensor:
-        return torch.tanh(super().project(features))
+    def __init__(self, config: ModelConfig, dataset: Dataset, generator: torch.Generator) -> None:
+        super().__init__(config, dataset)
+        self.modalities = ("image",)
+        shapes = {"users": self.n_users, "items": self.n_items}
+        shapes["weight"] = dataset.features["image"].shape[1]
+        for name, rows in shapes.items():
+            start = torch.randn(rows, config.width, generator=generator) / 2
+            setattr(self, name, torch.nn.Parameter(start))
+
+    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
+        chosen = self.users if users is None else self.users[users]
+        return chosen + chosen**3
+
+    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
+        chosen = self.items if items is None else self.items[items]
+        return torch.tanh(chosen + features["image"] @ self.weight)
+
+    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        return self.users[users], self.items[items]
+
+    def block(self, parameter: str) -> Block:
+        return "projection" if parameter == "weight" else parameter  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +70,7 @@ def make_run(tiny: Dataset) -> MakeRun:
         if model == "curved":
             config = TrainConfig(model=VBPRConfig(width=width), seed=seed)
             dtype = getattr(torch, precision)
-            net = CurvedVBPR(config.model, data, torch.Generator().manual_seed(seed)).to(dtype)
+            net = Curved(config.model, data, torch.Generator().manual_seed(seed)).to(dtype)
             net.eval().requires_grad_(False)
             place = torch.device("cpu")
             features = load_features(data, net.modalities, config.features, place, dtype)

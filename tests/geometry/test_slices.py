@@ -134,7 +134,7 @@ def test_a_preview_sharpens_from_coarse_to_fine(make_run):
 
 
 def test_cancelling_stops_it(make_run):
-    def stop(share, message):
+    def stop(share, _):
         if share > 0.2:
             raise Cancelled("stop")
 

@@ -1,0 +1,142 @@
+"""The command line does what the dashboard does, and says clearly what went wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from engine.cli import main
+
+DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8"
+QUICK = ["--epochs", "3", "--batch-size", "128", "--device", "cpu", "--model.width", "8"]
+
+
+@pytest.fixture(scope="module")
+def runs_folder(tmp_path_factory):
+    """A runs folder with a plain and an MG run of two seeds each."""
+    folder = tmp_path_factory.mktemp("runs")
+    for preset in ("plain", "mg"):
+        options = ["--preset", preset, "--dataset", DATA, "--seeds", "2"]
+        assert main(["train", *options, *QUICK, "--runs-folder", str(folder)]) == 0
+    return folder
+
+
+def last_json(capsys):
+    return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+
+def ids_of(folder, capsys):
+    assert main(["list", "--runs-folder", str(folder), "--json"]) == 0
+    return sorted(run["id"] for run in last_json(capsys)["runs"])
+
+
+def test_train_ends_with_one_json_object(tmp_path, capsys):
+    options = ["--preset", "amr", "--dataset", DATA, *QUICK, "--runs-folder", str(tmp_path)]
+    warm = ["--objective.adversary.warm-start-epochs", "1"]
+    assert main(["train", *options, *warm, "--json"]) == 0
+    result = last_json(capsys)
+    assert result["state"] == "finished"
+    assert result["best_epoch"] > 1
+    assert "recall@20" in result["valid"]
+    assert "ndcg@20" in result["test"]
+    assert (Path(result["folder"]) / "weights.safetensors").exists()
+    assert Path(result["folder"]).name == result["run"]
+
+
+def test_list_show_and_compare_tell_what_was_trained(runs_folder, capsys):
+    ids = ids_of(runs_folder, capsys)
+    assert len(ids) == 4
+    assert main(["show", ids[0], "--runs-folder", str(runs_folder), "--json"]) == 0
+    shown = last_json(capsys)
+    assert shown["config"]["epochs"] == 3
+    assert shown["provenance"]["dataset"]["source"] == DATA
+    assert main(["compare", "--runs-folder", str(runs_folder), "--json"]) == 0
+    table = {row["strategy"]: row for row in last_json(capsys)["table"]}
+    assert table["mg"]["n_pairs"] == 2
+    assert table["mg"]["gradient_passes"] > table["plain"]["gradient_passes"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("slice", ["--dimensions", "1", "--n-points", "5"]),
+        ("robustness", ["--kinds", "gaussian", "--strengths", "0.1", "--n-draws", "1"]),
+        ("curvature", []),
+    ],
+)
+def test_an_analysis_is_computed_once_and_kept(kind, options, runs_folder, capsys, tmp_path):
+    ids = ids_of(runs_folder, capsys)[: 1 if kind == "curvature" else 2]
+    csv = tmp_path / "table.csv"
+    command = [kind, *ids, *options, "--runs-folder", str(runs_folder), "--csv", str(csv), "--json"]
+    assert main(command) == 0
+    first = last_json(capsys)
+    assert set(first["runs"]) == set(ids)
+    assert len(pd.read_csv(csv)) > 0
+    kept = list((runs_folder / min(ids) / "results").glob("*.npz"))
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    assert main(command) == 0
+    assert last_json(capsys) == first
+    assert {path: path.stat().st_mtime_ns for path in kept} == times
+
+
+def test_a_run_goes_to_another_folder_as_a_zip(runs_folder, tmp_path, capsys):
+    ids = ids_of(runs_folder, capsys)
+    zip_path = tmp_path / "run.zip"
+    assert main(["export", str(zip_path), ids[0], "--runs-folder", str(runs_folder)]) == 0
+    other = tmp_path / "other"
+    assert main(["import", str(zip_path), "--runs-folder", str(other)]) == 0
+    capsys.readouterr()
+    assert ids_of(other, capsys) == ids[:1]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["train", "--dataset", "nowhere"], "nowhere does not exist"),
+        (["train", "--dataset", DATA, "--epochs", "0"], "epochs"),
+        (["train", "--dataset", DATA, "--stepper.alpha2", "0.3"], "'stepper.alpha2' is not a"),
+        (["show", "nothing"], "There is no run 'nothing'"),
+        (["slice", "nothing"], "There is no run 'nothing'"),
+        (["compare"], "no finished run"),
+        (["data", "synthetic:people=3"], "'people=3' is not understood"),
+    ],
+)
+def test_an_error_is_one_line_without_a_traceback(command, message, tmp_path, capsys):
+    assert main([*command, "--runs-folder", str(tmp_path)]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("command", ["train", "slice", "robustness", "embed", "curvature", "data"])
+def test_every_command_has_a_help_worth_reading(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "--json" in text
+    assert len(text.splitlines()) > 8
+
+
+@pytest.mark.processes
+def test_python_dash_m_engine_lists_its_commands_without_torch():
+    program = (
+        "import sys; from engine.cli import main; sys.argv=['x']; \n"
+        "try: main(['--help'])\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for command in ("train", "sweep", "compare", "slice", "curvature", "robustness", "embed"):
+        assert command in done.stdout
+
+
+@pytest.mark.realdata
+def test_real_data_are_described(ml100k_path, capsys):
+    assert main(["data", str(ml100k_path), "--json"]) == 0
+    described = last_json(capsys)
+    assert (described["users"], described["items"]) == (938, 1006)
+    assert described["interactions"] == 54_366
