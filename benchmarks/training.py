@@ -19,7 +19,7 @@ from benchmarks.measure import Row, against, dataset_of, interleaved, options, r
 from engine.data import Dataset, synthetic
 from engine.foundation.progress import silent
 from engine.objectives import Triples
-from engine.training import MemoryRecorder, TrainConfig, preset
+from engine.training import PRESETS, MemoryRecorder, TrainConfig, fit, preset
 from engine.training.trainer import Trainer
 
 STEPS = 3
@@ -127,6 +127,23 @@ def growth_rows() -> list[Row]:
     ]
 
 
+def preset_rows() -> list[Row]:
+    """Seconds of a whole run of the sample under every preset, over the plain one's."""
+    dataset = dataset_of("sample")
+    rows: list[Row] = []
+    for name in PRESETS:
+        changes: dict[str, object] = {"epochs": 60, "patience": 10, "device": "cpu"}
+        if preset(name).objective.adversary is not None:
+            changes["objective.adversary.warm_start_epochs"] = 15
+        started = time.perf_counter()
+        fit(dataset, preset(name, changes))
+        seconds = time.perf_counter() - started
+        plain = rows[0].value if rows else seconds
+        label = f"sample: whole run, {name}"
+        rows.append(Row(label, seconds, plain, seconds / plain, None))
+    return rows
+
+
 def main(argv: list[str]) -> int:
     """Print the rows of this benchmark; 1 where a target is missed with --check."""
     given = options(__doc__ or "", argv)
@@ -151,6 +168,8 @@ def main(argv: list[str]) -> int:
             rows.append(against(seconds, name, "floor", target, label=f"{given.size}: {name}"))
     if given.device == "cpu":
         rows += growth_rows()
+    if given.size == "sample":
+        rows += preset_rows()
     return report(rows, given)
 
 

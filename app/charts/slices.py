@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from engine.geometry import Slice
 
 MOST_COLUMNS = 3
+SHARED = ("directions", "triples", "users", "range")
+"""What a result says its runs have in common, as far as it is equal for all of them."""
+
 N_LEVELS = 16
 """Contour lines, at the same values in every panel."""
 
@@ -56,7 +59,7 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         horizontal_spacing=0.03, vertical_spacing=0.12,
     )  # fmt: skip
     scale = colour_range(result, quantity)
-    levels = {"start": scale[0], "end": scale[1], "size": (scale[1] - scale[0]) / N_LEVELS}
+    levels = even_levels(*scale)
     for run, label in enumerate(result.labels):
         place: dict[str, Any] = {"row": run // columns + 1, "col": run % columns + 1}
         figure.add_contour(
@@ -140,12 +143,21 @@ def _with_shared(figure: go.Figure, result: Slice) -> go.Figure:
     """What the compared runs have in common, written on the figure itself."""
     if len(result.labels) > 1:
         figure.add_annotation(
-            text=f"shared by all runs: {', '.join(result.shared)}, colours and axes",
+            text=f"shared by all runs: {', '.join(k for k in SHARED if k in result.shared)}, colours",
             xref="paper", yref="paper", x=0, y=0, yshift=-62, xanchor="left", yanchor="top",
             showarrow=False, font={"size": 11},
         )  # fmt: skip
         figure.update_layout(margin={"b": 88}, height=figure.layout.height + 30)
     return figure
+
+
+def even_levels(low: float, high: float) -> dict[str, float]:
+    """About N_LEVELS contour lines at round values: start, end and size, as Plotly takes them."""
+    rough = max(high - low, 1e-9) / N_LEVELS
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * min((m for m in (1, 2, 2.5, 5, 10) if m * power >= rough), default=10)
+    start = float(np.ceil(low / step) * step)
+    return {"start": start, "end": float(np.floor(high / step) * step), "size": float(step)}
 
 
 def _grid(result: Slice) -> tuple[int, int]:

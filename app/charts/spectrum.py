@@ -135,6 +135,7 @@ def flatness_table(table: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()  # fmt: skip
     wide["measure"] = wide["measure"].map(lambda m: SHORT.get(m, m))
     wide = wide.sort_values("is_invariant", ascending=False, kind="stable")
+    wide = wide[[c for c in wide.columns if c != "description"] + ["description"]]
     return wide.rename(columns={"is_invariant": "may be compared"}).rename_axis(columns=None)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from engine.embedding.config import AlignedConfig
+from engine.embedding.graph import common_neighbours, fuzzy_graph
 from engine.embedding.layout import (
     layout,
-    neighbour_graph,
     pca_start,
     random_state,
     umap_module,
@@ -48,7 +48,7 @@ def aligned_embeddings(
         raise ConfigError("the runs are of different datasets; points are matched by their ids.")
     rows = [rows_of(run, config) for run in trained]
     found = [exact_neighbours(x, config.n_neighbors, config.metric) for x in rows]
-    graphs = [neighbour_graph(config, ids, distances) for ids, distances in found]
+    graphs = [fuzzy_graph(ids, distances) for ids, distances in found]
     progress(0.2, "neighbour graphs")
     start = pca_start(rows[0], config.metric)
     if config.alignment == "joint":
@@ -115,25 +115,31 @@ def _one_by_one(
 def _joint(
     config: AlignedConfig, graphs: list[Any], start: np.ndarray, progress: Progress
 ) -> list[np.ndarray]:
-    """AlignedUMAP's layout on exact neighbours: every run is pulled towards every other."""
+    """AlignedUMAP's layout on exact neighbours: every run is pulled towards every other.
+
+    A point is pulled the more, the more neighbours it shares with itself in the other run. umap
+    weakens the pull by ``exp(1 - distance)`` between slices, as befits a series in time; runs have
+    no order, so that is undone here. Its windows leave out their last slice, so they are one wider.
+    """
     import numba
 
-    umap, aligned = umap_module("umap_"), umap_module("aligned_umap")
-    n = len(start)
-    same = [{i: i for i in range(n)} for _ in graphs[1:]]
-    relations = aligned.expand_relations(same, window_size=len(graphs) - 1)
-    rows, columns, indptr, indices, epochs = (numba.typed.List() for _ in range(5))
+    umap = umap_module("umap_")
+    n_runs, n = len(graphs), len(start)
+    relations = np.full((n_runs, 2 * n_runs + 1, n), -1, dtype=np.int32)
+    weights = np.zeros(relations.shape, dtype=np.float32)
+    for run in range(n_runs):
+        for other in range(n_runs):
+            if other != run:
+                place = other - run + n_runs
+                relations[run, place] = np.arange(n)
+                undone = np.exp(abs(other - run) - 1)
+                weights[run, place] = undone * common_neighbours(graphs[run], graphs[other])
+    rows, columns, epochs, maps = (numba.typed.List() for _ in range(4))
     for graph in graphs:
-        csr, coo = graph.tocsr(), graph.tocoo()
-        indptr.append(csr.indptr.astype(np.int32))
-        indices.append(csr.indices.astype(np.int32))
-        rows.append(coo.row.astype(np.int32))
-        columns.append(coo.col.astype(np.int32))
-        epochs.append(umap.make_epochs_per_sample(coo.data, config.epochs))
-    weights = aligned.build_neighborhood_similarities(indptr, indices, relations)
-    maps = numba.typed.List()
-    for _ in graphs:
-        maps.append(np.ascontiguousarray(start, dtype=np.float32).copy())
+        rows.append(graph.row.astype(np.int32))
+        columns.append(graph.col.astype(np.int32))
+        epochs.append(umap.make_epochs_per_sample(graph.data, config.epochs))
+        maps.append(start.astype(np.float32, order="C", copy=True))
     a, b = umap.find_ab_params(1.0, config.min_dist)
     draws = random_state(config, 2).randint(INT32.min + 1, INT32.max - 1, 3).astype(np.int64)
     found = umap_module("layouts").optimize_layout_aligned_euclidean(

@@ -7,7 +7,8 @@ import time
 import numpy as np
 
 from engine.embedding.config import EmbeddingConfig
-from engine.embedding.layout import layout, neighbour_graph, pca_start
+from engine.embedding.graph import fuzzy_graph
+from engine.embedding.layout import layout, pca_start
 from engine.embedding.neighbours import exact_neighbours, trustworthiness
 from engine.embedding.result import Embedding
 from engine.embedding.rows import kind_of, rows_of
@@ -29,7 +30,7 @@ def embed(
         rows, config.n_neighbors, config.metric, part(progress, 0.0, 0.1)
     )
     progress(0.1, "neighbour graph")
-    graph = neighbour_graph(config, ids, distances)
+    graph = fuzzy_graph(ids, distances)
     start = pca_start(rows, config.metric)
     coordinates = layout(config, graph, start, part(progress, 0.2, 0.95))
     progress(0.95, "trustworthiness")

@@ -54,19 +54,6 @@ def pca_start(rows_nW: Tensor, metric: str) -> np.ndarray:
     return (start / torch.where(scale > 0, scale, 1.0) * EXTENT).float().cpu().numpy()
 
 
-def neighbour_graph(config: EmbeddingConfig, ids: np.ndarray, distances: np.ndarray) -> Any:
-    """UMAP's fuzzy graph as a SciPy COO matrix [n, n], from exact neighbours [n, k]."""
-    graph, _, _ = umap_module("umap_").fuzzy_simplicial_set(
-        np.zeros((len(ids), 1), dtype=np.float32),
-        config.n_neighbors,
-        random_state(config, 0),
-        config.metric,
-        knn_indices=ids,
-        knn_dists=distances,
-    )
-    return graph
-
-
 def layout(
     config: EmbeddingConfig, graph: Any, start: np.ndarray, progress: Progress
 ) -> np.ndarray:

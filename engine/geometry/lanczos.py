@@ -88,7 +88,9 @@ def extreme_eigenpairs(
     Stops when each eigenvalue's error bound is below ``tolerance`` relative to its size, or
     ``bottom_tolerance`` for the smallest ones, which lie dense and converge late; values near zero
     count as 1e-3 of the largest. The bound is the residual r, or r^2 / gap where the gap to the
-    other Ritz values is larger (Parlett, The Symmetric Eigenvalue Problem, section 11.7).
+    other Ritz values is larger (Parlett, The Symmetric Eigenvalue Problem, section 11.7). An
+    eigenvalue that occurs exactly several times may be counted fewer times: a Krylov space holds
+    one vector of each.
     """
     process = _Process(matvec, start_P)
     size = start_P.numel()
@@ -178,10 +180,7 @@ class _Process:
         return not exhausted
 
     def start_afresh(self) -> bool:
-        """Go on outside an exhausted Krylov space; False where nothing is outside.
-
-        An eigenvalue that occurs several times shows only once in each Krylov space.
-        """
+        """Go on outside an exhausted Krylov space; False where nothing is outside."""
         known_MP = self.basis_MP[: self.n_steps]
         draws = torch_generator(0, "lanczos afresh", self.n_steps)
         fresh_P = torch.randn(known_MP.shape[1], generator=draws).to(known_MP)

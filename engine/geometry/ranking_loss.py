@@ -5,11 +5,15 @@ Legend: T triples, U users, I items, D factor width.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from engine.data.features import Features
 from engine.foundation.seeding import torch_generator
 from engine.geometry.side_by_side import side_by_side
+from engine.models import LinearProjection, Recommender
 from engine.objectives import Batch, Objective, Triples
 from engine.training import Trained
 
@@ -38,6 +42,30 @@ def mean_ranking_loss(users_UD: Tensor, items_ID: Tensor, triples: Triples) -> f
     return float(losses_T.sum(dtype=torch.float64)) / len(triples)
 
 
+class PlainProjection:
+    """A linearly projecting model whose chosen rows go through a plain product.
+
+    The blocked product that training uses can be differentiated once; this one twice.
+    """
+
+    def __init__(self, model: Recommender) -> None:
+        self._model: Any = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def projection_weights(self) -> dict[str, Tensor]:
+        return self._model.projection_weights()
+
+    def project(self, features: Features, items: Tensor | None = None) -> Tensor:
+        if items is not None:
+            features = {m: features[m].index_select(0, items) for m in self._model.modalities}
+        return self._model.project(features)
+
+    def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
+        return self._model.combine(projected, items)
+
+
 class LossModule(nn.Module):
     """A loss of a batch of triples as a module, so that ``functional_call`` can move its weights.
 
@@ -57,7 +85,10 @@ class LossModule(nn.Module):
     def forward(self, triples: Triples) -> Tensor:
         if self.objective is not None:
             draws = torch_generator(0, "frozen objective")
-            return self.objective(self.model, triples, self.features, draws)
+            model: Any = self.model
+            if isinstance(self.model, LinearProjection):
+                model = PlainProjection(self.model)
+            return self.objective(model, triples, self.features, draws)
         batch = Batch.gather(self.model, triples, self.features)
         users, items = self.model.batch_factors(batch.features, triples.users, batch.items)
         return nn.functional.softplus(-batch.margins(users, items)).mean()

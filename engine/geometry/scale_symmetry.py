@@ -38,7 +38,9 @@ def rescaled(trained: Trained, c: float) -> Trained:
     """
     if c <= 0:
         raise ConfigError(f"c is {c}; a positive factor is needed.")
-    model = copy.deepcopy(trained.model)
+    # Buffers are shared: they hold no weights, and a sparse graph cannot be copied this way.
+    buffers = {id(b): b for b in trained.model.buffers()}
+    model = copy.deepcopy(trained.model, buffers)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.mul_(c if model.block(name) == "users" else 1.0 / c)

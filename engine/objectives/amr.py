@@ -117,35 +117,38 @@ class FeatureAdversary:
         return {m: of_length(d, self.lengths_I[m][rows]) for m, d in directions.items()}
 
     def projected_term(self, model: LinearProjection, step: Step, projected: Tensor) -> Tensor:
-        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P]."""
+        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P].
+
+        With an axis of seeds in front of weights and rows alike, one term a seed.
+        """
         batch = step.batch
         weights = model.projection_weights()
         moved = projected
-        (gradient,) = torch.autograd.grad(step.clean, projected, retain_graph=True)
+        (gradient,) = torch.autograd.grad(step.clean.sum(), projected, retain_graph=True)
         for m in self.modalities:
             weight = weights[m]
-            cross = weight @ weight.detach().T  # its gradient is that of A in A Delta
+            cross = weight @ weight.detach().mT  # its gradient is that of A in A Delta
             lengths = self.lengths_I[m].to(projected.dtype)[batch.items]
-            squared = ((gradient @ cross.detach()) * gradient).sum(dim=1)
+            squared = ((gradient @ cross.detach()) * gradient).sum(dim=-1)
             scale = lengths * inverse_root(squared)
-            moved = moved + (scale[:, None] * gradient) @ cross.T
+            moved = moved + (scale[..., None] * gradient) @ cross.mT
         items = model.combine(moved, batch.items)
         return self.config.weight * step.loss(batch.margins(step.users, items))
 
 
 def inverse_root(squared: Tensor) -> Tensor:
-    """``squared ** -0.5`` [N], and 0 where nothing was there to normalise."""
+    """``squared ** -0.5``, and 0 where nothing was there to normalise."""
     tiny = torch.finfo(squared.dtype).tiny
     return torch.where(squared > tiny, squared.clamp_min(tiny).rsqrt(), 0.0)
 
 
 def of_length(directions: Tensor, lengths: Tensor) -> Tensor:
-    """Rows of ``directions`` [N, F] scaled to ``lengths`` [N]; a zero row stays zero.
+    """Rows of ``directions`` [..., F] scaled to ``lengths`` [...]; a zero row stays zero.
 
     Rows are first divided by their largest entry, so that gradients as small as 1e-30 neither
     underflow nor lose their direction.
     """
-    largest = directions.abs().amax(dim=1, keepdim=True)
+    largest = directions.abs().amax(dim=-1, keepdim=True)
     safe = directions / torch.where(largest > 0, largest, 1.0)
-    norms = torch.linalg.vector_norm(safe, dim=1, keepdim=True)
-    return safe / torch.where(norms > 0, norms, 1.0) * lengths.to(directions.dtype)[:, None]
+    norms = torch.linalg.vector_norm(safe, dim=-1, keepdim=True)
+    return safe / torch.where(norms > 0, norms, 1.0) * lengths.to(directions.dtype)[..., None]

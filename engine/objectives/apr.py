@@ -55,9 +55,11 @@ class FactorAdversary:
 
         A user in several triples gets the sum of its triples' gradients, as one embedding row does.
         """
-        users, items = torch.autograd.grad(step.clean, (step.users, step.items), retain_graph=True)
-        distinct, rows = torch.unique(step.batch.triples.users, return_inverse=True)
-        summed = users.new_zeros(len(distinct), users.shape[1]).index_add_(0, rows, users)
-        lengths = torch.full((len(users),), self.config.epsilon, device=users.device)
-        item_lengths = torch.full((len(items),), self.config.epsilon, device=items.device)
-        return of_length(summed[rows], lengths), of_length(items, item_lengths)
+        users, items = torch.autograd.grad(
+            step.clean.sum(), (step.users, step.items), retain_graph=True
+        )
+        users, epsilon = step.batch.summed_by_user(users), self.config.epsilon
+        return (
+            of_length(users, users.new_full(users.shape[:-1], epsilon)),
+            of_length(items, items.new_full(items.shape[:-1], epsilon)),
+        )

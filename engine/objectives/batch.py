@@ -67,6 +67,12 @@ class Batch:
         negatives = torch.nn.functional.embedding(self.negative_rows, item_factors)
         return (user_factors * (positives - negatives)).sum(dim=1)
 
+    def summed_by_user(self, rows: Tensor) -> Tensor:
+        """Rows of the triples' users [B, D], each replaced by the sum over its user's triples."""
+        distinct, places = torch.unique(self.triples.users, return_inverse=True)
+        summed = rows.new_zeros(len(distinct), rows.shape[1]).index_add_(0, places, rows)
+        return summed[places]
+
 
 RankingLoss = Callable[[Tensor], Tensor]
 """From margins [B] to a scalar."""

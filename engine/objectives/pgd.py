@@ -98,11 +98,14 @@ class PGDAdversary:
         return moved * shrink[:, None]
 
     def projected_term(self, step: Step, projected: Tensor) -> Tensor:
-        """The L2 term for a linear projection, at its width: coefficients c with Delta = A^T c."""
+        """The L2 term for a linear projection, at its width: coefficients c with Delta = A^T c.
+
+        With an axis of seeds in front of weights and rows alike, one term a seed.
+        """
         model, batch = step.model, step.batch
         assert isinstance(model, LinearProjection)
         weights = {m: model.projection_weights()[m] for m in self.modalities}
-        grams = {m: (w @ w.T).detach() for m, w in weights.items()}
+        grams = {m: (w @ w.mT).detach() for m, w in weights.items()}
         radii = {m: self.lengths_I[m].to(projected.dtype)[batch.items] for m in self.modalities}
         coefficients = {m: torch.zeros_like(projected.detach()) for m in self.modalities}
         users, base = step.users.detach(), projected.detach()
@@ -112,16 +115,16 @@ class PGDAdversary:
                 moved = moved + c @ grams[m]
             moved = moved.requires_grad_()
             items = model.combine(moved, batch.items)
-            (gradient,) = torch.autograd.grad(step.loss(batch.margins(users, items)), moved)
+            (gradient,) = torch.autograd.grad(step.loss(batch.margins(users, items)).sum(), moved)
             for m in self.modalities:
-                squared = ((gradient @ grams[m]) * gradient).sum(dim=1)
+                squared = ((gradient @ grams[m]) * gradient).sum(dim=-1)
                 length = self.config.step_size * radii[m] * inverse_root(squared)
-                c = coefficients[m] + length[:, None] * gradient
-                norms = ((c @ grams[m]) * c).sum(dim=1).clamp_min(0).sqrt()
+                c = coefficients[m] + length[..., None] * gradient
+                norms = ((c @ grams[m]) * c).sum(dim=-1).clamp_min(0).sqrt()
                 shrink = torch.where(norms > radii[m], radii[m] / norms.clamp_min(1e-30), 1.0)
-                coefficients[m] = c * shrink[:, None]
+                coefficients[m] = c * shrink[..., None]
         moved = projected
         for m, weight in weights.items():
-            moved = moved + coefficients[m] @ (weight @ weight.detach().T).T
+            moved = moved + coefficients[m] @ (weight @ weight.detach().mT).mT
         items = model.combine(moved, batch.items)
         return self.config.weight * step.loss(batch.margins(step.users, items))

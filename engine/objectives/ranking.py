@@ -16,9 +16,9 @@ Reduction = Literal["mean", "sum"]
 
 
 def bpr_loss(margins: Tensor, reduction: Reduction) -> Tensor:
-    """``softplus(-(s_ui - s_uj))`` over a batch [B] (Rendle et al. 2009, section 4)."""
+    """``softplus(-(s_ui - s_uj))`` over the last axis of [..., B] (Rendle et al. 2009)."""
     losses = torch.nn.functional.softplus(-margins)
-    return losses.mean() if reduction == "mean" else losses.sum()
+    return losses.mean(dim=-1) if reduction == "mean" else losses.sum(dim=-1)
 
 
 class Regulariser(Protocol):

@@ -113,9 +113,7 @@ class GuardedOptimiser:
         Raises NonFiniteError before any weight moves.
         """
         gradients = self.gradients()
-        norm = global_norm(gradients)
-        if not torch.isfinite(norm):
-            raise NonFiniteError("a gradient is NaN or infinite")
+        norm = self.norm(gradients)
         factor = scale
         if clip and self.clip_norm is not None:
             factor *= float((self.clip_norm / (norm * abs(scale)).clamp_min(1e-12)).clamp(max=1.0))
@@ -123,6 +121,17 @@ class GuardedOptimiser:
             torch._foreach_mul_(gradients, factor)
         self.optimiser.step()
         self.updates += 1
+
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        """The L2 norm of all gradients together (a scalar); raises NonFiniteError."""
+        norm = global_norm(gradients)
+        if not torch.isfinite(norm):
+            raise NonFiniteError("a gradient is NaN or infinite")
+        return norm
+
+    def scaled(self, tensors: list[Tensor], factor: Tensor) -> list[Tensor]:
+        """The tensors times a factor shaped like ``norm``'s result."""
+        return list(torch._foreach_mul(tensors, factor))
 
 
 def global_norm(tensors: Iterable[Tensor]) -> Tensor:

@@ -20,6 +20,7 @@ from engine.embedding import (
     procrustes,
     trustworthiness,
 )
+from engine.embedding.graph import common_neighbours, fuzzy_graph
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.training import TrainConfig, Trained, fit
 
@@ -179,3 +180,25 @@ def test_joint_layout_pulls_runs_together_and_repeats(runs):
     np.testing.assert_array_equal(joint.coordinates, aligned_embeddings(runs, config).coordinates)
     loose = aligned_embeddings(runs, config.changed({"pull": 0.0}))
     assert joint.moved[1].mean() < loose.moved[1].mean()
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_the_graph_equals_umaps_own(copies):
+    from engine.embedding.layout import umap_module
+
+    rows = torch.randn(90, 5, generator=torch.Generator().manual_seed(4)).repeat(copies, 1)
+    ids, distances = exact_neighbours(rows, 7)
+    oracle, _, _ = umap_module("umap_").fuzzy_simplicial_set(
+        rows.numpy(), 7, np.random.RandomState(0), "euclidean",
+        knn_indices=ids, knn_dists=distances,
+    )  # fmt: skip
+    found = fuzzy_graph(ids, distances)
+    np.testing.assert_allclose(found.toarray(), oracle.toarray(), atol=1e-4)
+
+
+def test_common_neighbours_are_counted_point_by_point():
+    first = fuzzy_graph(np.array([[0, 1], [1, 0], [2, 0]]), np.array([[0.0, 1], [0, 1], [0, 2]]))
+    second = fuzzy_graph(np.array([[0, 2], [1, 0], [2, 0]]), np.array([[0.0, 1], [0, 1], [0, 2]]))
+    np.testing.assert_allclose(common_neighbours(first, second), [1.0, 1.0, 1.0])
+    third = fuzzy_graph(np.array([[0, 2], [1, 2], [2, 0]]), np.array([[0.0, 1], [0, 1], [0, 2]]))
+    np.testing.assert_allclose(common_neighbours(first, third), [0.5, 0.0, 0.5])

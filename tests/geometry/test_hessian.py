@@ -5,6 +5,7 @@ import functools
 import pytest
 import torch
 
+from engine.data import synthetic
 from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.hessian import GatheredHessian
 from engine.geometry.theta import ThetaSpace, blocks_of, theta_of
@@ -125,3 +126,12 @@ def test_repeated_triples_count_as_often_as_they_occur(make_small_run, few, loss
     doubled = Triples(*(torch.cat([x, x[:2]]) for x in (few.users, few.positives, few.negatives)))
     hessian, _ = dense_hessian(run, doubled, loss_of)
     torch.testing.assert_close(applied(FactorHessian(run, doubled)), hessian)
+
+
+def test_the_objective_has_products_for_features_of_any_width(make_run):
+    # Wide enough that training projects the batch's rows in several blocks.
+    data = synthetic(40, 60, 400, image_width=20_000, text_width=2, seed=1)
+    run = make_run("vbpr", "float32", dataset=data)
+    curved = GatheredHessian(run, frozen_triples(data), "objective")
+    u, v = torch.randn(2, curved.space.size, generator=torch.Generator().manual_seed(0))
+    assert float(u @ curved.product(v)) == pytest.approx(float(v @ curved.product(u)), rel=1e-3)

@@ -1,0 +1,96 @@
+"""Which runs are looked at, how they are called, and how they are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.comparison import (
+    differences_table,
+    intervals_table,
+    seeds_table,
+    settings_that_differ,
+)
+from app.groups import group_labels, with_groups
+from app.state import default_runs, distinct_looks
+
+
+def table(names: list[str], seeds: list[int], widths: list[float] | None = None) -> pd.DataFrame:
+    count = len(names)
+    frame = pd.DataFrame(
+        {
+            "id": [f"2026-{i:03d}-{name}-{i:04x}" for i, name in enumerate(names)],
+            "name": names,
+            "fingerprint": "f",
+            "seed": seeds,
+            "config.seed": seeds,
+            "config.width": widths or [8.0] * count,
+            "test.recall@20": np.linspace(0.1, 0.2, count),
+        }
+    )
+    frame["label"] = group_labels(frame)
+    return frame
+
+
+def test_runs_that_differ_only_in_the_seed_are_one_group() -> None:
+    runs = with_groups(table(["plain, seed 0", "plain, seed 1", "wide"], [0, 1, 0], [8, 8, 16]))
+    assert list(runs["group"]) == ["plain", "plain", "wide"]
+
+
+def test_groups_of_equal_names_are_told_apart() -> None:
+    runs = with_groups(table(["plain", "plain"], [0, 0], [8, 16]))
+    assert runs["group"].nunique() == 2
+
+
+def test_settings_that_one_run_lacks_do_not_break_the_grouping() -> None:
+    runs = with_groups(table(["a", "b"], [0, 0], [8, np.nan]))
+    assert list(runs["group"]) == ["a", "b"]
+
+
+def test_labels_are_unique_where_names_repeat() -> None:
+    assert group_labels(table(["plain", "plain", "mg"], [0, 1, 0])).is_unique
+
+
+def test_the_newest_four_runs_of_the_newest_dataset_are_shown_first() -> None:
+    runs = table(list("abcdef"), [0] * 6).iloc[::-1].reset_index(drop=True)
+    runs.loc[runs["name"] == "e", "fingerprint"] = "other"
+    names = runs.set_index("id").loc[default_runs(runs), "name"]
+    assert list(names) == ["b", "c", "d", "f"]
+
+
+def test_chosen_runs_never_share_a_colour_while_there_are_enough() -> None:
+    runs = table([f"r{i}" for i in range(14)], [0] * 14)
+    ids = [str(i) for i in runs["id"].iloc[[0, 6, 12]]]
+    looks = distinct_looks(runs, ids)
+    assert len({look.colour for look in looks.values()}) == 3
+
+
+def test_a_runs_look_does_not_change_with_later_runs() -> None:
+    few = table(["a", "b"], [0, 0])
+    many = table(["a", "b", "c"], [0, 0, 0])
+    assert distinct_looks(few, [few["id"][1]])["b"] == distinct_looks(many, [few["id"][1]])["b"]
+
+
+def test_intervals_and_paired_differences_come_from_seeds() -> None:
+    names = [f"{g}, seed {s}" for g in ("plain", "amr") for s in range(3)]
+    runs = table(names, [0, 1, 2] * 2, [8.0] * 3 + [16.0] * 3)
+    runs["test.recall@20"] = [0.10, 0.12, 0.14, 0.20, 0.22, 0.25]
+    values = seeds_table(runs, ["recall@20"])
+    mean = intervals_table(values, ["recall@20"]).set_index("group")
+    assert mean.loc["plain", "mean"] == pytest.approx(0.12)
+    assert mean.loc["plain", "low"] < 0.12 < mean.loc["plain", "high"]
+    gap = differences_table(values, "plain", "recall@20").set_index("group")
+    assert gap.loc["amr", "mean"] == pytest.approx(np.mean([0.10, 0.10, 0.11]))
+    assert gap.loc["amr", "n"] == 3
+    assert gap.loc["amr", "low"] > 0
+
+
+def test_one_seed_has_no_interval() -> None:
+    values = seeds_table(table(["plain", "amr"], [0, 0], [8, 16]), ["recall@20"])
+    assert intervals_table(values, ["recall@20"])["low"].isna().all()
+
+
+def test_only_settings_that_differ_are_listed() -> None:
+    differing = settings_that_differ(table(["a", "b"], [0, 0], [8, 16]))
+    assert list(differing["setting"]) == ["width"]

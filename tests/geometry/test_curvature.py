@@ -1,0 +1,97 @@
+"""The curvature analysis against dense float64 Hessians."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.foundation.errors import Cancelled, ConfigError
+from engine.geometry import MEASURES, Curvature, CurvatureConfig, curvature, frozen_triples
+from engine.geometry.theta import ThetaSpace, blocks_of, theta_of
+
+
+def dense_eigenvalues(run, loss_of, block=None):
+    triples = frozen_triples(run.dataset)
+    space = ThetaSpace.of(run.model, block)
+    fixed = theta_of(run)
+    with torch.enable_grad():
+        hessian = torch.autograd.functional.hessian(
+            lambda vector: loss_of(run, triples, fixed | space.theta(vector)),
+            space.vector(fixed).clone(),
+        )
+    return torch.linalg.eigvalsh(hessian).numpy()
+
+
+def test_eigenvalues_trace_and_density_are_those_of_the_dense_hessian(
+    make_run, any_model, few, loss_of
+):
+    run = make_run(any_model, dataset=few)
+    config = CurvatureConfig(n_bottom=2, tolerance=1e-4, trace_products=30, density_probes=10)
+    result = curvature(run, config)
+    exact = dense_eigenvalues(run, loss_of)
+    assert result.has_converged
+    assert result.n_parameters == len(exact)
+    np.testing.assert_allclose(result.top_eigenvalues_K, exact[::-1][:5], rtol=1e-4)
+    np.testing.assert_allclose(result.bottom_eigenvalues_K, exact[:2], rtol=1e-3)
+    assert abs(result.trace - exact.sum()) <= 4 * result.trace_error + 1e-9
+    assert np.trapezoid(result.density_G, result.density_grid_G) == pytest.approx(1, abs=1e-6)
+    spread = np.sqrt((exact**2).mean() / 10)
+    mean = result.density_nodes_N @ result.density_weights_N
+    assert abs(mean - exact.mean()) < 4 * spread
+    for block in blocks_of(run.model):
+        own = dense_eigenvalues(run, loss_of, block)
+        assert result.blocks[block] == pytest.approx(own[-1], rel=1e-3)
+
+
+def test_weights_are_bit_identical_afterwards(make_run, any_model):
+    run = make_run(any_model, "float32")
+    before = run.model.theta()
+    quick = CurvatureConfig(n_triples=100, n_bottom=0, density_steps=5, tolerance=0.05)
+    curvature(run, quick.changed({"gauss_newton": True}))
+    curvature(run, quick.changed({"loss": "objective", "measures": False}))
+    for name, p in run.model.named_parameters():
+        assert torch.equal(p, before[name])
+        assert not p.requires_grad
+
+
+def test_products_are_counted_and_measures_are_known(make_run):
+    result = curvature(make_run(), CurvatureConfig(n_triples=200, gauss_newton=True))
+    assert set(result.measures) <= set(MEASURES)
+    assert result.products["eigenvalues"] > 5
+    assert result.products["trace"] == 12
+    assert result.products["density"] == 40
+    assert result.measures["gauss_newton_top_eigenvalue"] > 0
+    assert result.input_sharpness_MI.shape == (2, 40)
+
+
+def test_a_model_without_features_has_no_input_sharpness(make_run):
+    result = curvature(make_run("bpr-mf"), CurvatureConfig(n_triples=200))
+    assert result.modalities == []
+    assert "input_sharpness_image" not in result.measures
+
+
+def test_equal_seeds_give_equal_results_and_a_saved_one_reads_back(make_run, tmp_path):
+    config = CurvatureConfig(n_triples=100, density_steps=10)
+    first, again = (curvature(make_run(), config) for _ in range(2))
+    np.testing.assert_array_equal(first.top_eigenvalues_K, again.top_eigenvalues_K)
+    assert first.measures == again.measures
+    first.save(tmp_path / "curvature.npz")
+    loaded = Curvature.load(tmp_path / "curvature.npz")
+    assert loaded.measures == first.measures
+    np.testing.assert_array_equal(loaded.density_G, first.density_G)
+    assert set(first.to_frame()["measure"]) == set(first.measures)
+    assert len(first.eigenvalue_frame()) == 6
+    assert "do" in first.caption
+
+
+def test_cancelling_stops_it(make_run):
+    def stop(share, _):
+        if share > 0.3:
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        curvature(make_run(), CurvatureConfig(n_triples=100), stop)
+
+
+def test_gauss_newton_is_refused_for_the_whole_objective(make_run):
+    with pytest.raises(ConfigError, match="ranking loss only"):
+        curvature(make_run(), CurvatureConfig(loss="objective", gauss_newton=True))
