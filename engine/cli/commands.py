@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from engine.foundation.errors import BasinError, Cancelled
+from engine.foundation.errors import BasinError, Cancelled, RunError
 from engine.foundation.progress import Progress
 from engine.jobs.work import ANALYSES, create_run, find_result, known_analysis, run_and_wait
 from engine.runs import RunStore
@@ -165,6 +165,12 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=int, default=1, help="train so many seeds, from --seed on")
     parser.add_argument("--name", default="", help="a name for the run (default: the preset)")
+    parser.add_argument(
+        "--match",
+        metavar="RUN",
+        help="train for exactly as many gradient passes as that run took: the compute-matched "
+        "baseline",
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
     _common(parser)
     add_config_options(parser, TrainConfig)
@@ -181,7 +187,10 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         if arguments.seeds < 1:
             raise ConfigError(f"--seeds is {arguments.seeds}; at least 1 is needed.")
-        config = preset(arguments.preset, given_settings(arguments, TrainConfig))
+        settings = given_settings(arguments, TrainConfig)
+        if arguments.match:
+            settings["match_gradient_passes"] = passes_of(store, arguments.match)
+        config = preset(arguments.preset, settings)
         runs = []
         for seed in range(config.seed, config.seed + arguments.seeds):
             runs.append(
@@ -223,6 +232,14 @@ def _sweep(arguments: argparse.Namespace) -> dict[str, Any]:
     from engine.cli.sweep import run
 
     return run(arguments, _store(arguments), _with_bar)
+
+
+def passes_of(store: RunStore, run: str) -> int:
+    """The gradient passes a finished run took; raises RunError where it has not finished."""
+    passes = store.get(run).summary.get("gradient_passes")
+    if not passes:
+        raise RunError(f"run {run} has not finished, so its gradient passes are not known yet.")
+    return int(passes)
 
 
 # list, show

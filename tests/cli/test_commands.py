@@ -59,6 +59,18 @@ def test_list_show_and_compare_tell_what_was_trained(runs_folder, capsys):
     assert table["mg"]["gradient_passes"] > table["plain"]["gradient_passes"]
 
 
+def test_a_matched_run_takes_as_many_gradient_passes_as_the_one_it_is_compared_with(
+    runs_folder, tmp_path, capsys
+):
+    ids = ids_of(runs_folder, capsys)
+    mirrored = next(run for run in ids if "-mg-" in run)
+    main(["show", mirrored, "--runs-folder", str(runs_folder), "--json"])
+    passes = last_json(capsys)["summary"]["gradient_passes"]
+    options = ["--dataset", DATA, *QUICK, "--match", str(runs_folder / mirrored)]
+    assert main(["train", *options, "--runs-folder", str(tmp_path), "--json"]) == 0
+    assert last_json(capsys)["gradient_passes"] == passes
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
