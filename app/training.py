@@ -52,7 +52,7 @@ def watch_trainings() -> None:
         st.info("Nothing is being trained. Choose settings above and press **Train**.")
         return
     for job in active:
-        progress_row(job)
+        progress_row(job, store.get(str(job.params["run"])).name)
     kept = [i for i in seen[-CURVES:] if (store.root / i / "config.json").is_file()]
     runs = [store.get(run_id) for run_id in kept]
     for shown in runs:

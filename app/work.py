@@ -91,7 +91,7 @@ def watch(job_ids: list[str]) -> None:
         st.rerun()
 
 
-def progress_row(job: Job) -> None:
+def progress_row(job: Job, name: str = "") -> None:
     """One job: what it does, how far it is, how long it will take, and a button to stop it."""
     status = job.status()
     bar, stop = st.columns([6, 1], vertical_alignment="center")
@@ -99,7 +99,7 @@ def progress_row(job: Job) -> None:
         "" if status.seconds_left is None else f", about {max(status.seconds_left, 1):.0f} s left"
     )
     doing = "waiting for a free worker" if status.state == "queued" else status.message
-    bar.progress(min(max(status.share, 0.0), 1.0), text=f"**{job.task}**: {doing}{left}")
+    bar.progress(min(max(status.share, 0.0), 1.0), text=f"**{name or job.task}**: {doing}{left}")
     if stop.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
         job.cancel()
         st.toast("Asked it to stop; it does at its next step.")

@@ -2,8 +2,9 @@
 
 Floor: fp32 scores of all users against all items, in blocks of the same size and in a reused
 buffer, and ``torch.topk(20)``; factor width 128. Random factors have next to no hits, which is the
-easy case; fitted ones, the truncated SVD of the train matrix, rank far better than a trained
-recommender would, which is the hard one.
+easy case; fitted ones, the truncated SVD of the train matrix, place a third of the held-out items
+among the top 50, which is the hard one. Where other work keeps the cores busy, two threads wait
+for each other at every small step: ``--threads 1`` then tells more.
 """
 
 from __future__ import annotations
@@ -118,9 +119,9 @@ def main(argv: list[str]) -> int:
         }
         extra = extra_megabytes(work["evaluate"], given.device)
         seconds = interleaved(work, given.rounds)
-        for name in ("evaluate", "by lists of 50"):
+        for name, target in {"evaluate": TARGETS[given.size], "by lists of 50": None}.items():
             label = f"{given.size}: {name}, {kind} factors"
-            rows.append(against(seconds, name, "floor", TARGETS[given.size], label=label))
+            rows.append(against(seconds, name, "floor", target, label=label))
         label = f"{given.size}: extra memory, {kind} factors"
         rows.append(Row(label, extra, ALLOWED_MB, extra / ALLOWED_MB, 1.0, "MB"))
     sampled: dict[str, Callable[[], object]] = {

@@ -91,8 +91,8 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         figure.update_xaxes(title="alpha", row=rows, col=column)
     for row in range(1, rows + 1):
         figure.update_yaxes(title="beta", row=row, col=1)
-    finished(figure, height=70 + 360 * rows, legend=False)
-    figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40})
+    finished(figure, height=130 + 360 * rows, legend=False)
+    figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40, "b": 130})
     return _with_shared(figure, result)
 
 
@@ -120,8 +120,8 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
         camera={"eye": {"x": 1.45, "y": 1.45, "z": 0.8}, "center": {"z": -0.15}},
         aspectmode="cube",
     )
-    finished(figure, height=70 + 430 * rows, legend=False)
-    figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40})
+    finished(figure, height=130 + 430 * rows, legend=False)
+    figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40, "b": 130})
     return _with_shared(figure, result)
 
 
@@ -142,12 +142,13 @@ def colour_range(result: Slice, quantity: str) -> list[float]:
 def _with_shared(figure: go.Figure, result: Slice) -> go.Figure:
     """What the compared runs have in common, written on the figure itself."""
     if len(result.labels) > 1:
+        shared = ", ".join(name for name in SHARED if name in result.shared)
         figure.add_annotation(
-            text=f"shared by all runs: {', '.join(k for k in SHARED if k in result.shared)}, colours",
-            xref="paper", yref="paper", x=0, y=0, yshift=-62, xanchor="left", yanchor="top",
-            showarrow=False, font={"size": 11},
+            text=f"shared by all runs: {shared}, colours",
+            xref="paper", yref="paper", x=0, y=1, yshift=30, xanchor="left", yanchor="bottom",
+            showarrow=False, font={"size": 12},
         )  # fmt: skip
-        figure.update_layout(margin={"b": 88}, height=figure.layout.height + 30)
+        figure.update_layout(margin={"t": 74}, height=figure.layout.height + 26)
     return figure
 
 
@@ -171,7 +172,14 @@ def _coloraxis(quantity: str, scale: list[float]) -> dict[str, Any]:
         "colorscale": SEQUENTIAL,
         "cmin": scale[0],
         "cmax": scale[1],
-        "colorbar": {"title": {"text": named(quantity), "side": "right"}, "thickness": 14},
+        "colorbar": {
+            "title": {"text": named(quantity), "side": "bottom"},
+            "orientation": "h",
+            "thickness": 12,
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+        },
     }
 
 

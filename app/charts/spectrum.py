@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from app.charts.style import NEUTRAL, Look, finished, look_of
 
@@ -92,39 +91,27 @@ def measures_against(
 ) -> go.Figure:
     """Each flatness measure of each run as a multiple of the baseline's, on a log scale.
 
-    ``table`` has the columns label, measure, value, is_invariant. Left: measures that a rescaling
-    of factors, which changes no score, can move at will; right: those that it cannot move.
+    ``table`` has the columns label, measure and value.
     """
     labels = list(dict.fromkeys(table["label"]))
-    figure = make_subplots(
-        cols=2,
-        subplot_titles=["move under rescaling: do not compare", "do not move: may be compared"],
-        horizontal_spacing=0.28,
-    )
-    for column, invariant in ((1, False), (2, True)):
-        part = table[table["is_invariant"] == invariant]
-        ratios = _ratios(part, baseline)
-        for label in labels:
-            style = look_of(label, looks, labels)
-            mine = ratios[ratios["label"] == label]
-            figure.add_scatter(
-                x=mine["ratio"], y=mine["measure"].map(lambda m: SHORT.get(m, m)), name=label,
-                legendgroup=label, showlegend=column == 1, mode="markers",
-                marker={"color": style.colour, "symbol": style.marker, "size": 11},
-                customdata=mine["value"],
-                hovertemplate="%{y}: %{customdata:.4g}<br>%{x:.2f} times "
-                f"{baseline}<extra>{label}</extra>",
-                row=1, col=column,
-            )  # fmt: skip
-        figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"}, row=1, col=column)
-        figure.update_xaxes(
-            title=f"times {baseline}", type="log", tickvals=TICKS,
-            ticktext=[f"{t:g}" for t in TICKS], row=1, col=column,
+    ratios = _ratios(table, baseline)
+    figure = go.Figure()
+    for label in labels:
+        style = look_of(label, looks, labels)
+        mine = ratios[ratios["label"] == label]
+        figure.add_scatter(
+            x=mine["ratio"], y=mine["measure"].map(lambda m: SHORT.get(m, m)), name=label,
+            mode="markers",
+            marker={"color": style.colour, "symbol": style.marker, "size": 11},
+            customdata=mine["value"],
+            hovertemplate="%{y}: %{customdata:.4g}<br>%{x:.2f} times "
+            f"{baseline}<extra>{label}</extra>",
         )  # fmt: skip
-        figure.update_yaxes(autorange="reversed", row=1, col=column)
-    finished(figure, height=430)
-    figure.update_layout(margin={"t": 80}, legend={"y": 1.14})
-    return figure
+    figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
+    ticks = [f"{tick:g}" for tick in TICKS]
+    figure.update_xaxes(title=f"times {baseline}", type="log", tickvals=TICKS, ticktext=ticks)
+    figure.update_yaxes(autorange="reversed")
+    return finished(figure, height=120 + 40 * table["measure"].nunique())
 
 
 def flatness_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -153,7 +140,8 @@ def spectrum_caption(results: Mapping[str, Curvature], labels: Sequence[str]) ->
         text += f"Not fully converged: {', '.join(unsure)}. "
     return text + (
         "Scaling user factors up and item factors down changes raw eigenvalues at will and no "
-        "score: compare runs by the measures on the right. Flatness alone proves no robustness."
+        "score: compare runs by the measures below that it cannot move. Flatness alone proves no "
+        "robustness."
     )
 
 

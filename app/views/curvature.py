@@ -57,11 +57,19 @@ measures = pd.concat(
 if len(measures):
     st.subheader("Flatness, with and without the loophole")
     baseline = st.selectbox("Compared with", list(results), key="flat.baseline", width=280)
-    figure = charts.measures_against(measures, baseline, choice.looks)
-    st.plotly_chart(figure, config=CONFIG, alt="Flatness measures as multiples of a baseline's")
+    kinds = {
+        "Measures that may be compared": measures[measures["is_invariant"]],
+        "Measures that rescaling moves at will": measures[~measures["is_invariant"]],
+    }
+    for column, (title, part) in zip(st.columns(2, gap="large"), kinds.items(), strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            figure = charts.measures_against(part, baseline, choice.looks)
+            st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
     st.caption(
         f"Each measure as a multiple of {baseline}'s, logarithmic; left of the dotted line is "
-        "flatter. One seed a run, no interval."
+        "flatter. Multiplying user factors and dividing item factors by one number changes no "
+        "score, yet moves those on the right. One seed a run, no interval."
     )
     wide = charts.flatness_table(measures)
     numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in results}

@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.data import Dataset, Split
 from engine.evaluation.screening import (
     CHUNK,
+    PAIRS_AT_ONCE,
     ChunkedScores,
     best_items,
     blocks,
@@ -37,7 +38,7 @@ class EvaluationConfig(Config):
 
     cutoffs: tuple[int, ...] = Field(default=(5, 10, 20, 50), min_length=1)
     """The k of each metric@k, in items."""
-    block: int = Field(default=1024, ge=1)
+    block: int = Field(default=2048, ge=1)
     """Users scored at a time; bounds memory at block x n_items scores."""
 
 
@@ -138,7 +139,7 @@ def is_relevant(
     """Whether each ranked item is one of the user's in ``split``: bool [len(users), K]."""
     flags_UK = np.zeros(ranked_UK.shape, dtype=bool)
     rows, items = entries(dataset.matrix(split), users)
-    for part in blocks(len(rows), 65_536):
+    for part in blocks(len(rows), PAIRS_AT_ONCE):
         pair, place = np.nonzero(ranked_UK[rows[part]] == items[part, None])
         flags_UK[rows[part][pair], place] = True
     return flags_UK

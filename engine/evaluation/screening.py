@@ -26,6 +26,8 @@ SCREEN_CHUNK = 8
 """Items a chunk among the favourites: smaller, as the k-th best of few chunks is a weak bound."""
 SCREENED_SHARE = 4
 """One item in this many is a favourite."""
+PAIRS_AT_ONCE = 65_536
+"""Pairs of a user and an item whose factors are laid side by side."""
 SAMPLED_USERS = 1024
 """Users whose factors tell which items are favourites."""
 
@@ -60,7 +62,7 @@ class ChunkedScores:
     def maxima(self, scores: Tensor) -> Tensor:
         """The best score of each chunk [B, C]; scores that are not numbers become -inf."""
         maxima = self.by_chunk(scores).amax(dim=1)
-        if maxima.isnan().any():
+        if maxima.sum().isnan():
             scores.masked_fill_(scores.isnan(), -torch.inf)
             maxima = self.by_chunk(scores).amax(dim=1)
         return maxima
@@ -196,16 +198,17 @@ def _ranks(
         all_I = torch.arange(scores_BI.shape[1], device=row_P.device)
         rank_P = _count_before(scores_BI.index_select(0, row_P), all_I, score_P, item_P)
         return rank_P.masked_fill(score_P == -torch.inf, k)
-    maxima_PC = maxima_BC.index_select(0, row_P)
     # Each chunk with a strictly better maximum costs the item at least one rank.
-    beaten_P = _count(maxima_PC > score_P[:, None])
-    open_P = (score_P > -torch.inf) & (beaten_P < k)
-    holds_PC = (maxima_PC >= score_P[:, None]) & open_P[:, None]
+    beaten_P = _count(maxima_BC.index_select(0, row_P) > score_P[:, None])
+    ranks_P = torch.full_like(row_P, k, dtype=torch.int32)
+    open_P = torch.nonzero((score_P > -torch.inf) & (beaten_P < k)).squeeze(1)
+    row_P, item_P, score_P = row_P[open_P], item_P[open_P], score_P[open_P]
+    holds_PC = maxima_BC.index_select(0, row_P) >= score_P[:, None]
     pair_N, chunk_N = torch.nonzero(holds_PC, as_tuple=True)
     rival_NW = scores_of.by_chunk(scores_BI)[row_P[pair_N], :, chunk_N]
     count_N = _count_before(rival_NW, scores_of.ids(chunk_N), score_P[pair_N], item_P[pair_N])
-    rank_P = torch.zeros_like(score_P, dtype=torch.int32).index_add_(0, pair_N, count_N)
-    return rank_P.masked_fill(~open_P, k)
+    ranks_P[open_P] = torch.zeros_like(row_P, dtype=torch.int32).index_add_(0, pair_N, count_N)
+    return ranks_P
 
 
 def _count_before(rival_NW: Tensor, id_NW: Tensor, own_N: Tensor, own_id_N: Tensor) -> Tensor:
@@ -233,31 +236,40 @@ def _may_be_among_top(
     """False [P] only for pairs that k allowed items are certain to beat.
 
     Only favourites are scored. Train items are not hidden: a user's count of them is taken off
-    instead. Products of other shapes may round otherwise, so an item beats another here only by
-    more than any rounding can undo.
+    instead. What is not a number counts for nothing, so that such pairs stay.
     """
     may = np.ones(len(rows), dtype=bool)
     needed = np.diff(train.indptr)[users] + k
     if len(item_ID) < 2 * np.median(needed) * SCREEN_CHUNK * SCREENED_SHARE:
         return may  # too few favourites to settle most users
     device = user_UD.device
+    needed_U = torch.from_numpy(needed.astype(np.int32)).to(device)
+    bar_P = _bars(user_UD, item_ID, users[rows], items)
+    block *= SCREENED_SHARE  # as much memory as a block of all items takes
     favourites = item_ID[_favourites(user_UD, item_ID)]
     scores_of = ChunkedScores(favourites, min(block, len(users)), SCREEN_CHUNK)
-    needed_U = torch.from_numpy(needed.astype(np.int32)).to(device)
-    longest = item_ID.norm(dim=1).max()
     for part in blocks(len(users), block):
         user_BD = user_UD[torch.from_numpy(users[part]).to(device)]
-        maxima_BC = scores_of.maxima(scores_of.of(user_BD))
-        margin_B = 2 * _rounding(user_UD) * user_BD.norm(dim=1) * longest
+        maxima_BC = scores_of.by_chunk(scores_of.of(user_BD)).amax(dim=1)
         first, last = np.searchsorted(rows, [part.start, part.stop])
         for some in blocks(last - first, block):
             pairs = slice(first + some.start, first + some.stop)
             row_P = torch.from_numpy(rows[pairs] - part.start).to(device)
-            item_PD = item_ID[torch.from_numpy(items[pairs]).to(device)]
-            bar_P = (user_BD[row_P] * item_PD).sum(dim=1) + margin_B[row_P]
-            beaten_P = _count(maxima_BC.index_select(0, row_P) > bar_P[:, None])
+            beaten_P = _count(maxima_BC.index_select(0, row_P) > bar_P[pairs, None])
             may[pairs] = (beaten_P < needed_U[part][row_P]).cpu().numpy()
     return may
+
+
+def _bars(user_UD: Tensor, item_ID: Tensor, users: np.ndarray, items: np.ndarray) -> Tensor:
+    """The scores [P] that are certain to beat the pairs' own, however products are rounded."""
+    longest = item_ID.norm(dim=1).max()
+    bar_P = user_UD.new_empty(len(users))
+    for part in blocks(len(users), PAIRS_AT_ONCE):
+        user_PD = user_UD[torch.from_numpy(users[part]).to(user_UD.device)]
+        item_PD = item_ID[torch.from_numpy(items[part]).to(user_UD.device)]
+        margin_P = 2 * _rounding(user_UD) * user_PD.norm(dim=1) * longest
+        bar_P[part] = torch.linalg.vecdot(user_PD, item_PD) + margin_P
+    return bar_P
 
 
 def _favourites(user_UD: Tensor, item_ID: Tensor) -> Tensor:

@@ -82,10 +82,10 @@ def chosen_planes(
     kinds = config.kinds
     origins = [theta_of(t) for t in trained]
     n_others = kinds.count("difference")
-    if n_others and len(trained) < n_others + 1:
+    if n_others and len(trained) != n_others + 1:
         raise ConfigError(
             f"direction 'difference' {'twice ' if n_others > 1 else ''}needs {n_others + 1} runs, "
-            f"{len(trained)} given; choose more runs or another direction."
+            f"{len(trained)} given; choose as many, or another direction."
         )
     eigenvectors = _eigenvectors(trained[0], triples, kinds, config.seed, progress)
     counts: dict[str, int] = {}
@@ -94,19 +94,22 @@ def chosen_planes(
     for axis, kind in enumerate(kinds):
         index = counts.get(kind, 0)
         counts[kind] = index + 1
-        for r in range(len(trained)):
-            if kind == "random":
-                raw = random_direction(trained[0].model, config.seed, axis, config.include_biases)
+        if kind == "random":
+            raw = random_direction(trained[0].model, config.seed, axis, config.include_biases)
+            for r, directions in enumerate(per_run):
                 measure = origins[r] if config.scale_to == "own" else origins[0]
-                per_run[r].append(normalised(raw, measure, config.normalisation))
-            elif kind == "difference":
-                per_run[r].append(moved(origins[index + 1], origins[0], -1.0))
+                directions.append(normalised(raw, measure, config.normalisation))
+        else:
+            if kind == "difference":
+                one: Theta = moved(origins[index + 1], origins[0], -1.0)
             elif kind == "trajectory":
-                per_run[r].append(_axis(trained[0], origins, snapshots, index))
+                one = _axis(trained[0], origins, snapshots, index)
             elif kind == "gradient":
-                per_run[r].append(_gradient(trained[0], triples, index))
+                one = _gradient(trained[0], triples, index)
             else:
-                per_run[r].append(eigenvectors[kind][index])
+                one = eigenvectors[kind][index]
+            for directions in per_run:
+                directions.append(one)
         descriptions.append(_description(kind, index, trained, config))
     if not n_others:
         planes = [

@@ -66,12 +66,13 @@ class TriplePattern:
             @ users_UD
         )
 
-    def margins(self, users_UD: Tensor, items_ID: Tensor) -> Tensor:
-        """``<users_u, items_i - items_j>`` of each triple [T], through the pattern's entries."""
-        empty = _csr(
-            self.starts, self.columns_E, users_UD.new_zeros(len(self.columns_E)), self.shape
-        )
-        products_E = torch.sparse.sampled_addmm(empty, users_UD, items_ID.T, beta=0.0).values()
+    def margins(self, *pairs: tuple[Tensor, Tensor]) -> Tensor:
+        """``<users_u, items_i - items_j>`` of each triple [T], summed over pairs of factors."""
+        entries_E = pairs[0][0].new_zeros(len(self.columns_E))
+        table = _csr(self.starts, self.columns_E, entries_E, self.shape)
+        for index, (users_UD, items_ID) in enumerate(pairs):
+            table = torch.sparse.sampled_addmm(table, users_UD, items_ID.T, beta=float(index > 0))
+        products_E = table.values()
         return products_E[self.positive_T] - products_E[self.negative_T]
 
 
@@ -89,9 +90,15 @@ def _csr(starts: Tensor, columns: Tensor, entries: Tensor, shape: tuple[int, int
 class FactorLoss:
     """The ranking loss as a function of the factors alone: value, gradient, Hessian product."""
 
-    def __init__(self, users_UD: Tensor, items_ID: Tensor, triples: Triples) -> None:
+    def __init__(
+        self,
+        users_UD: Tensor,
+        items_ID: Tensor,
+        triples: Triples,
+        pattern: TriplePattern | None = None,
+    ) -> None:
         self.users_UD, self.items_ID = users_UD.contiguous(), items_ID.contiguous()
-        self.pattern = TriplePattern(triples, len(users_UD), len(items_ID))
+        self.pattern = pattern or TriplePattern(triples, len(users_UD), len(items_ID))
         margins_T = margins_of(self.users_UD, self.items_ID, triples)
         self.n_triples = len(triples)
         self.value = float(
@@ -113,10 +120,8 @@ class FactorLoss:
     ) -> tuple[Tensor, Tensor]:
         """The Hessian (or its Gauss-Newton part) times a step of the factors."""
         pattern = self.pattern
-        # One pass over the pattern for both terms of dm: [dU | U] . [V | dV].
-        left = torch.cat([users_step_UD, self.users_UD], dim=1)
-        right = torch.cat([self.items_ID, items_step_ID], dim=1)
-        weights_E = pattern.entries(self.curvatures_T * pattern.margins(left, right))
+        steps_T = pattern.margins((users_step_UD, self.items_ID), (self.users_UD, items_step_ID))
+        weights_E = pattern.entries(self.curvatures_T * steps_T)
         users_UD = pattern.times_items(weights_E, self.items_ID)
         items_ID = pattern.times_users(weights_E, self.users_UD)
         if not gauss_newton:

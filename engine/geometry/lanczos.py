@@ -1,9 +1,9 @@
 """Eigenpairs at both ends of a symmetric operator's spectrum, by Lanczos.
 
-No restarts and full reorthogonalisation: every product with the operator adds one dimension to
-the space searched, so none is thrown away. The cost is memory, one vector a product.
+Full reorthogonalisation, and no restart while the basis fits in memory: every product with the
+operator adds one dimension to the space searched, and none is thrown away.
 
-Legend: P parameters, M Lanczos steps, K eigenpairs.
+Legend: P parameters, M basis vectors, K eigenpairs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
 from engine.foundation.progress import Progress, silent
@@ -22,24 +21,24 @@ from engine.foundation.seeding import torch_generator
 Matvec = Callable[[Tensor], Tensor]
 
 
+BASIS_BYTES = 2 << 30
+"""Memory for the basis; beyond it the search restarts from its best part (thick restart)."""
+
+
 @dataclass(frozen=True)
 class Krylov:
-    """A Lanczos decomposition ``A Q = Q T + beta q e^T`` after M steps."""
+    """A Lanczos decomposition ``A Q = Q T + beta q e^T`` of M basis vectors."""
 
     basis_MP: Tensor
     """Orthonormal rows Q."""
-    diagonal_M: np.ndarray
-    off_diagonal_M: np.ndarray
-    """``beta`` of each step; the last one belongs to the residual."""
-
-    @property
-    def n_steps(self) -> int:
-        """Products with the operator so far."""
-        return len(self.diagonal_M)
+    projected_MM: np.ndarray
+    """T: tridiagonal, and after a restart an arrow at its start."""
+    beta: float
+    """How far the product of the last basis vector leads out of the basis."""
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray]:
         """Ritz values [M], ascending, and the eigenvectors [M, M] of T (columns)."""
-        values, vectors = eigh_tridiagonal(self.diagonal_M, self.off_diagonal_M[:-1])
+        values, vectors = np.linalg.eigh(self.projected_MM)
         return values, vectors
 
     def residuals(self) -> np.ndarray:
@@ -48,8 +47,12 @@ class Krylov:
         Never below the rounding error of the number format.
         """
         values, vectors = self.ritz()
-        rounding = 10 * torch.finfo(self.basis_MP.dtype).eps * np.abs(values).max()
-        return np.abs(self.off_diagonal_M[-1] * vectors[-1]) + rounding
+        return _residuals(self, values, vectors)
+
+
+def _residuals(krylov: Krylov, values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    rounding = 10 * torch.finfo(krylov.basis_MP.dtype).eps * np.abs(values).max()
+    return np.abs(krylov.beta * vectors[-1]) + rounding
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,9 @@ class Eigenpairs:
 
 
 def lanczos_steps(matvec: Matvec, start_P: Tensor, n_steps: int) -> Krylov:
-    """Exactly ``n_steps`` steps, or fewer where the Krylov space ends."""
+    """``n_steps`` steps, or fewer where the Krylov space ends."""
     process = _Process(matvec, start_P)
-    while process.n_steps < n_steps and process.step():
+    while process.n_products < n_steps and process.step():
         pass
     return process.krylov()
 
@@ -95,29 +98,32 @@ def extreme_eigenpairs(
     process = _Process(matvec, start_P)
     size = start_P.numel()
     wanted = min(n_top + n_bottom, size)
+    room = BASIS_BYTES // (size * start_P.element_size())
+    room = max(int(room), 3 * wanted + 20)
     converged = False
-    while not converged and process.n_steps < max_products:
+    while not converged and process.n_products < max_products:
         goes_on = process.step() or process.start_afresh()
-        converged = not goes_on or process.n_steps >= size
-        if process.n_steps >= wanted and not converged:
-            errors = _errors(process.krylov(), _chosen(process.n_steps, n_top, n_bottom))
+        converged = not goes_on or process.n_basis >= size
+        if process.n_basis >= wanted and not converged:
+            errors = _errors(process.krylov(), n_top, n_bottom)
             allowed = np.full(len(errors), tolerance)
             allowed[n_top:] = bottom_tolerance
             converged = bool((errors <= allowed).all())
             progress(
-                min(process.n_steps / max_products, 1.0),
-                f"Lanczos, {process.n_steps} products, errors below {errors.max():.1e}",
+                min(process.n_products / max_products, 1.0),
+                f"Lanczos, {process.n_products} products, errors below {errors.max():.1e}",
             )
+        if process.n_basis >= room and not converged:
+            process.restart(room // 2, n_top, n_bottom)
     krylov = process.krylov()
     values, vectors = krylov.ritz()
-    residuals = krylov.residuals()
     chosen = _chosen(len(values), n_top, n_bottom)
     mixing = torch.from_numpy(vectors[:, chosen].T.copy()).to(krylov.basis_MP)
     return Eigenpairs(
         values[chosen],
         mixing @ krylov.basis_MP,
-        residuals[chosen],
-        krylov.n_steps,
+        _residuals(krylov, values, vectors)[chosen],
+        process.n_products,
         converged,
         krylov,
     )
@@ -128,10 +134,11 @@ def _chosen(n: int, n_top: int, n_bottom: int) -> np.ndarray:
     return np.concatenate([top, np.arange(min(n_bottom, n))])
 
 
-def _errors(krylov: Krylov, chosen: np.ndarray) -> np.ndarray:
-    """Bounds of the chosen Ritz values' relative errors."""
-    values, _ = krylov.ritz()
-    residuals = krylov.residuals()
+def _errors(krylov: Krylov, n_top: int, n_bottom: int) -> np.ndarray:
+    """Bounds of the wanted Ritz values' relative errors."""
+    values, vectors = krylov.ritz()
+    residuals = _residuals(krylov, values, vectors)
+    chosen = _chosen(len(values), n_top, n_bottom)
     scale = max(float(np.abs(values).max()), 1e-300)
     errors = np.empty(len(chosen))
     for index, k in enumerate(chosen):
@@ -146,56 +153,63 @@ class _Process:
 
     def __init__(self, matvec: Matvec, start_P: Tensor) -> None:
         self.matvec = matvec
-        length = torch.linalg.vector_norm(start_P)
-        self.current_P = start_P / length
-        self.basis_MP = start_P.new_empty(32, start_P.numel())
-        self.diagonal: list[float] = []
-        self.off_diagonal: list[float] = []
-
-    @property
-    def n_steps(self) -> int:
-        return len(self.diagonal)
+        self.current_P = start_P / torch.linalg.vector_norm(start_P)
+        self.n_products = 0
+        self.n_basis = 0
+        self.beta = 0.0
+        self._basis_MP = start_P.new_empty(32, start_P.numel())
+        self._projected_MM = np.zeros((0, 0))
 
     def step(self) -> bool:
         """One product; False where the Krylov space is exhausted by it."""
-        m = self.n_steps
-        if m == len(self.basis_MP):
-            grown = self.basis_MP.new_empty(m + 32, self.basis_MP.shape[1])
-            grown[:m] = self.basis_MP
-            self.basis_MP = grown
-        self.basis_MP[m] = self.current_P
+        m = self.n_basis
+        if m == len(self._basis_MP):
+            grown = self._basis_MP.new_empty(m + 32, self._basis_MP.shape[1])
+            grown[:m] = self._basis_MP
+            self._basis_MP = grown
+        self._basis_MP[m] = self.current_P
+        known_MP = self._basis_MP[: m + 1]
         product_P = self.matvec(self.current_P)
-        self.diagonal.append(float(self.current_P.double() @ product_P.double()))
-        known_MP = self.basis_MP[: m + 1]
+        self.n_products += 1
         before = float(torch.linalg.vector_norm(product_P))
+        entries_M = np.zeros(m + 1)
         for _ in range(2):
-            product_P = product_P - known_MP.T @ (known_MP @ product_P)
-        beta = float(torch.linalg.vector_norm(product_P))
-        self.off_diagonal.append(beta)
-        exhausted = beta <= 10 * torch.finfo(product_P.dtype).eps * max(before, 1e-300)
-        if exhausted:
-            self.off_diagonal[-1] = 0.0
-        else:
-            self.current_P = product_P / beta
-        return not exhausted
+            shares_M = known_MP @ product_P
+            entries_M += shares_M.double().cpu().numpy()
+            product_P = product_P - known_MP.T @ shares_M
+        self._projected_MM = np.pad(self._projected_MM, (0, 1))
+        self._projected_MM[m] = self._projected_MM[:, m] = entries_M
+        self.n_basis = m + 1
+        self.beta = float(torch.linalg.vector_norm(product_P))
+        if self.beta <= 10 * torch.finfo(product_P.dtype).eps * max(before, 1e-300):
+            self.beta = 0.0
+            return False
+        self.current_P = product_P / self.beta
+        return True
 
     def start_afresh(self) -> bool:
         """Go on outside an exhausted Krylov space; False where nothing is outside."""
-        known_MP = self.basis_MP[: self.n_steps]
-        draws = torch_generator(0, "lanczos afresh", self.n_steps)
+        known_MP = self._basis_MP[: self.n_basis]
+        draws = torch_generator(0, "lanczos afresh", self.n_products)
         fresh_P = torch.randn(known_MP.shape[1], generator=draws).to(known_MP)
         fresh_P = fresh_P / torch.linalg.vector_norm(fresh_P)
         for _ in range(2):
             fresh_P = fresh_P - known_MP.T @ (known_MP @ fresh_P)
         length = float(torch.linalg.vector_norm(fresh_P))
-        if self.n_steps >= len(fresh_P) or length < 1e-4:
+        if self.n_basis >= len(fresh_P) or length < 1e-4:
             return False
         self.current_P = fresh_P / length
         return True
 
+    def restart(self, n_kept: int, n_top: int, n_bottom: int) -> None:
+        """Keep the Ritz vectors nearest to the wanted ends (Wu and Simon, SIMAX 2000)."""
+        values, vectors = self.krylov().ritz()
+        n_low = n_kept * n_bottom // (n_top + n_bottom)
+        kept = _chosen(len(values), n_kept - n_low, n_low)
+        mixing = torch.from_numpy(vectors[:, kept].T.copy()).to(self._basis_MP)
+        self._basis_MP[: len(kept)] = mixing @ self._basis_MP[: self.n_basis]
+        self._projected_MM = np.diag(values[kept])
+        self.n_basis = len(kept)
+
     def krylov(self) -> Krylov:
-        return Krylov(
-            self.basis_MP[: self.n_steps],
-            np.array(self.diagonal),
-            np.array(self.off_diagonal),
-        )
+        return Krylov(self._basis_MP[: self.n_basis], self._projected_MM, self.beta)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.foundation.seeding import torch_generator
-from engine.geometry.factor_hessian import FactorHessian, FactorLoss
+from engine.geometry.factor_hessian import FactorHessian, FactorLoss, TriplePattern
 from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.theta import ThetaSpace, factors_at, theta_of
@@ -30,6 +30,7 @@ class Neighbourhood:
     def __init__(self, trained: Trained, triples: Triples) -> None:
         self.trained = trained
         self.triples = triples
+        self.pattern = TriplePattern(triples, trained.dataset.n_users, trained.dataset.n_items)
         self.space = ThetaSpace.of(trained.model)
         self.origin_P = self.space.vector(theta_of(trained))
         self.centre = self.loss(torch.zeros_like(self.origin_P))
@@ -46,7 +47,8 @@ class Neighbourhood:
         leaves = {name: t.detach().requires_grad_() for name, t in theta.items()}
         with torch.enable_grad():
             users, items = factors_at(self.trained, leaves)
-        slopes = FactorLoss(users.detach(), items.detach(), self.triples).gradient()
+        at = FactorLoss(users.detach(), items.detach(), self.triples, self.pattern)
+        slopes = at.gradient()
         found = torch.autograd.grad(
             [users, items], list(leaves.values()), slopes, allow_unused=True
         )
@@ -164,7 +166,9 @@ def balanced_top_eigenvalue(
 ) -> tuple[float, int]:
     """``factor_top_eigenvalue`` after balancing the factors, and the products it took."""
     users, items = balanced_factors(factor_loss.users_UD, factor_loss.items_ID)
-    return factor_top_eigenvalue(FactorLoss(users, items, triples), seed, tolerance)
+    return factor_top_eigenvalue(
+        FactorLoss(users, items, triples, factor_loss.pattern), seed, tolerance
+    )
 
 
 def input_gradients(trained: Trained, triples: Triples) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def hutch_plus_plus(
     used = 0
     if krylov is not None:
         basis_MP = krylov.basis_MP
-        inside = float(krylov.diagonal_M.sum())
+        inside = float(np.trace(krylov.projected_MM))
     else:
         n_sketch = max(1, min(n_products // 3, size))
         images = [matvec(_signs(size, generator, like)) for _ in range(n_sketch)]
@@ -113,7 +113,7 @@ def spectral_density(
         progress(k / n_probes, f"spectral density, probe {k + 1}/{n_probes}")
         start_P = torch.randn(size, generator=generator).to(like)
         krylov = lanczos_steps(matvec, start_P, min(n_steps, size))
-        used += krylov.n_steps
+        used += len(krylov.basis_MP)
         values, vectors = krylov.ritz()
         nodes.append(values)
         weights.append(vectors[0] ** 2 / n_probes)

@@ -105,13 +105,17 @@ class AffineFactors:
         self._features = features
         zero = {name: torch.zeros_like(p) for name, p in trained.model.named_parameters()}
         with torch.no_grad():
-            self._offset = factors_at(trained, zero, features)
+            offset = factors_at(trained, zero, features)
+        # Most maps are linear, and need nothing taken off.
+        self._offset = offset if any(bool(part.any()) for part in offset) else None
 
     def step(self, direction: Theta) -> tuple[Tensor, Tensor]:
         """Steps of the user factors [U, D] and item factors [I, D] along a direction."""
         whole = full_theta(self._trained.model, direction)
         with torch.no_grad():
             users, items = factors_at(self._trained, whole, self._features)
+        if self._offset is None:
+            return users, items
         return users - self._offset[0], items - self._offset[1]
 
 

@@ -1,9 +1,10 @@
 """Perturbations of features, attacks on them, and what they do to accuracy."""
 
-from engine.robustness.attacks.attack import AttackConfig
+from engine.robustness.attacks.attack import AttackConfig, GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.attacks.pgd import PGDConfig
 from engine.robustness.bands import bands, half_strength, kept_area, per_run, summary
+from engine.robustness.comparison import compare_strategies
 from engine.robustness.curve_config import CurveConfig
 from engine.robustness.curve_result import RobustnessCurves
 from engine.robustness.curves import robustness_curves
@@ -11,6 +12,8 @@ from engine.robustness.groups import item_groups
 from engine.robustness.kinds import (
     FEATURE_PERTURBATIONS,
     PERTURBATIONS,
+    PICTURE_PERTURBATIONS,
+    TEXT_PERTURBATIONS,
     AnyPerturbationConfig,
     perturb,
 )
@@ -23,20 +26,44 @@ from engine.robustness.noise.random_direction import RandomDirectionConfig
 from engine.robustness.noise.swap import SwapConfig
 from engine.robustness.noise.uniform import UniformConfig
 from engine.robustness.perturbation import PerturbationConfig
+from engine.robustness.pixels.attack import PixelFGSMConfig, PixelPGDConfig
+from engine.robustness.pixels.before_after import PictureChange, picture_change
+from engine.robustness.pixels.blur import BlurConfig
+from engine.robustness.pixels.brightness import BrightnessConfig
+from engine.robustness.pixels.jpeg import JPEGConfig
+from engine.robustness.pixels.noise import PixelNoiseConfig
+from engine.robustness.pixels.occlusion import OcclusionConfig
+from engine.robustness.pixels.picture import PictureConfig
 from engine.robustness.probe import ProbeAnswer, RobustnessProbe
+from engine.robustness.texts.text import TextConfig
+from engine.robustness.texts.word_drop import WordDropConfig
+from engine.robustness.texts.word_injection import WordInjectionConfig
+from engine.robustness.texts.word_swap import WordSwapConfig
 
 __all__ = [
     "FEATURE_PERTURBATIONS",
     "PERTURBATIONS",
+    "PICTURE_PERTURBATIONS",
+    "TEXT_PERTURBATIONS",
     "AnyPerturbationConfig",
     "AttackConfig",
+    "BlurConfig",
+    "BrightnessConfig",
     "CurveConfig",
     "FGSMConfig",
     "GaussianConfig",
+    "GoalConfig",
+    "JPEGConfig",
     "MissingConfig",
     "MixingConfig",
+    "OcclusionConfig",
     "PGDConfig",
     "PerturbationConfig",
+    "PictureChange",
+    "PictureConfig",
+    "PixelFGSMConfig",
+    "PixelNoiseConfig",
+    "PixelPGDConfig",
     "PrecisionConfig",
     "ProbeAnswer",
     "QuantiseConfig",
@@ -44,13 +71,19 @@ __all__ = [
     "RobustnessCurves",
     "RobustnessProbe",
     "SwapConfig",
+    "TextConfig",
     "UniformConfig",
+    "WordDropConfig",
+    "WordInjectionConfig",
+    "WordSwapConfig",
     "bands",
+    "compare_strategies",
     "half_strength",
     "item_groups",
     "kept_area",
     "per_run",
     "perturb",
+    "picture_change",
     "robustness_curves",
     "summary",
 ]

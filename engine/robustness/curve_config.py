@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 from engine.data import Dataset
 from engine.evaluation import Metric
 from engine.foundation.config import Config
-from engine.robustness.attacks.attack import AttackConfig
+from engine.foundation.errors import ConfigError
+from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.kinds import AnyPerturbationConfig, check_strength
 from engine.robustness.noise.gaussian import GaussianConfig
@@ -45,6 +46,10 @@ class CurveConfig(Config):
     """Whose interactions are to be found."""
     items: tuple[int, ...] | None = None
     """Ids of the items that may be hit, for kinds that name none themselves; none for all items."""
+    draw_at: Literal["features", "projection"] = "features"
+    """Where Gaussian noise is drawn: ``features``, once for all runs, which are then truly paired;
+    ``projection``: at each linear model's own width, exact in distribution and cheaper where
+    features are wide, but only nearly paired."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Decides every draw."""
 
@@ -92,10 +97,12 @@ def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
         for strength in strengths:
             check_strength(kind, strength)
         for modality in config.modalities:
-            hit = kind.modalities if modality == "both" else (modality,)
+            hit = tuple(m for m in kind.modalities if modality in ("both", m))
+            if not hit:
+                continue  # a picture's perturbation has no text curve
             items = kind.items if kind.items is not None else config.items
             chosen = kind.model_copy(update={"modalities": hit, "items": items})
-            targets = chosen.targets(dataset) if isinstance(chosen, AttackConfig) else None
+            targets = chosen.targets(dataset) if isinstance(chosen, GoalConfig) else None
             n_draws = config.n_draws if chosen.is_drawn else 1
             variants.append(Variant(chosen, modality, strengths, n_draws, targets=targets))
             control = chosen.control(dataset)
@@ -103,4 +110,9 @@ def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
                 variants.append(
                     Variant(control, modality, strengths, config.n_draws, kind.name, targets)
                 )
+    if not variants:
+        raise ConfigError(
+            f"none of the kinds hits {' or '.join(config.modalities)} features; choose other "
+            "modalities or kinds."
+        )
     return variants

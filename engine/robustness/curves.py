@@ -60,7 +60,7 @@ def robustness_curves(
             )
             if not subject.modalities(variant.config):
                 continue
-            path = factor_path(subject, variant.config, config.seed, draw, shared)
+            path = factor_path(subject, variant.config, config.seed, draw, shared, config.draw_at)
             for place, strength in enumerate(variant.strengths):
                 if strength > 0:
                     table.add(v, run, place, draw, path(strength))

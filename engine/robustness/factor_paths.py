@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -64,17 +65,21 @@ def factor_path(
     seed: int,
     draw: int,
     shared: dict[tuple, Path] | None = None,
+    draw_at: Literal["features", "projection"] = "features",
 ) -> FactorPath:
     """One draw of a perturbation as factors see it.
 
     ``shared`` keeps this draw's paths between runs on equal features: noise is drawn once at full
     width and projected by every run, which is both paired and cheaper than a draw for each. Attacks
-    depend on the model and are not shared.
+    depend on the model and are not shared. ``draw_at`` 'projection' draws noise at the projection's
+    width where that is exact in distribution.
     """
     if not subject.modalities(config):
         return lambda _: _unchanged(subject)
     if subject.linear is not None:
         projected = config.projected(subject, seed, draw)
+        if projected is None and draw_at == "projection":
+            projected = config.projected_alike(subject, seed, draw)
         if projected is not None:
             return _along_projected(subject, projected)
     path = _path(subject, config, seed, draw, {} if shared is None else shared)

@@ -20,7 +20,18 @@ from engine.robustness.noise.random_direction import RandomDirectionConfig
 from engine.robustness.noise.swap import SwapConfig
 from engine.robustness.noise.uniform import UniformConfig
 from engine.robustness.perturbation import PerturbationConfig
+from engine.robustness.pixels.attack import PixelFGSMConfig, PixelPGDConfig
+from engine.robustness.pixels.blur import BlurConfig
+from engine.robustness.pixels.brightness import BrightnessConfig
+from engine.robustness.pixels.jpeg import JPEGConfig
+from engine.robustness.pixels.noise import PixelNoiseConfig
+from engine.robustness.pixels.occlusion import OcclusionConfig
+from engine.robustness.pixels.picture import PictureConfig
 from engine.robustness.subject import Subject
+from engine.robustness.texts.text import TextConfig
+from engine.robustness.texts.word_drop import WordDropConfig
+from engine.robustness.texts.word_injection import WordInjectionConfig
+from engine.robustness.texts.word_swap import WordSwapConfig
 from engine.training import Trained
 
 FEATURE_PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
@@ -37,7 +48,29 @@ FEATURE_PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
 }
 """Perturbations of the features themselves, by name."""
 
-PERTURBATIONS: dict[str, type[PerturbationConfig]] = {**FEATURE_PERTURBATIONS}
+PICTURE_PERTURBATIONS: dict[str, type[PictureConfig]] = {
+    "blur": BlurConfig,
+    "jpeg": JPEGConfig,
+    "brightness": BrightnessConfig,
+    "occlusion": OcclusionConfig,
+    "pixel_noise": PixelNoiseConfig,
+    "pixel_fgsm": PixelFGSMConfig,
+    "pixel_pgd": PixelPGDConfig,
+}
+"""Perturbations of pictures, by name; they need the encoders' extra and take seconds."""
+
+TEXT_PERTURBATIONS: dict[str, type[TextConfig]] = {
+    "word_drop": WordDropConfig,
+    "word_swap": WordSwapConfig,
+    "word_injection": WordInjectionConfig,
+}
+"""Perturbations of texts, by name; they need the encoders' extra and take seconds."""
+
+PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
+    **FEATURE_PERTURBATIONS,
+    **PICTURE_PERTURBATIONS,
+    **TEXT_PERTURBATIONS,
+}
 """Every perturbation's config class by its name."""
 
 AnyPerturbationConfig = Annotated[
@@ -50,7 +83,17 @@ AnyPerturbationConfig = Annotated[
     | QuantiseConfig
     | PrecisionConfig
     | FGSMConfig
-    | PGDConfig,
+    | PGDConfig
+    | BlurConfig
+    | JPEGConfig
+    | BrightnessConfig
+    | OcclusionConfig
+    | PixelNoiseConfig
+    | PixelFGSMConfig
+    | PixelPGDConfig
+    | WordDropConfig
+    | WordSwapConfig
+    | WordInjectionConfig,
     Field(discriminator="name"),
 ]
 

@@ -192,6 +192,15 @@ class PerturbationConfig(Config):
         del subject, seed, draw
         return None
 
+    def projected_alike(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
+        """A draw at the projection's width with exactly the distribution of ``path``, or None.
+
+        Cheaper on wide features, but another draw than ``path``'s, and paired between runs only
+        as far as their projections are alike. Asked only of linear projections.
+        """
+        del subject, seed, draw
+        return None
+
     def control(self, dataset: Dataset) -> PerturbationConfig | None:
         """The random perturbation of equal norm that is always drawn beside an attack."""
         del dataset

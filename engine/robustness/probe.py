@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from engine.data import Split
-from engine.robustness.attacks.attack import AttackConfig
+from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.curves import why_flat
 from engine.robustness.exposure import Exposure
 from engine.robustness.factor_paths import FactorChange, FactorPath, factor_path
@@ -115,7 +115,7 @@ class RobustnessProbe:
         if control_config is not None:
             control_change = self._path(control_config, seed, draw)(strength)
         target: dict[str, dict[str, float]] = {}
-        targets = config.targets(dataset) if isinstance(config, AttackConfig) else None
+        targets = config.targets(dataset) if isinstance(config, GoalConfig) else None
         if targets is not None:
             exposure = Exposure(self.ranking, targets)
             states = {"clean": None, "perturbed": change, "control": control_change}

@@ -57,7 +57,7 @@ def fit(
     finite weights. Raises ConfigError or TrainingError where the config does not fit the dataset.
     """
     recorder = recorder or MemoryRecorder()
-    with _determinism(config.deterministic):
+    with determinism(config.deterministic):
         trainer = Trainer(dataset, config, recorder)
         snapshot = recorder.load_checkpoint()
         if snapshot is not None:
@@ -100,7 +100,8 @@ def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
 
 
 @contextmanager
-def _determinism(wanted: bool) -> Iterator[None]:
+def determinism(wanted: bool) -> Iterator[None]:
+    """Let torch refuse operations whose result may vary, where that is wanted."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(wanted or before)
     try:

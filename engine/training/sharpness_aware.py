@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from engine.foundation.config import Config
-from engine.training.optimisers import GuardedOptimiser, NonFiniteError, global_norm
+from engine.training.optimisers import GuardedOptimiser
 from engine.training.steppers import Closure, Stepper
 
 
@@ -84,15 +84,15 @@ class NeighbourGradient:
         with torch.no_grad():
             before = [p.detach().clone() for p in here]
             if self.eta is None:
-                scale = self.rho / global_norm(gradients).clamp_min(1e-12)
-                moves = list(torch._foreach_mul(gradients, scale))
+                scale = self.rho / self.optimiser.norm(gradients).clamp_min(1e-12)
+                moves = self.optimiser.scaled(gradients, scale)
             else:
                 sizes = [p.abs() + self.eta for p in here]
                 scaled = [t * g for t, g in zip(sizes, gradients, strict=True)]
-                scale = self.rho / global_norm(scaled).clamp_min(1e-12)
-                moves = [t * s * scale for t, s in zip(sizes, scaled, strict=True)]
-            if not torch.isfinite(scale):
-                raise NonFiniteError("a gradient is NaN or infinite")
+                scale = self.rho / self.optimiser.norm(scaled).clamp_min(1e-12)
+                moves = self.optimiser.scaled(
+                    [t * s for t, s in zip(sizes, scaled, strict=True)], scale
+                )
             kept = torch._foreach_mul(gradients, 1.0 - self.share) if self.share != 1.0 else None
             torch._foreach_add_(here, moves)
         try:

@@ -203,17 +203,20 @@ class Trainer:
         if averaged:
             self.model.load_theta(averaged)
         values = self.evaluate("valid").means()
-        value = values[self.config.selection]
-        position = self.position
+        self.choose(epoch, values)
+        if averaged:
+            self.model.load_theta(current)
+        return values
+
+    def choose(self, epoch: int, values: dict[str, float]) -> None:
+        """Keep the current weights if their validation metrics are the best so far."""
+        value, position = values[self.config.selection], self.position
         if epoch > self.warm_epochs:
             if value > position.best_value:
                 position.best_epoch, position.best_value, position.since_best = epoch, value, 0
                 position.best = self.model.theta()
             else:
                 position.since_best += 1
-        if averaged:
-            self.model.load_theta(current)
-        return values
 
     @property
     def is_done(self) -> bool:
@@ -230,50 +233,85 @@ class Trainer:
 
     def run(self, progress: Progress) -> Literal["finished", "diverged"]:
         """Train until done; the best weights end up in the model and in the recorder."""
-        position = self.position
         state: Literal["finished", "diverged"] = "finished"
         try:
             while not self.is_done:
-                self._one_epoch(position.epoch + 1, progress)
-                if position.epoch % self.config.checkpoint_every == 0 and not self.is_done:
-                    self.recorder.save_checkpoint(self.snapshot())
-                    self.recorder.save_weights(position.best)
+                self._one_epoch(self.position.epoch + 1, progress)
+                if self.is_checkpoint_due:
+                    self.save_checkpoint()
         except NonFiniteError as error:
             state = "diverged"
-            self.recorder.event("diverged", {"epoch": position.epoch + 1, "reason": str(error)})
-            if position.best_epoch == 0:
-                position.best = self.model.theta()
-                position.best_epoch = position.epoch
+            self.diverged(str(error))
         except Cancelled:
-            self.recorder.save_weights(position.best)
-            self.recorder.event("cancelled", {"epoch": position.epoch})
+            self.cancelled()
             raise
+        self.put_best_in_place()
+        return state
+
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether the epoch that just ended is one to resume from."""
+        return self.position.epoch % self.config.checkpoint_every == 0 and not self.is_done
+
+    def save_checkpoint(self) -> None:
+        """Hand the recorder what is needed to go on from here."""
+        self.recorder.save_checkpoint(self.snapshot())
+        self.recorder.save_weights(self.position.best)
+
+    def diverged(self, reason: str) -> None:
+        """Record that the epoch under way was not finite; these weights stay if none is best yet."""
+        position = self.position
+        self.recorder.event("diverged", {"epoch": position.epoch + 1, "reason": reason})
+        if position.best_epoch == 0:
+            position.best = self.model.theta()
+            position.best_epoch = position.epoch
+
+    def cancelled(self) -> None:
+        """Record that training was stopped from outside, and keep what is best so far."""
+        self.recorder.save_weights(self.position.best)
+        self.recorder.event("cancelled", {"epoch": self.position.epoch})
+
+    def put_best_in_place(self) -> None:
+        """Put the chosen weights in model and recorder; BasinError where they are not finite."""
+        position = self.position
         if not all(bool(torch.isfinite(t).all()) for t in position.best.values()):
             raise BasinError("no finite weights were ever reached; lower the learning rate.")
         self.model.load_theta(position.best)
         self.recorder.save_weights(position.best)
-        return state
 
     def _one_epoch(self, epoch: int, progress: Progress) -> None:
-        config, position = self.config, self.position
         started = time.perf_counter()
+        loss = self.run_epoch(epoch, self.within_epoch(epoch, progress))
+        self.position.epoch = epoch
+        values = self.validate(epoch) if self.is_validation_due else {}
+        self.record_epoch(loss, values, time.perf_counter() - started)
+
+    def within_epoch(self, epoch: int, progress: Progress) -> Progress:
+        """The progress of one epoch's steps as a part of the whole run's."""
+        config = self.config
         done, share = self._share_done(epoch - 1), self._share_done(epoch)
         message = f"epoch {epoch} of at most {config.epochs}"
         if config.match_gradient_passes is not None:
             message = f"epoch {epoch}, {config.match_gradient_passes} gradient passes in all"
-        loss = self.run_epoch(
-            epoch, lambda step, _: progress(done + (share - done) * step, message)
-        )
-        position.epoch = epoch
+        return lambda step, _: progress(done + (share - done) * step, message)
+
+    @property
+    def is_validation_due(self) -> bool:
+        """Whether the epoch that just ended is one to validate."""
+        epoch, config = self.position.epoch, self.config
+        return epoch % config.validate_every == 0 or epoch == config.epochs or self.is_done
+
+    def record_epoch(self, loss: float, values: dict[str, float], seconds: float) -> None:
+        """One event about the epoch that just ended; ``values`` are validation's, {} for none."""
+        position = self.position
+        position.seconds += seconds
         event: dict[str, Any] = {
-            "epoch": epoch,
+            "epoch": position.epoch,
             "loss": loss,
             "gradient_passes": position.gradient_passes,
-            "phase": "warm start" if epoch <= self.warm_epochs else "main",
+            "phase": "warm start" if position.epoch <= self.warm_epochs else "main",
         }
-        if epoch % config.validate_every == 0 or epoch == config.epochs or self.is_done:
-            event |= {f"valid_{k}": v for k, v in self.validate(epoch).items()}
-        position.seconds += time.perf_counter() - started
+        event |= {f"valid_{k}": v for k, v in values.items()}
         event |= {"seconds": position.seconds, "best_epoch": position.best_epoch}
         if isinstance(self.stepper, MirrorGradient):
             event |= self.stepper.ascent

@@ -81,7 +81,7 @@ def test_eigenvalue_bars_show_the_results_values(trained: RunStore, runs: list[s
     table = pd.concat([r.to_frame().assign(label=run) for run, r in known.items()])
     wide = spectrum.flatness_table(table)
     assert list(wide["may be compared"]) == sorted(wide["may be compared"], reverse=True)
-    assert len(spectrum.measures_against(table, runs[0]).data) == 4
+    assert len(spectrum.measures_against(table, runs[0]).data) == 2
 
 
 def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: list[str]) -> None:

@@ -120,6 +120,12 @@ def settle(page) -> None:
     page.wait_for_timeout(1500)
 
 
+def wait_for_chart(page) -> None:
+    drawn = page.locator(".js-plotly-plot svg.main-svg, .js-plotly-plot canvas")
+    drawn.first.wait_for(state="attached", timeout=30_000)
+    page.wait_for_timeout(500)
+
+
 def photograph(page, name: str) -> None:
     """The whole page, however long, as one picture."""
     SHOTS.mkdir(exist_ok=True)
@@ -136,8 +142,7 @@ def assert_sound(page, charts: bool) -> None:
     assert faults.count() == 0, faults.first.inner_text()
     assert page.outside == []
     if charts:
-        drawn = page.locator(".js-plotly-plot svg.main-svg, .js-plotly-plot canvas")
-        drawn.first.wait_for(state="attached", timeout=30_000)
+        wait_for_chart(page)
 
 
 def test_the_first_screen_has_a_title_products_and_one_button(address, browser) -> None:
@@ -180,6 +185,7 @@ def test_every_page_looks_right_in_the_dark_and_on_a_phone(address, browser, loo
 
 def test_hovering_over_a_point_shows_its_picture(address, browser) -> None:
     page = opened(browser, address + "embeddings")
+    wait_for_chart(page)
     place = page.evaluate("""() => {
         const chart = document.querySelector('.js-plotly-plot');
         const layout = chart._fullLayout, frame = chart.getBoundingClientRect();
@@ -200,8 +206,9 @@ def test_hovering_over_a_point_shows_its_picture(address, browser) -> None:
 
 def test_the_slider_answers_at_once(address, browser) -> None:
     page = opened(browser, address + "robustness")
-    slider = page.locator('[data-testid="stSlider"] [role="slider"]').first
-    read = "document.querySelector('.st-key-knob_chart .js-plotly-plot').data[2].x[0]"
+    wait_for_chart(page)
+    slider = page.get_by_role("slider", name="Strength").first
+    read = "document.querySelector('.st-key-knob-chart .js-plotly-plot').data[2].x[0]"
     before = page.evaluate(read)
     slider.focus()
     page.keyboard.press("ArrowRight")

@@ -92,7 +92,9 @@ def test_gauss_newton_is_the_margins_part(make_small_run, any_model, triples):
     torch.testing.assert_close(applied(curved), wanted, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("settings", [{}, {"objective.adversary": "amr"}])
+@pytest.mark.parametrize(
+    "settings", [{}, *({"objective.adversary": name} for name in ("amr", "apr", "pgd"))]
+)
 def test_the_runs_own_objective_has_a_symmetric_hessian_of_its_gradient(
     make_small_run, triples, settings
 ):

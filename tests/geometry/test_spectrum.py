@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.geometry import lanczos
 from engine.geometry.lanczos import extreme_eigenpairs, lanczos_steps
 from engine.geometry.spectrum import hutch_plus_plus, spectral_density
 
@@ -48,6 +49,16 @@ def test_it_goes_on_where_a_krylov_space_ends():
     np.testing.assert_allclose(found.values_K, [2.0] * 4)
     gram = found.vectors_KP @ found.vectors_KP.T
     torch.testing.assert_close(gram, torch.eye(4, dtype=torch.float64))
+
+
+def test_a_small_memory_restarts_and_finds_the_same(monkeypatch):
+    monkeypatch.setattr(lanczos, "BASIS_BYTES", 0)
+    matrix = operator(np.concatenate([DECAYING, np.linspace(-0.3, 0.9, 400)]))
+    found = extreme_eigenpairs(lambda v: matrix @ v, start(500), 2, 1, tolerance=1e-6)
+    assert found.n_products > len(found.krylov.basis_MP)
+    np.testing.assert_allclose(found.values_K, [1.0, 0.9, -1 / 3], rtol=1e-3)
+    gaps = found.vectors_KP @ matrix - torch.from_numpy(found.values_K)[:, None] * found.vectors_KP
+    assert (gaps.norm(dim=1).numpy() <= found.residuals_K + 1e-12).all()
 
 
 def test_more_eigenvalues_than_there_are_gives_all():

@@ -16,6 +16,7 @@ from engine.robustness import (
     GaussianConfig,
     RobustnessCurves,
     bands,
+    compare_strategies,
     half_strength,
     kept_area,
     per_run,
@@ -23,7 +24,9 @@ from engine.robustness import (
     robustness_curves,
     summary,
 )
+from engine.robustness.factor_paths import factor_path
 from engine.robustness.strategies import strategies_of
+from engine.robustness.subject import Subject
 
 SMALL = CurveConfig(strengths=(0.0, 0.3, 1.0), n_draws=2, cutoffs=(5, 10))
 
@@ -157,3 +160,47 @@ def test_cancel_reaches_the_work(linear):
 
     with pytest.raises(Cancelled):
         robustness_curves([linear], SMALL, stop)
+
+
+def test_strategies_are_compared_seed_by_seed_and_user_by_user(linear, trained_models):
+    weak = replace(trained_models["graph"], label="weak seed 0")
+    strong = replace(linear, label="strong seed 0")
+    curves = robustness_curves(
+        [weak, replace(weak, label="weak seed 1"), strong, replace(strong, label="strong seed 1")],
+        SMALL, strategies=["weak", "weak", "strong", "strong"],
+    )  # fmt: skip
+    for place, series in enumerate(curves.series):
+        series["seed"] = place % 2
+    table = compare_strategies(curves, "weak", "strong")
+    assert set(table.n_seeds) == {2}
+    row = table[(table.perturbation == "fgsm") & (table.strength == 0.3)].iloc[0]
+    attacked = bands(curves, curves.user_metric).query("perturbation == 'fgsm' & strength == 0.3")
+    means = attacked.set_index("strategy")["mean"]
+    assert row.difference == pytest.approx(means["strong"] - means["weak"])
+    assert row.user_low <= row.difference <= row.user_high
+    same = compare_strategies(curves, "weak", "weak")
+    assert (same.difference == 0).all()
+    assert same.says.str.contains("no difference").all()
+    with pytest.raises(ConfigError, match="share no seed"):
+        compare_strategies(curves, "weak", "absent")
+
+
+def test_noise_at_the_projections_width_is_the_same_in_distribution(trained_models):
+    for kind in ("concat", "sum"):
+        subject = Subject(trained_models[kind])
+        config, items = GaussianConfig(unit="absolute"), subject.clean_factors[1]
+        moved = {
+            place: np.concatenate(
+                [
+                    (factor_path(subject, config, 0, draw, draw_at=place)(1.0).item_factors - items)
+                    for draw in range(250)
+                ]
+            )[:, -6:]
+            for place in ("features", "projection")
+        }
+        exact = sum(
+            gram.numpy() / subject.width(m) for m, gram in subject.grams.items()
+        )  # every row has the same length in the absolute unit
+        for sample in moved.values():
+            np.testing.assert_allclose(sample.mean(axis=0), 0, atol=0.03)
+            np.testing.assert_allclose(np.cov(sample.T), exact, atol=0.05 * exact.max())

@@ -14,12 +14,12 @@ from engine.data.features import Features
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.goals import ExposureGoal, Goal, RankingLossGoal
 from engine.robustness.noise.random_direction import RandomDirectionConfig
-from engine.robustness.perturbation import NormConfig, Risk
+from engine.robustness.perturbation import NormConfig, PerturbationConfig, Risk
 from engine.robustness.subject import Subject
 
 
-class AttackConfig(NormConfig):
-    """Base of the attacks on features."""
+class GoalConfig(PerturbationConfig):
+    """Base of all attacks: what they raise."""
 
     risk: ClassVar[Risk] = "adversarial"
 
@@ -72,6 +72,10 @@ class AttackConfig(NormConfig):
             return chosen if targets is None else targets
         return np.intersect1d(chosen, targets)
 
+
+class AttackConfig(GoalConfig, NormConfig):
+    """Base of the attacks on features."""
+
     def control(self, dataset: Dataset) -> RandomDirectionConfig:
         """A random direction of equal norm on the same modalities and items."""
         hit = self.hit_items(dataset)
@@ -87,7 +91,7 @@ class AttackedGoal:
     ``rows`` below are features of the chosen items [n, F] by modality.
     """
 
-    def __init__(self, subject: Subject, config: AttackConfig) -> None:
+    def __init__(self, subject: Subject, config: GoalConfig) -> None:
         self.subject = subject
         self.items = subject.items(config)
         self.modalities = subject.modalities(config)

@@ -1,0 +1,129 @@
+"""Exact slices over point by point, and factor-space Hessian products over double backward.
+
+The weights are those of a few epochs of plain VBPR. Point by point is timed on single points of the
+grid and extrapolated to all of them. Double backward runs over all triples at once, its fastest
+form. Products are counted until the top five eigenvalues are within 1e-3, as Lanczos itself judges;
+the true error is taken against a run to 1e-6.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+
+from benchmarks.measure import Row, against, dataset_of, interleaved, options, report
+from engine.data import Dataset
+from engine.foundation.seeding import torch_generator
+from engine.geometry.directions import normalised, random_direction
+from engine.geometry.factor_hessian import FactorHessian
+from engine.geometry.hessian import GatheredHessian
+from engine.geometry.lanczos import extreme_eigenpairs
+from engine.geometry.plane import Plane
+from engine.geometry.ranking_loss import mean_ranking_loss
+from engine.geometry.surfaces import Frozen, Survey
+from engine.geometry.theta import factors_at, theta_of
+from engine.training import Trained, fit, preset
+
+POINTS = 51
+"""Grid points along each axis."""
+
+EPOCHS = {"sample": 20, "baby": 5, "sports": 5}
+
+
+def trained_on(dataset: Dataset, size: str, device: str) -> Trained:
+    """Plain VBPR after a few epochs."""
+    config = preset("plain", {"epochs": EPOCHS[size], "device": device})
+    done = fit(dataset, config)
+    return Trained(done.model, dataset, done.features, config, "plain")
+
+
+def slice_rows(run: Trained, rounds: int) -> list[Row]:
+    """The whole grid over point by point, and how far the two are apart."""
+    device = next(run.model.parameters()).device
+    frozen = Frozen.draw(run.dataset, ["train_loss"], None, None, 0, device)
+    theta = theta_of(run)
+    plane = Plane(
+        run,
+        theta,
+        tuple(normalised(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1)),
+    )
+    axis = np.linspace(-1, 1, POINTS)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    some = np.linspace(0, len(grid) - 1, rounds + 1).astype(int).tolist()
+    asked = iter(some)
+    found: dict[int, float] = {}
+    whole: list[np.ndarray] = []
+
+    def one_point() -> None:
+        place = next(asked)
+        with torch.no_grad():
+            users, items = factors_at(run, plane.theta(*grid[place].tolist()))
+        found[place] = mean_ranking_loss(users, items, frozen.triples["train"])
+
+    def all_points() -> None:
+        whole[:] = [Survey(plane, frozen).values(["train_loss"], grid)[0]]
+
+    seconds = interleaved({"point": one_point, "grid": all_points}, rounds)
+    error = max(abs(whole[0][g] / value - 1) for g, value in found.items())
+    n = len(frozen.triples["train"])
+    label = f"{POINTS} x {POINTS} slice, {n:,} triples / extrapolated"
+    return [
+        against(seconds, "grid", "point", 1 / 150, len(grid), label),
+        Row("largest relative difference / 1e-5", error, 1e-5, error / 1e-5, 1.0, ""),
+    ]
+
+
+def product_rows(run: Trained, rounds: int) -> list[Row]:
+    """One Hessian product through the factors over double backward."""
+    device = next(run.model.parameters()).device
+    triples = Frozen.draw(run.dataset, [], None, None, 0, device).triples["train"]
+    factor = FactorHessian(run, triples)
+    at_once = GatheredHessian(run, triples, batch=len(triples))
+    vector = factor.space.normal(torch_generator(0, "benchmark"))
+
+    def timed(work) -> None:  # type: ignore[no-untyped-def]
+        work.product(vector)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    work = {"factor": lambda: timed(factor), "gathered": lambda: timed(at_once)}
+    seconds = interleaved(work, rounds)
+    wanted, got = at_once.product(vector), factor.product(vector)
+    error = float((wanted - got).norm() / wanted.norm())
+    return [
+        against(seconds, "factor", "gathered", 1 / 5, label="Hessian product / double backward"),
+        Row("relative difference of the products / 1e-5", error, 1e-5, error / 1e-5, 1.0, ""),
+    ]
+
+
+def eigenvalue_rows(run: Trained, size: str) -> list[Row]:
+    """Products until the top five eigenvalues are there, and their true error."""
+    device = next(run.model.parameters()).device
+    triples = Frozen.draw(run.dataset, [], None, None, 0, device).triples["train"]
+    hessian = FactorHessian(run, triples)
+    start = hessian.space.normal(torch_generator(0, "lanczos"))
+    found = extreme_eigenpairs(hessian.product, start, 5)
+    exact = extreme_eigenpairs(hessian.product, start, 5, tolerance=1e-6)
+    error = float(np.abs(found.values_K / exact.values_K - 1).max())
+    limit = 35 if size == "sample" else 60
+    n = found.n_products
+    return [
+        Row("products for the top five eigenvalues / limit", n, limit, n / limit, 1.0, ""),
+        Row("their largest relative error / 1e-3", error, 1e-3, error / 1e-3, 1.0, ""),
+    ]
+
+
+def main(argv: list[str]) -> int:
+    """Print the rows of this benchmark; 1 where a target is missed with --check."""
+    given = options(__doc__ or "", argv)
+    run = trained_on(dataset_of(given.size), given.size, given.device)
+    rows = slice_rows(run, given.rounds)
+    rows += product_rows(run, given.rounds)
+    rows += eigenvalue_rows(run, given.size)
+    return report(rows, given)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

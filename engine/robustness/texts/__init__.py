@@ -1,0 +1,1 @@
+"""Perturbations of product texts, seen through the frozen sentence encoder."""

@@ -1,0 +1,109 @@
+"""What edits of product texts share: the texts as they were encoded, and encoding them again.
+
+Shapes: n chosen items, F feature width.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.data import Dataset
+from engine.data.encoders import TextEncoder
+from engine.data.features import Features
+from engine.foundation.errors import ConfigError
+from engine.foundation.seeding import numpy_generator
+from engine.robustness.encoded import ALIKE, StoredRows, text_encoder
+from engine.robustness.perturbation import Modality, PerturbationConfig, Pointwise
+from engine.robustness.subject import Subject
+
+TEMPLATES = ("{title}. {description}", "{title}. {genres}. {overview}", "{title}")
+"""How datasets join columns to the text that is encoded; lists by '|' are read with commas."""
+TRIED = 4
+"""Items on which a template is tried."""
+
+
+class Texts:
+    """The chosen items' texts and their encoder rows."""
+
+    def __init__(self, subject: Subject, config: PerturbationConfig) -> None:
+        """Raises MissingExtraError without the encoder, ConfigError where no template fits."""
+        self.encoder = text_encoder(str(subject.device))
+        self.items = subject.items(config)
+        template = self._template(subject.dataset)
+        self.texts = [_filled(template, subject.dataset, int(i)) for i in self.items]
+        self.rows = StoredRows(subject, "text", self.items, _encoded(self.encoder, *self.texts))
+
+    def _template(self, dataset: Dataset) -> str:
+        stored = np.asarray(dataset.features["text"][:TRIED], dtype=np.float32)
+        best = -1.0
+        for template in TEMPLATES:
+            columns = [part.split("}")[0] for part in template.split("{")[1:]]
+            if not set(columns) <= set(dataset.items.columns):
+                continue
+            found = self.encoder.encode([_filled(template, dataset, i) for i in range(len(stored))])
+            if found.shape[1] != stored.shape[1]:
+                break
+            lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(found, axis=1)
+            cosine = float(((stored * found).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
+            if cosine >= ALIKE:
+                return template
+            best = max(best, cosine)
+        raise ConfigError(
+            f"text features of dataset '{dataset.name}' are not those of Basin's encoder on any of "
+            f"{', '.join(TEMPLATES)} (best cosine {best:.3f}); perturb the features instead."
+        )
+
+
+@lru_cache(maxsize=4)
+def _encoded(encoder: TextEncoder, *texts: str) -> Tensor:
+    """Rows [n, F] of unedited texts, kept: every draw and strength starts from them."""
+    return torch.from_numpy(encoder.encode(texts)).to(encoder.device)
+
+
+def _filled(template: str, dataset: Dataset, item: int) -> str:
+    row = dataset.items.iloc[item]
+    return template.format(**{c: str(row[c]).replace("|", ", ") for c in dataset.items.columns})
+
+
+class TextConfig(PerturbationConfig):
+    """Base of edits of product texts; encoding takes some 10 ms a text on one core."""
+
+    modalities: tuple[Modality, ...] = ("text",)
+    """Only texts are edited."""
+
+    def edited(
+        self, dataset: Dataset, words: list[str], item: int, strength: float,
+        draws: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """The words of one item's text after the edit."""
+        raise NotImplementedError
+
+    def edited_texts(
+        self, dataset: Dataset, texts: Texts, strength: float, seed: int, draw: int
+    ) -> list[str]:
+        """The chosen items' texts after the edit."""
+        return [
+            " ".join(
+                self.edited(
+                    dataset, text.split(), int(item), strength,
+                    numpy_generator(seed, f"text {self.name}", draw, int(item)),
+                )
+            )
+            for item, text in zip(texts.items, texts.texts, strict=True)
+        ]  # fmt: skip
+
+    def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
+        """The model rows of the edited texts."""
+        texts = Texts(subject, self)
+
+        @cache  # runs on equal features share a path
+        def at(strength: float) -> Features:
+            edited = self.edited_texts(subject.dataset, texts, strength, seed, draw)
+            encoded = torch.from_numpy(texts.encoder.encode(edited)).to(subject.device)
+            return {"text": texts.rows.moved(encoded)}
+
+        return Pointwise(texts.items, at)

@@ -1,0 +1,41 @@
+"""Words of product texts in the wrong place."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from engine.data import Dataset
+from engine.robustness.perturbation import SHARES, Risk
+from engine.robustness.texts.text import TextConfig
+
+
+class WordSwapConfig(TextConfig):
+    """A share of each chosen text's words change places among themselves."""
+
+    title: ClassVar[str] = "Words of texts exchanged"
+    risk: ClassVar[Risk] = "inherent noise"
+    strengths: ClassVar[tuple[float, ...]] = SHARES
+
+    name: Literal["word_swap"] = "word_swap"
+
+    @property
+    def strength_unit(self) -> str:
+        return "share of each text's words"
+
+    @property
+    def strength_limit(self) -> float:
+        return 1.0
+
+    def edited(
+        self, dataset: Dataset, words: list[str], item: int, strength: float,
+        draws: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """The drawn words move one place along a random cycle, so that each of them moves."""
+        del dataset, item
+        chosen = draws.permutation(len(words))[: round(strength * len(words))]
+        moved = list(words)
+        for place, source in zip(chosen, np.roll(chosen, 1), strict=True):
+            moved[int(place)] = words[int(source)]
+        return moved

@@ -1,0 +1,451 @@
+"""Several seeds of one config as one model: weights stacked to [S, ...], one loss a seed.
+
+Seeds never meet in any operation, so the gradient of the summed losses is each seed's own. For the
+ranking loss S seeds are one virtual model with S * U users and S * I items: user u of seed s is row
+``s * U + u`` of the flattened table, items likewise. Factors are those of whole tables, not of a
+batch's rows, which suits catalogues no larger than what a batch touches.
+
+Legend: S seeds, U users, I items, B triples of a seed's batch, D factor width, P projection width.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding, embedding_bag
+
+from engine.data import Dataset
+from engine.data.features import Features
+from engine.models import MODELS, LinearProjection, Recommender
+from engine.models.bpr_mf import BPRMF
+from engine.models.lightgcn import LightGCN, Propagate
+from engine.models.vbpr import VBPR
+from engine.objectives import (
+    Batch,
+    NormPenaltyConfig,
+    Objective,
+    SquaredPenaltyConfig,
+    Step,
+    Triples,
+)
+from engine.training.optimisers import GuardedOptimiser, NonFiniteError
+from engine.training.steppers import MirrorGradient
+
+Moments = dict[str, Any]
+
+
+class WholeTables:
+    """What stacked models share: a batch's free embeddings are the whole tables."""
+
+    users: Tensor
+    items: Tensor
+
+    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        del users, items
+        return self.users, self.items
+
+
+class StackedBPRMF(WholeTables, BPRMF):
+    """BPR-MF with tables [S, U, D] and [S, I, D]."""
+
+
+class StackedVBPR(WholeTables, VBPR):
+    """VBPR of S seeds; the features are read once for all of them."""
+
+    def project(self, features: Features, items: Tensor | None = None) -> Tensor:
+        total: Tensor | None = None
+        for m in self.modalities:
+            weight_SPF = self.projection[m]
+            flat = weight_SPF.flatten(0, 1).to(features[m].dtype)
+            part = (flat @ features[m].T).to(weight_SPF.dtype).unflatten(0, weight_SPF.shape[:2])
+            total = part if total is None else total + part
+        assert total is not None
+        projected_SIP = total.mT
+        return projected_SIP if self.bias is None else projected_SIP + self.bias[:, None]
+
+    def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
+        return (
+            torch.cat([self.items, projected], dim=2) if self.is_concat else self.items + projected
+        )
+
+
+class StackedLightGCN(WholeTables, LightGCN):
+    """LightGCN of S seeds; the graph is walked once for all of them."""
+
+    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+        tables_SND = torch.cat([self.users, self.items], dim=1)
+        n_seeds, n_nodes, width = tables_SND.shape
+        layer = tables_SND.transpose(0, 1).reshape(n_nodes, n_seeds * width)
+        total = layer
+        for _ in range(self.n_layers):
+            layer = Propagate.apply(self.adjacency, layer)
+            total = total + layer
+        mean = (total / (self.n_layers + 1)).view(n_nodes, n_seeds, width).transpose(0, 1)
+        return mean[:, : self.n_users], mean[:, self.n_users :]
+
+
+STACKED: dict[type[Recommender], type[Recommender]] = {
+    BPRMF: StackedBPRMF,
+    VBPR: StackedVBPR,
+    LightGCN: StackedLightGCN,
+}
+"""The stacked form of each model that has one."""
+
+
+def stacked_model(models: list[Recommender], dataset: Dataset) -> Recommender:
+    """One model of equal models' weights, each parameter [S, ...] under its own name."""
+    first = models[0]
+    kind: Any = STACKED[type(first)]
+    made: Recommender = kind(first.config, dataset, torch.Generator())
+    like = next(first.parameters())
+    made.to(like.device, like.dtype)
+    parts = [dict(model.named_parameters()) for model in models]
+    for name, parameter in made.named_parameters():
+        parameter.data = torch.stack([part[name].detach() for part in parts])
+    return made
+
+
+def can_stack(config: Any) -> bool:
+    """Whether the model of this config has a stacked form."""
+    return MODELS.get(type(config)) in STACKED
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Where a batch's triples lie in the score matrix [S * U, S * I], for products on the CPU.
+
+    Triples are in order of users; entries 2t and 2t + 1 are triple t's positive and negative.
+    """
+
+    scores: Tensor
+    """CSR, [S * U, S * I], with a zero for each entry."""
+    user_starts: Tensor
+    """First entry of each user [S * U + 1]."""
+    items: Tensor
+    """Item of each entry [2 S B]."""
+    item_starts: Tensor
+    """First entry of each item in the items' order [S * I + 1]."""
+    by_item: Tensor
+    """The entries in the items' order [2 S B]."""
+    users_by_item: Tensor
+    """User of each entry in the items' order [2 S B]."""
+
+
+class PatternMargins(torch.autograd.Function):
+    """Margins [S * B] from flat tables, without a gathered copy of any row.
+
+    A score is a sampled entry of ``U V^T``; each table's gradient is a weighted sum of the other's
+    rows. Differentiable once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, users: Tensor, items: Tensor, pattern: Pattern) -> Tensor:
+        ctx.save_for_backward(users, items)
+        ctx.pattern = pattern
+        scores = torch.sparse.sampled_addmm(pattern.scores, users, items.T, beta=0.0).values()
+        return scores[0::2] - scores[1::2]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        users, items = ctx.saved_tensors
+        pattern: Pattern = ctx.pattern
+        weights = torch.stack([gradients[0], -gradients[0]], dim=1).flatten()
+        of_users = of_items = None
+        if ctx.needs_input_grad[0]:
+            of_users = weighted_sums(pattern.items, items, pattern.user_starts, weights)
+        if ctx.needs_input_grad[1]:
+            of_items = weighted_sums(
+                pattern.users_by_item, users, pattern.item_starts, weights[pattern.by_item]
+            )
+        return of_users, of_items, None
+
+
+def weighted_sums(rows: Tensor, table: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
+    """``sum_e weights[e] * table[rows[e]]`` over each stretch of entries [len(starts) - 1, D]."""
+    return embedding_bag(
+        rows, table, starts, mode="sum", per_sample_weights=weights, include_last_offset=True
+    )
+
+
+@dataclass(frozen=True)
+class StackedBatch(Batch):
+    """One batch of each seed; ``triples`` are virtual ids, seeds one after the other."""
+
+    n_seeds: int
+    n_users: int
+    n_items: int
+    pattern: Pattern | None
+    """How margins are found without gathering rows; None where only the CPU can."""
+
+    @staticmethod
+    def of(
+        triples: list[Triples], n_users: int, n_items: int, features: Features, like: Tensor
+    ) -> StackedBatch:
+        """From one batch of each seed, equally long; ``like`` has the weights' dtype and device."""
+        S = len(triples)
+        seeds_S1 = torch.arange(S, device=like.device)[:, None]
+        users_SB = torch.stack([t.users for t in triples])
+        pairs_SB2 = torch.stack(
+            [torch.stack([t.positives, t.negatives], dim=1) for t in triples]
+        )
+        if like.device.type == "cpu":
+            order_SB = stable_order(users_SB, n_users)
+            users_SB = users_SB.gather(1, order_SB)
+            pairs_SB2 = pairs_SB2.gather(1, order_SB[..., None].expand(-1, -1, 2))
+        users = (users_SB + seeds_S1 * n_users).flatten()
+        pairs_NE = pairs_SB2 + seeds_S1[..., None] * n_items
+        virtual = Triples(users, pairs_NE[..., 0].flatten(), pairs_NE[..., 1].flatten())
+        pattern = None
+        if like.device.type == "cpu":
+            entries = pairs_SB2.flatten(1)
+            by_item = (stable_order(entries, n_items) + seeds_S1 * entries.shape[1]).flatten()
+            items = pairs_NE.flatten()
+            user_starts = starts_of(users, S * n_users) * 2
+            pattern = Pattern(
+                scores=zeros_at(user_starts, items, S * n_items, like.dtype),
+                user_starts=user_starts,
+                items=items,
+                item_starts=starts_of(items, S * n_items),
+                by_item=by_item,
+                users_by_item=users[by_item // 2],
+            )
+        return StackedBatch(
+            triples=virtual,
+            items=torch.arange(n_items, device=like.device),
+            positive_rows=virtual.positives,
+            negative_rows=virtual.negatives,
+            all_features=features,
+            is_row_local=False,
+            n_seeds=S,
+            n_users=n_users,
+            n_items=n_items,
+            pattern=pattern,
+        )
+
+    def margins(self, user_factors: Tensor, item_factors: Tensor) -> Tensor:
+        """``s_ui - s_uj`` [S, B] from all factors [S, U, D] and [S, I, D]."""
+        users, items = user_factors.flatten(0, 1), item_factors.flatten(0, 1)
+        if self.pattern is not None:
+            found: Tensor = PatternMargins.apply(users, items, self.pattern)
+        else:
+            found = (
+                embedding(self.triples.users, users)
+                * (embedding(self.positive_rows, items) - embedding(self.negative_rows, items))
+            ).sum(dim=1)
+        return found.view(self.n_seeds, -1)
+
+    def summed_by_user(self, rows: Tensor) -> Tensor:
+        """Gradients of whole tables are sums over triples already."""
+        return rows
+
+    @cached_property
+    def counts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """How often each user [S, U], positive and negative item [S, I] occurs."""
+        dims = (self.n_users, self.n_items, self.n_items)
+        ids = (self.triples.users, self.positive_rows, self.negative_rows)
+        users, positives, negatives = (
+            torch.bincount(i, minlength=self.n_seeds * n).view(self.n_seeds, n)
+            for i, n in zip(ids, dims, strict=True)
+        )
+        return users, positives, negatives
+
+
+def stable_order(ids: Tensor, n: int) -> Tensor:
+    """``argsort`` of each row of ids in 0..n-1 [S, N]; 16-bit keys sort in linear time."""
+    keys = ids.numpy()
+    if n <= 1 << 16:
+        keys = keys.astype(np.uint16)
+    return torch.from_numpy(np.argsort(keys, axis=1, kind="stable"))
+
+
+def starts_of(ids: Tensor, n: int) -> Tensor:
+    """Where each id's stretch begins once ids are in order [n + 1]."""
+    starts = ids.new_zeros(n + 1)
+    torch.cumsum(torch.bincount(ids, minlength=n), 0, out=starts[1:])
+    return starts
+
+
+def zeros_at(row_starts: Tensor, columns: Tensor, n_columns: int, dtype: torch.dtype) -> Tensor:
+    """A CSR tensor of stored zeros."""
+    with warnings.catch_warnings():
+        # torch says once per process that CSR is in beta; one sampled product is all that is used.
+        warnings.simplefilter("ignore")
+        return torch.sparse_csr_tensor(
+            row_starts,
+            columns,
+            torch.zeros(len(columns), dtype=dtype),
+            size=(len(row_starts) - 1, n_columns),
+        )
+
+
+class StackedObjective:
+    """An Objective on stacked weights: one loss a seed, with the same terms."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.passes = objective.passes
+
+    def __call__(
+        self, model: Recommender, batch: StackedBatch, generator: torch.Generator
+    ) -> Tensor:
+        """The losses [S] of one batch of each seed."""
+        projected = None
+        if isinstance(model, LinearProjection):
+            projected = model.project(batch.all_features)
+            users, items = model.user_factors({}), model.combine(projected)
+        else:
+            users, items = model(batch.all_features)
+        ranking = self.objective.ranking
+        clean = ranking(batch.margins(users, items))
+        loss = clean + self.penalty(model, batch, users, items)
+        if self.objective.adversary is not None:
+            step = Step(model, batch, users, items, projected, clean, ranking, generator)
+            loss = loss + self.objective.adversary.term(step)
+        return loss
+
+    def penalty(
+        self, model: Recommender, batch: StackedBatch, users: Tensor, items: Tensor
+    ) -> Tensor:
+        """The config's penalty [S] on the rows each seed's batch uses, by how often it does."""
+        config = self.objective.config.regulariser
+        size = len(batch.triples) // batch.n_seeds
+        of_users, of_positives, of_negatives = batch.counts
+        if isinstance(config, NormPenaltyConfig):
+            if config.weight == 0:
+                return users.new_zeros(batch.n_seeds)
+            users, items = model.regularised(batch.triples.users, batch.items, users, items)
+            of_rows = RowSquares.apply(users), RowSquares.apply(items)
+            norms = users.new_zeros(batch.n_seeds)
+            for counts, rows in zip(
+                batch.counts, (of_rows[0], of_rows[1], of_rows[1]), strict=True
+            ):
+                norms = norms + (counts * rows).sum(dim=1).clamp_min(1e-30).sqrt()
+            return config.weight * norms / size
+        assert isinstance(config, SquaredPenaltyConfig)
+        users, items = model.embeddings(batch.triples.users, batch.items)
+        total = config.users * (of_users * RowSquares.apply(users)).sum(dim=1)
+        both = of_positives + of_negatives
+        total = total + config.items * (both * RowSquares.apply(items)).sum(dim=1)
+        if config.reduction == "mean":
+            total = total / size
+        if config.projection:
+            for name, parameter in model.named_parameters():
+                if model.block(name) == "projection":
+                    total = total + config.projection * parameter.square().flatten(1).sum(dim=1)
+        return total
+
+
+class RowSquares(torch.autograd.Function):
+    """Squared lengths of rows [..., D]; one pass each way, differentiable once."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return torch.linalg.vector_norm(rows, dim=-1).square_()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (rows,) = ctx.saved_tensors
+        return rows * (2 * gradients[0])[..., None]
+
+
+class StackedOptimiser(GuardedOptimiser):
+    """Moves stacked weights; norms, clipping and the guard against non-finite values are a seed's.
+
+    A seed that fails keeps the weights it had then in ``last_weights``; its rows get no gradient
+    any more and mean nothing until it is taken out of the stack.
+    """
+
+    def __init__(
+        self, optimiser: torch.optim.Optimizer, clip_norm: float | None, n_seeds: int
+    ) -> None:
+        super().__init__(optimiser, clip_norm)
+        self.n_seeds = n_seeds
+        self.reasons: dict[int, str] = {}
+        """Why a seed, by its place in the stack, failed."""
+        self.last_weights: dict[int, list[Tensor]] = {}
+        """Its last weights, in the order of ``parameters``."""
+
+    def check_losses(self, losses: Tensor) -> None:
+        """Note the seeds whose loss [S] is not finite."""
+        self._note(losses, "the loss is {}")
+
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        """The norm [S] of each seed's gradients; notes the seeds where it is not finite."""
+        squares = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+        norms = torch.linalg.vector_norm(torch.stack(squares), dim=0)
+        self._note(norms, "a gradient is NaN or infinite")
+        return norms
+
+    def scaled(self, tensors: list[Tensor], factor: Tensor) -> list[Tensor]:
+        return [t * factor.view(-1, *[1] * (t.dim() - 1)) for t in tensors]
+
+    def apply(self, scale: float = 1.0, clip: bool = True) -> None:
+        """One update with the gradients times ``scale``; NonFiniteError once every seed failed."""
+        gradients = self.gradients()
+        norms = self.norm(gradients)
+        if self.reasons:
+            self._put_aside(gradients)
+        if clip and self.clip_norm is not None:
+            factors = (self.clip_norm / (norms * abs(scale)).clamp_min(1e-12)).clamp(max=1.0)
+            for gradient, scaled in zip(
+                gradients, self.scaled(gradients, factors.nan_to_num() * scale), strict=True
+            ):
+                gradient.copy_(scaled)
+        elif scale != 1.0:
+            torch._foreach_mul_(gradients, scale)
+        self.optimiser.step()
+        self.updates += 1
+
+    def _note(self, values: Tensor, reason: str) -> None:
+        finite = torch.isfinite(values)
+        if bool(finite.all()):
+            return
+        for place in torch.nonzero(~finite).flatten().tolist():
+            self.reasons.setdefault(place, reason.format(float(values[place])))
+
+    def _put_aside(self, gradients: list[Tensor]) -> None:
+        for place in self.reasons:
+            if place not in self.last_weights:
+                self.last_weights[place] = [p[place].detach().clone() for p in self.parameters]
+            for gradient in gradients:
+                gradient[place] = 0
+        if len(self.reasons) == self.n_seeds:
+            raise NonFiniteError("every seed of the stack met a value that is not finite")
+
+
+class StackedMirrorGradient(MirrorGradient):
+    """Mirror Gradient that says of each seed what its ascent half-step did."""
+
+    def _apply_and_measure(self) -> None:
+        parameters = [p for p in self.optimiser.parameters if p.grad is not None]
+        before = [p.detach().clone() for p in parameters]
+        uphill = [p.grad.detach().clone() for p in parameters if p.grad is not None]
+        self.optimiser.apply(-self.alpha2)
+        sums = torch.zeros(5, len(parameters[0]), dtype=torch.float64)
+        for parameter, start, gradient in zip(parameters, before, uphill, strict=True):
+            move = (parameter.detach() - start).flatten(1)
+            products = move * gradient.flatten(1)
+            sums += torch.stack(
+                [
+                    products.sum(dim=1).double(),
+                    move.square().sum(dim=1).double(),
+                    gradient.flatten(1).square().sum(dim=1).double(),
+                    (products > 0).sum(dim=1).double(),
+                    (products != 0).sum(dim=1).double(),
+                ]
+            ).cpu()
+        self.ascents = [
+            {
+                "ascent_cosine": dot / (moves * slopes) ** 0.5 if moves * slopes > 0 else 0.0,
+                "share_uphill": agree / moved if moved else 0.0,
+            }
+            for dot, moves, slopes, agree, moved in sums.T.tolist()
+        ]
+        self.ascent = self.ascents[0]
