@@ -43,8 +43,9 @@ TARGETS = {
     **{("sample", f"slider_{kind.name}_s"): 0.3 for kind in SLIDER},
     **{("ml100k", f"slider_{kind.name}_s"): 1.0 for kind in SLIDER},
 }
-"""Seconds that ``--check`` asks for, by size and name; processor seconds of two cores beside the
-wall's, since machines are shared. A slider's first answer draws or attacks, a moved one rescales."""
+"""Seconds that ``--check`` asks for, by size and name; processor seconds of two cores beside wall
+seconds, since machines are shared. A slider's first answer draws or attacks; moved, it
+mostly rescales."""
 FLOOR_CELLS = {"sample": 40, "ml100k": 16, "baby": 2}
 """Cells of the naive evaluation that are timed; the floor is their mean times all cells."""
 

@@ -57,7 +57,8 @@ if metrics and len(values):
     if len(groups) > 1:
         st.subheader("Difference to a baseline")
         left, right = st.columns(2)
-        baseline = left.selectbox("Baseline", groups, key="baseline")
+        usual = groups.index("plain") if "plain" in groups else 0
+        baseline = left.selectbox("Baseline", groups, index=usual, key="baseline")
         metric = right.selectbox("Metric", metrics, key="difference")
         gaps = comparison.differences_table(values, baseline, metric)
         if len(gaps):

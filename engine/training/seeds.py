@@ -325,10 +325,9 @@ def metrics_of_seeds(
     n_seeds, n_items = len(users_SUD), dataset.n_items
     k = min(max(cutoffs), n_items)
     hits_SUK = np.zeros((n_seeds, len(users), k), dtype=bool)
-    ids_I = torch.arange(n_items, device=users_SUD.device)
     block = max(1, RANKED_AT_A_TIME // (n_seeds * n_items))
     chosen = torch.from_numpy(users).to(users_SUD.device)
-    scores_SUI = users_SUD[:, chosen] @ items_SID.mT
+    scores_SUI = users_SUD.index_select(1, chosen) @ items_SID.mT
     known = (torch.from_numpy(i).to(chosen.device) for i in entries(dataset.matrix("train"), users))
     scores_SUI[:, *known] = -torch.inf
     rows, items = entries(relevant, users)
@@ -336,11 +335,12 @@ def metrics_of_seeds(
         row_P = torch.from_numpy(rows[start : start + block]).to(chosen.device)
         item_P = torch.from_numpy(items[start : start + block]).to(chosen.device)
         own_SP = scores_SUI[:, row_P, item_P]
-        rivals_SPI = scores_SUI[:, row_P]
-        before_SPI = rivals_SPI > own_SP[..., None]
-        ties_SPI = rivals_SPI == own_SP[..., None]
-        before_SPI |= ties_SPI & (ids_I < item_P[:, None])
-        rank_SP = before_SPI.sum(dim=2).masked_fill_(~(own_SP > -torch.inf), n_items)
+        rivals_SPI = scores_SUI.index_select(1, row_P)
+        rank_SP = (rivals_SPI > own_SP[..., None]).sum(dim=2, dtype=torch.int32)
+        level_SP = (rivals_SPI >= own_SP[..., None]).sum(dim=2, dtype=torch.int32)
+        for s, p in torch.nonzero(level_SP > rank_SP + 1).tolist():
+            rank_SP[s, p] += int((rivals_SPI[s, p, : item_P[p]] == own_SP[s, p]).sum())
+        rank_SP.masked_fill_(~(own_SP > -torch.inf), n_items)
         seed_N, pair_N = (among.cpu().numpy() for among in torch.nonzero(rank_SP < k).T)
         hits_SUK[seed_N, rows[start + pair_N], rank_SP.cpu().numpy()[seed_N, pair_N]] = True
     values = metrics_of_hits(hits_SUK.reshape(-1, k), np.tile(counts_U, n_seeds), cutoffs)

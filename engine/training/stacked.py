@@ -55,17 +55,46 @@ class StackedBPRMF(WholeTables, BPRMF):
     """BPR-MF with tables [S, U, D] and [S, I, D]."""
 
 
+class Projection(torch.autograd.Function):
+    """``weight @ x.T`` [N, I] for fixed features, or its value where that is known already."""
+
+    @staticmethod
+    def forward(ctx: Any, weight_NF: Tensor, x_IF: Tensor, known_NI: Tensor | None) -> Tensor:
+        ctx.x, ctx.dtype = x_IF, weight_NF.dtype
+        if known_NI is not None:
+            return known_NI
+        return (weight_NF.to(x_IF.dtype) @ x_IF.T).to(weight_NF.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return (gradients[0].to(ctx.x.dtype) @ ctx.x).to(ctx.dtype), None, None
+
+
 class StackedVBPR(WholeTables, VBPR):
-    """VBPR of S seeds; the features are read once for all of them."""
+    """VBPR of S seeds; the features are read once for all of them.
+
+    What validation projected serves the step after it, which starts from the same weights.
+    """
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._projected: dict[str, tuple[int, Tensor]] = {}
 
     def project(self, features: Features, items: Tensor | None = None) -> Tensor:
         total: Tensor | None = None
         for m in self.modalities:
             weight_SPF = self.projection[m]
-            flat = weight_SPF.flatten(0, 1).to(features[m].dtype)
-            part = (flat @ features[m].T).to(weight_SPF.dtype).unflatten(0, weight_SPF.shape[:2])
+            version, known = self._projected.pop(m, (-1, None))
+            part: Tensor = Projection.apply(
+                weight_SPF.flatten(0, 1),
+                features[m],
+                known if version == weight_SPF._version else None,
+            )
+            if not torch.is_grad_enabled():
+                self._projected[m] = (weight_SPF._version, part)
             total = part if total is None else total + part
         assert total is not None
+        total = total.view(len(self.items), -1, self.n_items)
         projected_SIP = total.mT
         return projected_SIP if self.bias is None else projected_SIP + self.bias[:, None]
 
