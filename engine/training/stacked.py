@@ -73,25 +73,23 @@ class Projection(torch.autograd.Function):
 class StackedVBPR(WholeTables, VBPR):
     """VBPR of S seeds; the features are read once for all of them.
 
-    What validation projected serves the step after it, which starts from the same weights.
+    What a call without gradients (validation) projected serves the next call with them, once: the
+    step after validation starts from the same weights.
     """
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._projected: dict[str, tuple[int, Tensor]] = {}
+        self._projected: dict[str, Tensor] = {}
 
     def project(self, features: Features, items: Tensor | None = None) -> Tensor:
+        known = self._projected if torch.is_grad_enabled() else {}
+        self._projected = {}
         total: Tensor | None = None
         for m in self.modalities:
-            weight_SPF = self.projection[m]
-            version, known = self._projected.pop(m, (-1, None))
-            part: Tensor = Projection.apply(
-                weight_SPF.flatten(0, 1),
-                features[m],
-                known if version == weight_SPF._version else None,
-            )
+            weight_NF = self.projection[m].flatten(0, 1)
+            part: Tensor = Projection.apply(weight_NF, features[m], known.get(m))
             if not torch.is_grad_enabled():
-                self._projected[m] = (weight_SPF._version, part)
+                self._projected[m] = part
             total = part if total is None else total + part
         assert total is not None
         total = total.view(len(self.items), -1, self.n_items)
