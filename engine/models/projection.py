@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 BLOCK_BYTES = 2 << 20
 """Size of the gather buffer; measured best between 1 and 4 MiB on CPUs with 0.5 to 2 MiB of L2."""
@@ -32,6 +33,7 @@ class ProjectRows(torch.autograd.Function):
         return projected.to(weight.dtype)
 
     @staticmethod
+    @once_differentiable  # the buffer is reused, so a second derivative says so instead of erring
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
         x, rows = ctx.saved_tensors
         gradient = gradients[0].to(x.dtype)

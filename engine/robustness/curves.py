@@ -108,7 +108,8 @@ class _Table:
         groups = item_groups(subjects[0].dataset)
         self.groups = list(groups)
         pair_items = self.rankings[0].pair_items
-        self.pairs_GN = np.stack([np.isin(pair_items, items) for items in groups.values()])
+        pairs_GN = np.stack([np.isin(pair_items, items) for items in groups.values()])
+        self.pairs_GN = pairs_GN.astype(np.float32)
         self.user_metric = f"{config.user_metric}@{max(config.cutoffs)}"
         n_series = len(variants) * len(subjects)
         n_strengths = max(len(variant.strengths) for variant in variants)
@@ -157,7 +158,7 @@ class _Table:
         per_user = ranking.metrics(ranks)
         hits_NC = ranks.cpu().numpy()[:, None] < np.array(self.config.cutoffs)
         counts_G = self.pairs_GN.sum(axis=1)[:, None]
-        found_GC = self.pairs_GN.astype(np.float32) @ hits_NC.astype(np.float32)
+        found_GC = self.pairs_GN @ hits_NC.astype(np.float32)
         shares_GC = np.where(counts_G > 0, found_GC / np.maximum(counts_G, 1), np.nan)
         means = np.array([values.mean() for values in per_user.values()])
         return means, per_user[self.user_metric], shares_GC

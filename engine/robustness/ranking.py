@@ -135,12 +135,15 @@ class Ranking:
         rows, items = self._rows[low:high] - start, self._items[low:high]
         wanted = scores_BI[rows, items]
         # One more than K, so that equal scores at the end of the list are seen.
-        above, reached = _counts(largest(scores_BI, self.longest + 1), rows, wanted)
-        above = torch.where(reached > 0, above, self.longest)
+        best_BK = largest(scores_BI, self.longest + 1)
+        near = torch.nonzero(wanted >= best_BK.amin(dim=1).index_select(0, rows)).flatten()
+        above, reached = _counts(best_BK, rows[near], wanted[near])
         tied = torch.nonzero(reached - above > 1).flatten()
         if len(tied):
-            above[tied] = _place(scores_BI[rows[tied]], items[tied])
-        return self._listed(above, slice(low, high))
+            above[tied] = _place(scores_BI[rows[near[tied]]], items[near[tied]])
+        ranks = torch.full_like(rows, self.longest)
+        ranks[near] = above
+        return self._listed(ranks, slice(low, high))
 
     def _scores_along(self, change: FactorChange, along: Straight | Switched) -> Tensor:
         """Scores [E, I] after a change, from the product that serves all strengths of its draw."""

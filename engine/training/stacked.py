@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -202,11 +201,14 @@ def weighted_sums(rows: Tensor, table: Tensor, starts: Tensor, weights: Tensor) 
 
 @dataclass(frozen=True)
 class StackedBatch(Batch):
-    """One batch of each seed; ``triples`` are virtual ids, seeds one after the other."""
+    """One batch of each seed, in virtual ids; seeds lie one after the other."""
 
-    n_seeds: int
-    n_users: int
-    n_items: int
+    user_counts: Tensor
+    """How often each user occurs [S, U], as a number in the weights' format."""
+    positive_counts: Tensor
+    """How often each item occurs as a positive [S, I]."""
+    negative_counts: Tensor
+    """How often each item occurs as a negative [S, I]."""
     pattern: Pattern | None
     """How margins are found without gathering rows; None where only the CPU can."""
 
@@ -215,43 +217,37 @@ class StackedBatch(Batch):
         triples: list[Triples], n_users: int, n_items: int, features: Features, like: Tensor
     ) -> StackedBatch:
         """From one batch of each seed, equally long; ``like`` has the weights' dtype and device."""
-        S = len(triples)
-        seeds_S1 = torch.arange(S, device=like.device)[:, None]
-        users_SB = torch.stack([t.users for t in triples])
-        pairs_SB2 = torch.stack(
-            [torch.stack([t.positives, t.negatives], dim=1) for t in triples]
-        )
-        if like.device.type == "cpu":
-            order_SB = stable_order(users_SB, n_users)
-            users_SB = users_SB.gather(1, order_SB)
-            pairs_SB2 = pairs_SB2.gather(1, order_SB[..., None].expand(-1, -1, 2))
-        users = (users_SB + seeds_S1 * n_users).flatten()
-        pairs_NE = pairs_SB2 + seeds_S1[..., None] * n_items
-        virtual = Triples(users, pairs_NE[..., 0].flatten(), pairs_NE[..., 1].flatten())
+        S, n_virtual = len(triples), len(triples) * n_items
+        users = torch.cat([t.users + s * n_users for s, t in enumerate(triples)])
+        positives = torch.cat([t.positives + s * n_items for s, t in enumerate(triples)])
+        negatives = torch.cat([t.negatives + s * n_items for s, t in enumerate(triples)])
+        user_counts = torch.bincount(users, minlength=S * n_users)
+        positive_counts = torch.bincount(positives, minlength=n_virtual)
+        negative_counts = torch.bincount(negatives, minlength=n_virtual)
         pattern = None
         if like.device.type == "cpu":
-            entries = pairs_SB2.flatten(1)
-            by_item = (stable_order(entries, n_items) + seeds_S1 * entries.shape[1]).flatten()
-            items = pairs_NE.flatten()
-            user_starts = starts_of(users, S * n_users) * 2
+            order = stable_order(users, S * n_users)
+            items = torch.stack([positives[order], negatives[order]], dim=1).flatten()
+            by_item = stable_order(items, n_virtual)
+            user_starts = starts_of(2 * user_counts)
             pattern = Pattern(
-                scores=zeros_at(user_starts, items, S * n_items, like.dtype),
+                scores=zeros_at(user_starts, items, n_virtual, like.dtype),
                 user_starts=user_starts,
                 items=items,
-                item_starts=starts_of(items, S * n_items),
+                item_starts=starts_of(positive_counts + negative_counts),
                 by_item=by_item,
-                users_by_item=users[by_item // 2],
+                users_by_item=users[order[by_item // 2]],
             )
         return StackedBatch(
-            triples=virtual,
+            triples=Triples(users, positives, negatives),
             items=torch.arange(n_items, device=like.device),
-            positive_rows=virtual.positives,
-            negative_rows=virtual.negatives,
+            positive_rows=positives,
+            negative_rows=negatives,
             all_features=features,
             is_row_local=False,
-            n_seeds=S,
-            n_users=n_users,
-            n_items=n_items,
+            user_counts=user_counts.view(S, n_users).to(like.dtype),
+            positive_counts=positive_counts.view(S, n_items).to(like.dtype),
+            negative_counts=negative_counts.view(S, n_items).to(like.dtype),
             pattern=pattern,
         )
 
@@ -265,36 +261,25 @@ class StackedBatch(Batch):
                 embedding(self.triples.users, users)
                 * (embedding(self.positive_rows, items) - embedding(self.negative_rows, items))
             ).sum(dim=1)
-        return found.view(self.n_seeds, -1)
+        return found.view(len(user_factors), -1)
 
     def summed_by_user(self, rows: Tensor) -> Tensor:
         """Gradients of whole tables are sums over triples already."""
         return rows
 
-    @cached_property
-    def counts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """How often each user [S, U], positive and negative item [S, I] occurs."""
-        dims = (self.n_users, self.n_items, self.n_items)
-        ids = (self.triples.users, self.positive_rows, self.negative_rows)
-        users, positives, negatives = (
-            torch.bincount(i, minlength=self.n_seeds * n).view(self.n_seeds, n)
-            for i, n in zip(ids, dims, strict=True)
-        )
-        return users, positives, negatives
-
 
 def stable_order(ids: Tensor, n: int) -> Tensor:
-    """``argsort`` of each row of ids in 0..n-1 [S, N]; 16-bit keys sort in linear time."""
+    """``argsort`` of ids in 0..n-1 [N]; keys of 16 bits sort in linear time."""
     keys = ids.numpy()
     if n <= 1 << 16:
         keys = keys.astype(np.uint16)
-    return torch.from_numpy(np.argsort(keys, axis=1, kind="stable"))
+    return torch.from_numpy(np.argsort(keys, kind="stable"))
 
 
-def starts_of(ids: Tensor, n: int) -> Tensor:
-    """Where each id's stretch begins once ids are in order [n + 1]."""
-    starts = ids.new_zeros(n + 1)
-    torch.cumsum(torch.bincount(ids, minlength=n), 0, out=starts[1:])
+def starts_of(counts: Tensor) -> Tensor:
+    """Where each stretch begins when stretches of these lengths [n] follow each other [n + 1]."""
+    starts = counts.new_zeros(len(counts) + 1)
+    torch.cumsum(counts, 0, out=starts[1:])
     return starts
 
 
@@ -341,23 +326,23 @@ class StackedObjective:
     ) -> Tensor:
         """The config's penalty [S] on the rows each seed's batch uses, by how often it does."""
         config = self.objective.config.regulariser
-        size = len(batch.triples) // batch.n_seeds
-        of_users, of_positives, of_negatives = batch.counts
+        ids = batch.triples.users, batch.items
+        size = len(batch.triples) // len(users)
         if isinstance(config, NormPenaltyConfig):
-            if config.weight == 0:
-                return users.new_zeros(batch.n_seeds)
-            users, items = model.regularised(batch.triples.users, batch.items, users, items)
-            of_rows = RowSquares.apply(users), RowSquares.apply(items)
-            norms = users.new_zeros(batch.n_seeds)
-            for counts, rows in zip(
-                batch.counts, (of_rows[0], of_rows[1], of_rows[1]), strict=True
-            ):
-                norms = norms + (counts * rows).sum(dim=1).clamp_min(1e-30).sqrt()
-            return config.weight * norms / size
+            users, items = model.regularised(*ids, users, items)
+            of_items = RowSquares.apply(items)
+            squares = torch.stack(
+                [
+                    (batch.user_counts * RowSquares.apply(users)).sum(dim=1),
+                    (batch.positive_counts * of_items).sum(dim=1),
+                    (batch.negative_counts * of_items).sum(dim=1),
+                ]
+            )
+            return config.weight * squares.clamp_min(1e-30).sqrt().sum(dim=0) / size
         assert isinstance(config, SquaredPenaltyConfig)
-        users, items = model.embeddings(batch.triples.users, batch.items)
-        total = config.users * (of_users * RowSquares.apply(users)).sum(dim=1)
-        both = of_positives + of_negatives
+        users, items = model.embeddings(*ids)
+        total = config.users * (batch.user_counts * RowSquares.apply(users)).sum(dim=1)
+        both = batch.positive_counts + batch.negative_counts
         total = total + config.items * (both * RowSquares.apply(items)).sum(dim=1)
         if config.reduction == "mean":
             total = total / size
