@@ -164,7 +164,15 @@ def analyse(
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     function = getattr(importlib.import_module(analysis.module), analysis.function)
     subject = opened if analysis.compares else opened[0]
-    result: Result = function(subject, config, part(progress, 0.05, 1.0))
+    more: dict[str, Any] = {}
+    if "trajectory" in getattr(config, "kinds", ()) and kind == "slice":
+        more["snapshots"] = [store.get(run).trajectory() for run in runs]
+        if not all(more["snapshots"]):
+            raise JobError(
+                "a slice along the training trajectory needs weights kept along it; train with "
+                "snapshots_every set, e.g. to 2, or choose another direction."
+            )
+    result: Result = function(subject, config, part(progress, 0.05, 1.0), **more)
     key = result_key(runs, config.model_dump(mode="json"))
     path = store.get(runs[0]).save_result(result, key)
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}

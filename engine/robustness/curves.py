@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.data import Dataset
 from engine.foundation.errors import ConfigError
-from engine.foundation.progress import Progress, silent
+from engine.foundation.progress import Progress, part, silent
 from engine.robustness.curve_config import CurveConfig, Variant, variants_of
 from engine.robustness.curve_result import RobustnessCurves
 from engine.robustness.exposure import Exposure, exposure_metrics
@@ -24,6 +24,7 @@ from engine.robustness.perturbation import Path, PerturbationConfig
 from engine.robustness.ranking import Ranking
 from engine.robustness.strategies import strategies_of
 from engine.robustness.subject import Subject
+from engine.robustness.threads import few_threads
 from engine.training import Trained
 
 
@@ -48,24 +49,29 @@ def robustness_curves(
     dataset = _one_dataset(trained)
     variants = variants_of(config, dataset)
     subjects = [Subject(run) for run in trained]
-    table = _Table(config, variants, subjects, strategies or strategies_of(trained))
-    steps = [(v, draw) for v in range(len(variants)) for draw in range(variants[v].n_draws)]
-    for step, (v, draw) in enumerate(steps):
-        variant = variants[v]
-        shared: dict[tuple, Path] = {}
-        for run, subject in enumerate(subjects):
-            progress(
-                (step + run / len(subjects)) / len(steps),
-                f"{variant.config.title}, draw {draw + 1} of {variant.n_draws}",
-            )
-            if not subject.modalities(variant.config):
-                continue
-            path = factor_path(subject, variant.config, config.seed, draw, shared, config.draw_at)
-            for place, strength in enumerate(variant.strengths):
-                if strength > 0:
-                    table.add(v, run, place, draw, path(strength))
+    with few_threads(dataset.n_users * dataset.n_items):
+        table = _Table(config, variants, subjects, strategies or strategies_of(trained))
+        steps = [(v, draw) for v in range(len(variants)) for draw in range(variants[v].n_draws)]
+        for step, (v, draw) in enumerate(steps):
+            title = f"{variants[v].config.title}, draw {draw + 1} of {variants[v].n_draws}"
+            inner = part(progress, step / len(steps), (step + 1) / len(steps), title)
+            _measure_draw(table, v, draw, inner)
     progress(1.0, "curves")
     return table.result(time.perf_counter() - started)
+
+
+def _measure_draw(table: _Table, v: int, draw: int, progress: Progress) -> None:
+    """One draw of one perturbation, for every run at every strength."""
+    config, variant = table.config, table.variants[v]
+    shared: dict[tuple, Path] = {}
+    for run, subject in enumerate(table.subjects):
+        progress(run / len(table.subjects), "")
+        if not subject.modalities(variant.config):
+            continue
+        path = factor_path(subject, variant.config, config.seed, draw, shared, config.draw_at)
+        for place, strength in enumerate(variant.strengths):
+            if strength > 0:
+                table.add(v, run, place, draw, path(strength))
 
 
 def _one_dataset(trained: Sequence[Trained]) -> Dataset:

@@ -18,6 +18,7 @@ from engine.robustness.kinds import check_strength
 from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.ranking import Ranking
 from engine.robustness.subject import Subject
+from engine.robustness.threads import few_threads
 from engine.training import Trained
 
 KEPT_PATHS = 8
@@ -108,6 +109,13 @@ class RobustnessProbe:
         Raises ConfigError for a strength, item or target that does not fit.
         """
         check_strength(config, strength)
+        dataset = self.subject.dataset
+        with few_threads(dataset.n_users * dataset.n_items):
+            return self._answer(config, strength, draw, seed)
+
+    def _answer(
+        self, config: PerturbationConfig, strength: float, draw: int, seed: int
+    ) -> ProbeAnswer:
         change = self._path(config, seed, draw)(strength)
         dataset = self.subject.dataset
         control_config = config.control(dataset)

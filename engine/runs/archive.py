@@ -28,6 +28,7 @@ _RUN_FILE = re.compile(
     rf"(?P<run>{_RUN_ID})/(?:"
     r"(?:config|provenance|labels|status|summary)\.json|events\.jsonl|weights\.safetensors|"
     r"checkpoint/[0-9]{6,12}/(?:tensors\.safetensors|values\.json)|"
+    r"trajectory/[0-9]{6,12}\.safetensors|"
     rf"results/{RESULT_NAME.pattern})"
 )
 """Every name a run folder may hold; nothing else goes in or out."""

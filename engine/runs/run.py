@@ -202,6 +202,17 @@ class Run:
             raise RunError(f"Run {self.id} has no weights yet (state: {self.state}).")
         return load_tensors(path)
 
+    def save_snapshot(self, epoch: int, weights: dict[str, Tensor]) -> None:
+        """Keep the weights at the end of an epoch in ``trajectory/``, whole or not at all."""
+        path = self.path / "trajectory" / f"{epoch:06d}.safetensors"
+        with writing(path), whole_file(path) as temporary:
+            save_tensors(temporary, weights)
+
+    def trajectory(self) -> list[dict[str, Tensor]]:
+        """The weights kept along training, in order of epochs; [] where none were."""
+        paths = sorted((self.path / "trajectory").glob("[0-9]*.safetensors"))
+        return [load_tensors(path) for path in paths]
+
     @property
     def has_weights(self) -> bool:
         return (self.path / "weights.safetensors").exists()

@@ -65,6 +65,9 @@ class TrainConfig(Config):
     """Largest gradient norm over all parameters, or none."""
     checkpoint_every: int = Field(default=20, ge=1)
     """Epochs between checkpoints, from which a run resumes exactly."""
+    snapshots_every: int | None = Field(default=None, ge=1)
+    """Epochs between weights kept for drawing the training trajectory on a slice; none keeps none.
+    Each takes as much disk as the weights."""
     precision: Literal["float32", "float64"] = "float32"
     """Number format of weights and features; float64 is for reference results."""
     feature_precision: Literal["auto", "same", "bfloat16"] = "auto"

@@ -31,6 +31,9 @@ class Recorder(Protocol):
     def save_weights(self, weights: dict[str, Tensor]) -> None:
         """Keep the weights that validation chose."""
 
+    def save_snapshot(self, epoch: int, weights: dict[str, Tensor]) -> None:
+        """Keep the weights at the end of an epoch, for the training trajectory."""
+
 
 @dataclass
 class MemoryRecorder:
@@ -39,6 +42,7 @@ class MemoryRecorder:
     events: list[dict[str, Any]] = field(default_factory=list)
     checkpoint: Snapshot | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
+    trajectory: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         self.events.append({"kind": kind, **values})
@@ -52,3 +56,6 @@ class MemoryRecorder:
 
     def save_weights(self, weights: dict[str, Tensor]) -> None:
         self.weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+    def save_snapshot(self, epoch: int, weights: dict[str, Tensor]) -> None:
+        self.trajectory[epoch] = {name: t.detach().clone() for name, t in weights.items()}

@@ -316,6 +316,9 @@ class Trainer:
         if isinstance(self.stepper, MirrorGradient):
             event |= self.stepper.ascent
         self.recorder.event("epoch", event)
+        every = self.config.snapshots_every
+        if every is not None and position.epoch % every == 0:
+            self.recorder.save_snapshot(position.epoch, self.model.theta())
 
     def _share_done(self, epoch: int) -> float:
         budget = self.config.match_gradient_passes

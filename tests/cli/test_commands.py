@@ -152,3 +152,16 @@ def test_real_data_are_described(ml100k_path, capsys):
     described = last_json(capsys)
     assert (described["users"], described["items"]) == (938, 1006)
     assert described["interactions"] == 54_366
+
+
+def test_the_training_trajectory_is_kept_and_drawn_on_request(tmp_path, capsys):
+    folder = ["--runs-folder", str(tmp_path), "--json"]
+    assert main(["train", "--dataset", DATA, *QUICK, "--snapshots-every", "1", *folder]) == 0
+    run = last_json(capsys)["run"]
+    assert len(list((tmp_path / run / "trajectory").glob("*.safetensors"))) == 3
+    plane = ["--first", "trajectory", "--second", "trajectory", "--n-points", "5"]
+    assert main(["slice", run, *plane, *folder]) == 0
+    assert main(["train", "--dataset", DATA, *QUICK, *folder]) == 0
+    capsys.readouterr()
+    assert main(["slice", sorted(p.name for p in tmp_path.glob("2*"))[-1], *plane, *folder]) == 1
+    assert "snapshots_every" in capsys.readouterr().err
