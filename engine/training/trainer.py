@@ -259,7 +259,7 @@ class Trainer:
         self.recorder.save_weights(self.position.best)
 
     def diverged(self, reason: str) -> None:
-        """Record that the epoch under way was not finite; these weights stay if none is best yet."""
+        """Record that the epoch under way was not finite; without a best, these weights stay."""
         position = self.position
         self.recorder.event("diverged", {"epoch": position.epoch + 1, "reason": reason})
         if position.best_epoch == 0:

@@ -183,7 +183,7 @@ def test_a_run_without_owner_is_not_running(run: Run) -> None:
 def test_a_released_folder_is_not_worked_on_even_if_its_status_could_not_be_written(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RunError), run.running():  # noqa: PT012 - the way out is what is tested
+    with pytest.raises(RunError), run.running():
         monkeypatch.setattr(Run, "end", _disk_full)
         raise RunError("no space")
     assert json.loads((run.path / "status.json").read_text())["state"] == "running"
