@@ -15,9 +15,10 @@ from engine.runs import Run, RunStore
 
 def test_ids_sort_by_time_and_can_be_read(store: RunStore) -> None:
     run = store.create({}, {}, label="MG + AMR (eps 0.5)")
-    moment, clock, *rest = run.id.split("-")
+    moment, clock, milliseconds, *rest = run.id.split("-")
     assert len(moment) == 8
     assert len(clock) == 6
+    assert len(milliseconds) == 3
     assert "-".join(rest[:-1]) == "mg-amr-eps-0-5"
     assert len(rest[-1]) == 4
 
