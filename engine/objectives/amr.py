@@ -129,9 +129,9 @@ class FeatureAdversary:
             weight = weights[m]
             cross = weight @ weight.detach().mT  # its gradient is that of A in A Delta
             lengths = self.lengths_I[m].to(projected.dtype)[batch.items]
-            squared = ((gradient @ cross.detach()) * gradient).sum(dim=-1)
-            scale = lengths * inverse_root(squared)
-            moved = moved + (scale[..., None] * gradient) @ cross.mT
+            turned = gradient @ cross.mT
+            squared = (turned.detach() * gradient).sum(dim=-1)
+            moved = moved + (lengths * inverse_root(squared))[..., None] * turned
         items = model.combine(moved, batch.items)
         return self.config.weight * step.loss(batch.margins(step.users, items))
 

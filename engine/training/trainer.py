@@ -374,7 +374,7 @@ class Trainer:
             kind, name = key.split("/", 1)
             if kind == "optimiser":
                 index, field_name = name.split("/")
-                states.setdefault(int(index), {})[field_name] = tensor
+                states.setdefault(int(index), {})[field_name] = tensor.clone()
             else:
                 groups[kind][name] = tensor.to(self.device).clone()
         self.model.load_theta(groups["weights"])
