@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.foundation.errors import ConfigError, JobError
@@ -371,8 +370,3 @@ def run_and_wait(
     runs = [params["run"]] if "run" in params else list(params.get("runs", ()))
     job = run_here(store, task, params, progress, runs)
     return job.result()
-
-
-def folder_of(store: RunStore, run: str) -> Path:
-    """The folder of a run."""
-    return store.get(run).path
