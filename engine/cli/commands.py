@@ -164,6 +164,12 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         "--preset", default="plain", choices=list(PRESETS), help=lines.replace("%", "%%")
     )
     parser.add_argument("--seeds", type=int, default=1, help="train so many seeds, from --seed on")
+    parser.add_argument(
+        "--one-by-one",
+        action="store_true",
+        help="train the seeds one after the other, not in one pass; slower, and bit for bit what "
+        "each gives alone",
+    )
     parser.add_argument("--name", default="", help="a name for the run (default: the preset)")
     parser.add_argument(
         "--match",
@@ -203,22 +209,22 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
                     command=["python", "-m", "engine", *sys.argv[1:]],
                 )
             )
+    ids = [run.id for run in runs]
+    passes = [[run] for run in ids] if arguments.one_by_one else [ids]
     results = []
-    for run in runs:
-        result = _with_bar(
-            run.id,
-            lambda bar, run=run: run_and_wait(store, "train", {"run": run.id}, bar),  # type: ignore[misc]
-        )
-        results.append(result)
-        selected = result["selected_by"]
+    for each in passes:
+        params = {"run": each[0]} if len(each) == 1 else {"runs": each}
+        title = each[0] if len(each) == 1 else f"{len(each)} seeds"
+        found = _with_bar(title, lambda bar, p=params: run_and_wait(store, "train", p, bar))  # type: ignore[misc]
+        results += found.get("runs", [found])
+    for result in results:
         print(
-            f"{run.id}: {result['state']}, best epoch {result['best_epoch']} chosen by {selected}; "
-            f"valid recall@20 {result['valid']['recall@20']:.4f}, test recall@20 "
-            f"{result['test'].get('recall@20', float('nan')):.4f}, {result['seconds']:.1f} s"
+            f"{result['run']}: {result['state']}, best epoch {result['best_epoch']} chosen by "
+            f"{result['selected_by']}; valid recall@20 {result['valid']['recall@20']:.4f}, test "
+            f"recall@20 {result['test'].get('recall@20', float('nan')):.4f}, "
+            f"{result['seconds']:.1f} s"
         )
-    if len(results) == 1:
-        return results[0]
-    return {"runs": results}
+    return results[0] if len(results) == 1 else {"runs": results}
 
 
 def _sweep_options(parser: argparse.ArgumentParser) -> None:

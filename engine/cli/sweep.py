@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.foundation.errors import ConfigError
-from engine.foundation.progress import Progress
+from engine.foundation.progress import Progress, silent
 from engine.runs import RunStore
 
 
@@ -26,6 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="a field drawn at random for each sample")  # fmt: skip
     parser.add_argument("--samples", type=int, default=1, help="draws of the random fields")
     parser.add_argument("--seeds", type=int, default=1, help="seeds of each config")
+    parser.add_argument("--at-once", type=int, default=5, metavar="N",
+                        help="seeds of a config trained in one pass, equal to training each "
+                        "alone up to rounding (5; 1: each alone, bit for bit)")  # fmt: skip
     parser.add_argument("--metric", default="recall@20", help="what the table compares")
     parser.add_argument("--baseline", help="strategy that differences are taken to")
     parser.add_argument("--retry", action="store_true", help="also train failed runs again")
@@ -81,11 +84,16 @@ def run(
             "n_seeds": arguments.seeds,
         }
     )
+    if arguments.at_once < 1:
+        raise ConfigError(f"--at-once is {arguments.at_once}; at least 1 is needed.")
     sweep = Sweep.start(store, arguments.name, arguments.dataset, config)
 
     def work(progress: Progress) -> dict[str, Any]:
         started = sweep.run_missing(
-            arguments.retry, arguments.here, progress if arguments.here else lambda *_: None
+            arguments.retry,
+            arguments.here,
+            progress if arguments.here else silent,
+            arguments.at_once,
         )
         sweep.wait(progress)
         return {"started": started}

@@ -18,7 +18,7 @@ from engine.runs import RunStore
 Task = Callable[[RunStore, dict[str, Any], Progress], dict[str, Any]]
 
 TASKS: dict[str, str] = {
-    "train": "engine.jobs.work:train",
+    "train": "engine.jobs.trainings:train",
     "slice": "engine.jobs.work:slice_task",
     "curvature": "engine.jobs.work:curvature_task",
     "robustness": "engine.jobs.work:robustness_task",

@@ -1,4 +1,4 @@
-"""The tasks themselves: training a run, analysing runs, and the demonstration."""
+"""Analysing runs as tasks, making runs, and the demonstration."""
 
 from __future__ import annotations
 
@@ -110,38 +110,6 @@ def create_run(
     provenance = provenance_of(read, seed=config.seed, device=config.device, command=command)
     provenance["dataset"]["source"] = source
     return store.create(config.model_dump(mode="json"), provenance, name=name, label=label)
-
-
-def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Train the run ``params['run']``, from its checkpoint if it has one.
-
-    Returns ``run``, ``folder``, ``state``, ``best_epoch``, ``valid``, ``test``, ``selected_by``.
-    """
-    from engine.runs.opened import dataset_of
-    from engine.training import TrainConfig, fit
-
-    run = store.get(params["run"])
-    try:
-        with run.running():
-            config = TrainConfig.parse(run.config)
-            result = fit(dataset_of(run), config, run, progress)
-            summary = {
-                "best_epoch": result.best_epoch,
-                "valid": result.valid,
-                "test": result.test,
-                "selected_by": f"valid {config.selection}",
-                "gradient_passes": result.gradient_passes,
-                "seconds": round(result.seconds, 3),
-                "parameters": sum(p.numel() for p in result.model.parameters()),
-            }
-            if result.test_by_user is not None:
-                run.save_result(result.test_by_user)
-            run.save_summary(summary)
-            run.end(result.state)
-    finally:
-        if "group" in params:
-            follow_up(store, params["group"])
-    return {"run": run.id, "folder": str(run.path), "state": result.state, **summary}
 
 
 def analyse(

@@ -74,19 +74,32 @@ def fit_seeds(
     seed, and whatever ``fit`` raises; an error of one seed is raised once the others are done.
     """
     kept: Sequence[Recorder] = [MemoryRecorder() for _ in seeds] if recorders is None else recorders
-    if len(kept) != len(seeds):
+    fits = []
+    for outcome in fits_and_errors(dataset, config, seeds, kept, progress):
+        if isinstance(outcome, BasinError):
+            raise outcome
+        fits.append(outcome)
+    return fits
+
+
+def fits_and_errors(
+    dataset: Dataset,
+    config: TrainConfig,
+    seeds: Sequence[int],
+    recorders: Sequence[Recorder],
+    progress: Progress = silent,
+) -> list[Fit | BasinError]:
+    """As ``fit_seeds``, with a seed's error in its place; Cancelled is raised, as it stops all."""
+    if len(recorders) != len(seeds):
         raise ConfigError(
-            f"{len(kept)} recorders were given for {len(seeds)} seeds; give one for each."
+            f"{len(recorders)} recorders were given for {len(seeds)} seeds; give one for each."
         )
     configs = [config.changed({"seed": seed}) for seed in seeds]
     if len(seeds) < 2 or why_apart(dataset, config) is not None:
-        return [
-            fit(dataset, one, recorder, part(progress, i / len(seeds), (i + 1) / len(seeds)))
-            for i, (one, recorder) in enumerate(zip(configs, kept, strict=True))
-        ]
+        return _one_after_the_other(dataset, configs, recorders, progress)
     with determinism(config.deterministic):
         trainers: list[Trainer] = []
-        for one, recorder in zip(configs, kept, strict=True):
+        for one, recorder in zip(configs, recorders, strict=True):
             trainer = Trainer(dataset, one, recorder)
             trainers.append(trainer)
             trainer.features, trainer.sampler = trainers[0].features, trainers[0].sampler
@@ -102,15 +115,32 @@ def fit_seeds(
             ) from error
 
 
+def _one_after_the_other(
+    dataset: Dataset,
+    configs: Sequence[TrainConfig],
+    recorders: Sequence[Recorder],
+    progress: Progress,
+) -> list[Fit | BasinError]:
+    outcomes: list[Fit | BasinError] = []
+    for i, (config, recorder) in enumerate(zip(configs, recorders, strict=True)):
+        inner = part(progress, i / len(configs), (i + 1) / len(configs))
+        try:
+            outcomes.append(fit(dataset, config, recorder, inner))
+        except Cancelled:
+            raise
+        except BasinError as error:
+            outcomes.append(error)
+    return outcomes
+
+
 class Together:
     """Trainers of one config on one dataset, and what became of each."""
 
     def __init__(self, trainers: list[Trainer]) -> None:
         self.trainers = trainers
-        self.fits: dict[Trainer, Fit] = {}
-        self.errors: list[BasinError] = []
+        self.outcomes: dict[Trainer, Fit | BasinError] = {}
 
-    def run(self, progress: Progress) -> list[Fit]:
+    def run(self, progress: Progress) -> list[Fit | BasinError]:
         """Train until all are done; seeds that stand at different epochs in groups."""
         groups: dict[tuple[int, int, int], list[Trainer]] = {}
         for trainer in self.trainers:
@@ -127,9 +157,7 @@ class Together:
                 continue
             for trainer in group:  # it ran short of memory even alone
                 self._end(trainer, trainer.run(inner))
-        if self.errors:
-            raise self.errors[0]
-        return [self.fits[trainer] for trainer in self.trainers]
+        return [self.outcomes[trainer] for trainer in self.trainers]
 
     def _run_group(self, running: list[Trainer], progress: Progress) -> None:
         while running:
@@ -154,9 +182,9 @@ class Together:
     def _end(self, trainer: Trainer, state: Literal["finished", "diverged"]) -> None:
         try:
             trainer.put_best_in_place()
-            self.fits[trainer] = finished(trainer, state)
+            self.outcomes[trainer] = finished(trainer, state)
         except BasinError as error:
-            self.errors.append(error)
+            self.outcomes[trainer] = error
 
 
 class Stack:
