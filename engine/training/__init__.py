@@ -5,6 +5,7 @@ from engine.training.loop import Fit, fit
 from engine.training.optimisers import AdagradConfig, AdamConfig, GuardedOptimiser, SGDConfig
 from engine.training.presets import PRESETS, preset
 from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
+from engine.training.seeds import fit_seeds
 from engine.training.steppers import MirrorGradient, MirrorGradientConfig, Plain, PlainConfig
 from engine.training.trained import Trained
 
@@ -25,5 +26,6 @@ __all__ = [
     "TrainConfig",
     "Trained",
     "fit",
+    "fit_seeds",
     "preset",
 ]

@@ -1,5 +1,7 @@
 """SAM, ASAM, the gradient-norm penalty and weight averages against closed forms."""
 
+import statistics
+
 import numpy as np
 import pytest
 import torch
@@ -197,7 +199,12 @@ def test_pooled_negatives_train_as_well(tiny):
 
 
 def test_features_kept_in_bfloat16_train_as_well_and_are_judged_in_float32(tiny):
-    low = fit(tiny, preset("plain", QUICK | {"epochs": 20, "feature_precision": "bfloat16"}))
-    full = fit(tiny, preset("plain", QUICK | {"epochs": 20}))
-    assert {x.dtype for x in low.features.values()} == {torch.float32}
-    assert low.valid["recall@20"] == pytest.approx(full.valid["recall@20"], abs=0.08)
+    found = {}
+    for precision in ("bfloat16", "same"):
+        changes = QUICK | {"epochs": 20, "feature_precision": precision}
+        fits = [fit(tiny, preset("plain", changes | {"seed": seed})) for seed in range(3)]
+        found[precision] = [one.valid["recall@20"] for one in fits]
+        assert {x.dtype for one in fits for x in one.features.values()} == {torch.float32}
+    spread = max(found["same"]) - min(found["same"])
+    assert spread > 0
+    assert abs(statistics.mean(found["bfloat16"]) - statistics.mean(found["same"])) <= spread
