@@ -158,10 +158,12 @@ def main(argv: list[str]) -> int:
     for name in work:
         if name == "floor":
             continue
-        target = TARGETS.get(name.partition(",")[0])
+        # The sample's features are too small for projecting them to be what a step costs.
+        target = TARGETS.get(name.partition(",")[0]) if given.size != "sample" else None
         steps = len(dataset.train) / 2048 / STEPS
         if name.startswith("negatives"):
-            rows.append(against(seconds, name, "floor", 0.02, scale=steps))
+            limit = 0.02 if given.size != "sample" else None
+            rows.append(against(seconds, name, "floor", limit, scale=steps))
         else:
             rows.append(against(seconds, name, "floor", target, label=f"{given.size}: {name}"))
     if given.device == "cpu":
