@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.geometry import Slice
 
 MOST_COLUMNS = 3
-SHARED = ("directions", "triples", "users", "range")
+SHARED = ("directions", "triples", "users", "perturbation", "range")
 """What a result says its runs have in common, as far as it is equal for all of them."""
 
 N_LEVELS = 16

@@ -240,6 +240,19 @@ def _sweep(arguments: argparse.Namespace) -> dict[str, Any]:
     return run(arguments, _store(arguments), _with_bar)
 
 
+def _flatness_options(parser: argparse.ArgumentParser) -> None:
+    from engine.cli.flatness import add_options
+
+    add_options(parser)
+    _common(parser)
+
+
+def _flatness(arguments: argparse.Namespace) -> dict[str, Any]:
+    from engine.cli.flatness import run
+
+    return run(arguments, _store(arguments))
+
+
 def passes_of(store: RunStore, run: str) -> int:
     """The gradient passes a finished run took; raises RunError where it has not finished."""
     passes = store.get(run).summary.get("gradient_passes")
@@ -456,6 +469,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
         kind: (analysis.help, _analysis_options(kind), _analysis(kind))
         for kind, analysis in ANALYSES.items()
     },
+    "flatness": (
+        "does flatness predict robustness, over the runs that keep both analyses",
+        _flatness_options,
+        _flatness,
+    ),
     "bin": ("move runs to the bin, or back", _bin_options, _bin),
     "export": ("write runs as one zip", _export_options, _export),
     "import": ("add the runs of a zip", _import_options, _import),

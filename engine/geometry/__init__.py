@@ -4,7 +4,12 @@ from engine.geometry.curvature import MEASURES, Curvature, CurvatureConfig, Meas
 from engine.geometry.curvature_analysis import curvature
 from engine.geometry.flatness import flatness_frame, flatness_table, flatness_versus_robustness
 from engine.geometry.mode_path import ModePath, ModePathConfig, mode_path
-from engine.geometry.scale_symmetry import rescaled, scale_symmetry
+from engine.geometry.scale_symmetry import (
+    ScaleSymmetry,
+    ScaleSymmetryConfig,
+    rescaled,
+    scale_symmetry,
+)
 from engine.geometry.slices import Slice, SliceConfig
 from engine.geometry.slicing import loss_slice
 from engine.geometry.triples import frozen_triples
@@ -16,6 +21,8 @@ __all__ = [
     "Measure",
     "ModePath",
     "ModePathConfig",
+    "ScaleSymmetry",
+    "ScaleSymmetryConfig",
     "Slice",
     "SliceConfig",
     "curvature",

@@ -8,6 +8,7 @@ small. Legend: C curves (straight, Bezier), T places along a curve.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,14 +19,15 @@ from pydantic import Field
 from torch import Tensor
 
 from engine.foundation.config import Config
+from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.foundation.result import Result
 from engine.foundation.seeding import numpy_generator, torch_generator
 from engine.geometry.chosen_planes import check_comparable, name_of
 from engine.geometry.factor_hessian import FactorLoss
 from engine.geometry.ranking_loss import mean_ranking_loss
+from engine.geometry.surfaces import Frozen, metrics_of
 from engine.geometry.theta import factors_at, theta_of
-from engine.geometry.triples import frozen_triples
 from engine.objectives import Triples
 from engine.training import Trained
 
@@ -45,8 +47,12 @@ class ModePathConfig(Config):
     """Places at which both curves are measured, ends included."""
     n_triples: int | None = Field(default=50_000, ge=1)
     """Frozen triples; none for all pairs."""
+    cutoff: int = Field(default=20, ge=1, le=1000)
+    """The k of the validation recall@k measured along both ways."""
+    n_users: int | None = Field(default=1_000, ge=1)
+    """Users that recall is averaged over, drawn once; none for all with validation items."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    """Decides triples, batches and places."""
+    """Decides triples, users, batches and places."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,22 @@ class ModePath(Result):
         "places_T": ("place",),
         "train_loss_CT": ("curve", "place"),
         "valid_loss_CT": ("curve", "place"),
+        "valid_recall_CT": ("curve", "place"),
     }
     units: ClassVar[dict[str, str]] = {
         "places_T": "share of the way, 0 to 1",
         "train_loss_CT": "nats a triple",
         "valid_loss_CT": "nats a triple",
+        "valid_recall_CT": "0 to 1",
     }
 
     places_T: np.ndarray
     train_loss_CT: np.ndarray
     valid_loss_CT: np.ndarray
-    """NaN where the dataset has no validation pairs."""
+    valid_recall_CT: np.ndarray
+    """Recall@cutoff of validation items, train items left out. Both are NaN where the dataset has
+    no validation pairs."""
+    cutoff: int
     curves: list[str]
     labels: list[str]
     runs: list[str]
@@ -82,7 +93,7 @@ class ModePath(Result):
         return dict(zip(self.curves, rises.tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a curve and place: curve, place, train_loss, valid_loss."""
+        """One row a curve and place: curve, place, train_loss, valid_loss, valid_recall."""
         n = len(self.places_T)
         return pd.DataFrame(
             {
@@ -90,6 +101,7 @@ class ModePath(Result):
                 "place": np.tile(self.places_T, len(self.curves)),
                 "train_loss": self.train_loss_CT.reshape(-1),
                 "valid_loss": self.valid_loss_CT.reshape(-1),
+                "valid_recall": self.valid_recall_CT.reshape(-1),
             }
         )
 
@@ -98,51 +110,56 @@ class ModePath(Result):
         """What is seen, and what it does not prove."""
         heights = ", ".join(f"{name} {height:.3g}" for name, height in self.barriers.items())
         return (
-            f"Loss along two ways from {self.labels[0]} to {self.labels[1]}; barriers in train "
-            f"loss: {heights}. Factors may be turned and rescaled without changing a score, so a "
+            f"Loss and validation recall@{self.cutoff} along two ways from {self.labels[0]} to "
+            f"{self.labels[1]}, on the same frozen triples and users; barriers in train loss "
+            f"(nats): {heights}. Factors may be turned and rescaled without changing a score, so a "
             "high barrier on the straight line does not prove that the two rank differently; a "
             "low one on a trained curve shows that a way exists, not that training finds it."
         )
 
 
 def mode_path(
-    first: Trained,
-    second: Trained,
+    trained: Sequence[Trained],
     config: ModePathConfig | None = None,
     progress: Progress = silent,
 ) -> ModePath:
     """Train a Bezier curve between two runs and measure it beside the straight line.
 
-    Raises ConfigError unless both are of one model, width and dataset.
+    Raises ConfigError unless there are two, of one model, width and dataset.
     """
     config = config or ModePathConfig()
-    pair = (first, second)
+    if len(trained) != 2:
+        raise ConfigError(f"a path leads from one run to another; {len(trained)} were given.")
+    pair = (first, second) = (trained[0], trained[1])
     check_comparable(pair)
     started = time.perf_counter()
     ends = (theta_of(first), theta_of(second))
     device = next(first.model.parameters()).device
     dataset = first.dataset
-    train = frozen_triples(dataset, config.n_triples, config.seed, "train", device)
-    splits: list[Triples | None] = [train, None]
-    if len(dataset.valid):
-        splits[1] = frozen_triples(dataset, config.n_triples, config.seed, "valid", device)
+    recall = f"recall@{config.cutoff}"
+    wanted = ["train_loss", "valid_loss", recall] if len(dataset.valid) else ["train_loss"]
+    frozen = Frozen.draw(dataset, wanted, config.n_triples, config.n_users, config.seed, device)
+    train = frozen.triples["train"]
     middle = {name: (ends[0][name] + ends[1][name]) / 2 for name in ends[0]}
     bent = _trained_control(first, ends, middle, train, config, progress)
     places_T = np.linspace(0.0, 1.0, config.n_points)
-    losses = np.full((2, 2, config.n_points), np.nan)
+    found_QCT = np.full((3, 2, config.n_points), np.nan)
     for c, control in enumerate((middle, bent)):
         for k, place in enumerate(places_T):
             progress(0.8 + 0.1 * (c + k / config.n_points), f"{CURVES[c]}, place {k + 1}")
             with torch.no_grad():
                 users, items = factors_at(first, _on_curve(ends, control, float(place)))
-            for split, triples in enumerate(splits):
-                if triples is not None:
-                    losses[split, c, k] = mean_ranking_loss(users, items, triples)
+            for split, triples in enumerate(frozen.triples.values()):
+                found_QCT[split, c, k] = mean_ranking_loss(users, items, triples)
+            if len(frozen.users):
+                found_QCT[2, c, k] = metrics_of(users, items, frozen, [recall])[recall]
     progress(1.0, "mode path")
     return ModePath(
         places_T=places_T,
-        train_loss_CT=losses[0],
-        valid_loss_CT=losses[1],
+        train_loss_CT=found_QCT[0],
+        valid_loss_CT=found_QCT[1],
+        valid_recall_CT=found_QCT[2],
+        cutoff=config.cutoff,
         curves=CURVES,
         labels=[name_of(pair, 0), name_of(pair, 1)],
         runs=[first.run, second.run],
@@ -150,6 +167,7 @@ def mode_path(
         provenance={
             "dataset": dataset.fingerprint,
             "n_triples": len(train),
+            "n_users": len(frozen.users),
             "seconds": time.perf_counter() - started,
         },
     )

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+import time
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
+import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field, model_validator
 
+from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent, track
+from engine.foundation.result import Result
 from engine.foundation.seeding import torch_generator
+from engine.geometry.curvature import MEASURES
 from engine.geometry.factor_hessian import FactorHessian, FactorLoss
 from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.sharpness import (
@@ -57,40 +64,156 @@ def rescaled(trained: Trained, c: float) -> Trained:
     return copied
 
 
+SHOWN = (
+    "top_eigenvalue",
+    "ball_sharpness",
+    "adaptive_top_eigenvalue",
+    "adaptive_sharpness",
+    "balanced_top_eigenvalue",
+)
+"""Measures that are followed: two raw ones and their invariant companions."""
+
+
+class ScaleSymmetryConfig(Config):
+    """By which factors the same recommender is written down."""
+
+    factors: tuple[float, ...] = Field(default=(0.25, 0.5, 1.0, 2.0, 4.0), min_length=2)
+    """The c of ``U -> cU, V -> V/c``; 1 is the run as it is, and is always among them."""
+    n_triples: int | None = Field(default=20_000, ge=1)
+    """Frozen triples the loss is averaged over; none for all training pairs."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Decides triples and starting vectors."""
+
+    @model_validator(mode="after")
+    def _are_positive(self) -> Self:
+        if min(self.factors) <= 0:
+            raise ValueError(f"factors holds {min(self.factors):g}; all must be above 0")
+        return self
+
+
+@dataclass(frozen=True)
+class ScaleSymmetry(Result):
+    """Flatness measures of one recommender written down in several ways."""
+
+    kind: ClassVar[str] = "scale_symmetry"
+    axes: ClassVar[dict[str, tuple[str, ...]]] = {
+        "factors_C": ("factor",),
+        "losses_C": ("factor",),
+        "score_changes_C": ("factor",),
+        "values_MC": ("measure", "factor"),
+    }
+    units: ClassVar[dict[str, str]] = {
+        "factors_C": "c of U -> cU, V -> V/c",
+        "losses_C": "nats a triple",
+        "score_changes_C": "largest change of a score over the largest score",
+        "values_MC": "each measure's own unit",
+    }
+
+    factors_C: np.ndarray
+    """Ascending; 1 is among them."""
+    losses_C: np.ndarray
+    score_changes_C: np.ndarray
+    """Over all users and items; rounding alone makes it differ from 0."""
+    measures: list[str]
+    """Names of ``MEASURES``."""
+    values_MC: np.ndarray
+    label: str
+    run: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a factor and measure: run, label, c, loss, score_change, measure, value,
+        times (over the value at c = 1), is_invariant."""
+        m, c = np.indices(self.values_MC.shape).reshape(2, -1)
+        own_M1 = self.values_MC[:, [int(np.argmin(np.abs(self.factors_C - 1.0)))]]
+        return pd.DataFrame(
+            {
+                "run": self.run,
+                "label": self.label,
+                "c": self.factors_C[c],
+                "loss": self.losses_C[c],
+                "score_change": self.score_changes_C[c],
+                "measure": np.array(self.measures, dtype=object)[m],
+                "value": self.values_MC.reshape(-1),
+                "times": (self.values_MC / own_M1).reshape(-1),
+                "is_invariant": np.array([MEASURES[n].is_invariant for n in self.measures])[m],
+            }
+        )
+
+    @property
+    def caption(self) -> str:
+        """What is seen, and what it does not prove."""
+        return (
+            f"{self.label or self.run or 'The run'} with user parameters times c and all others "
+            "divided by c: the same recommender, whose scores differ by at most "
+            f"{self.score_changes_C.max():.1g} of the largest (rounding). A measure that moves "
+            "with c says how the weights are written down, not what the model does. One that "
+            "stays may be compared between runs; that alone does not make it predict anything."
+        )
+
+
 def scale_symmetry(
     trained: Trained,
-    factors: Sequence[float] = (0.5, 1.0, 2.0),
-    n_triples: int | None = 20_000,
-    seed: int = 0,
+    config: ScaleSymmetryConfig | None = None,
     progress: Progress = silent,
-) -> pd.DataFrame:
+) -> ScaleSymmetry:
     """The demonstration: raw measures move under the rescaling, their companions do not.
 
-    One row a factor c: c, loss, top_eigenvalue, ball_sharpness, adaptive_top_eigenvalue,
-    adaptive_sharpness, balanced_top_eigenvalue.
+    Raises ConfigError for models that mix user and item parameters in their factors.
     """
+    config = config or ScaleSymmetryConfig()
+    started = time.perf_counter()
+    factors = sorted({1.0, *config.factors})
     device = next(trained.model.parameters()).device
-    triples = frozen_triples(trained.dataset, n_triples, seed, "train", device)
-    rows = []
-    for c in track(list(factors), progress, "rescaled weights"):
+    triples = frozen_triples(trained.dataset, config.n_triples, config.seed, "train", device)
+    users, items = trained.factors()
+    largest = _largest_score(users, items)
+    losses, changes, values = [], [], []
+    for c in track(factors, progress, "rescaled weights"):
         run = rescaled(trained, c)
         around = Neighbourhood(run, triples)
         hessian = FactorHessian(run, triples)
-        start_P = hessian.space.normal(torch_generator(seed, "lanczos"))
+        start_P = hessian.space.normal(torch_generator(config.seed, "lanczos"))
         loss: FactorLoss = hessian.factor_loss
-        rows.append(
-            {
-                "c": c,
-                "loss": hessian.loss(),
-                "top_eigenvalue": float(
-                    extreme_eigenpairs(hessian.product, start_P, 1).values_K[0]
-                ),
-                "ball_sharpness": ball_sharpness(around, 0.05),
-                "adaptive_top_eigenvalue": adaptive_top_eigenvalue(
-                    hessian, hessian.space.vector(theta_of(run)), seed
-                )[0],
-                "adaptive_sharpness": adaptive_sharpness(around, 0.5),
-                "balanced_top_eigenvalue": balanced_top_eigenvalue(loss, triples, seed)[0],
-            }
-        )
-    return pd.DataFrame(rows)
+        found = {
+            "top_eigenvalue": float(extreme_eigenpairs(hessian.product, start_P, 1).values_K[0]),
+            "ball_sharpness": ball_sharpness(around, 0.05),
+            "adaptive_top_eigenvalue": adaptive_top_eigenvalue(
+                hessian, hessian.space.vector(theta_of(run)), config.seed
+            )[0],
+            "adaptive_sharpness": adaptive_sharpness(around, 0.5),
+            "balanced_top_eigenvalue": balanced_top_eigenvalue(loss, triples, config.seed)[0],
+        }
+        losses.append(hessian.loss())
+        values.append([found[name] for name in SHOWN])
+        users_c, items_c = run.factors()
+        changes.append(_largest_difference(users, items, users_c, items_c) / largest)
+    return ScaleSymmetry(
+        factors_C=np.array(factors),
+        losses_C=np.array(losses),
+        score_changes_C=np.array(changes),
+        measures=list(SHOWN),
+        values_MC=np.array(values).T,
+        label=trained.label,
+        run=trained.run,
+        config=config.model_dump(mode="json"),
+        provenance={
+            "dataset": trained.dataset.fingerprint,
+            "n_triples": len(triples),
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+BLOCK_USERS = 512
+
+
+def _largest_score(users_UD: torch.Tensor, items_ID: torch.Tensor) -> float:
+    blocks = users_UD.split(BLOCK_USERS)
+    return max(max(float((block @ items_ID.T).abs().max()) for block in blocks), 1e-30)
+
+
+def _largest_difference(
+    users_UD: torch.Tensor, items_ID: torch.Tensor, other_UD: torch.Tensor, other_ID: torch.Tensor
+) -> float:
+    pairs = zip(users_UD.split(BLOCK_USERS), other_UD.split(BLOCK_USERS), strict=True)
+    return max(float((a @ items_ID.T - b @ other_ID.T).abs().max()) for a, b in pairs)

@@ -22,6 +22,12 @@ DirectionKind = Literal[
     "random", "top_eigenvector", "bottom_eigenvector", "gradient", "trajectory", "difference"
 ]
 
+PerturbationName = Literal[
+    "gaussian", "uniform", "random", "mixing", "missing", "swap", "quantise", "precision", "fgsm",
+    "pgd",
+]  # fmt: skip
+"""Perturbations of features; the robustness room has each one's meaning."""
+
 QUANTITIES = re.compile(
     r"train_loss|valid_loss|robust_loss|train_objective"
     r"|(robust_)?(recall|ndcg|precision|map|hr)@[1-9][0-9]*"
@@ -60,6 +66,12 @@ class SliceConfig(Config):
     """What is measured: train_loss, valid_loss, robust_loss (train triples, perturbed features),
     train_objective (with regulariser and adversarial term), and recall@k, ndcg@k, precision@k,
     map@k, hr@k on the validation split, or with ``robust_`` before them on perturbed features."""
+    perturbation: PerturbationName = "gaussian"
+    """What hits the features that the ``robust_`` quantities read: drawn, or found at each run's
+    own weights, once, and kept as it is over the whole slice."""
+    strength: float = Field(default=0.1, ge=0)
+    """Strength of that perturbation, in the unit of its kind (gaussian, random, fgsm, pgd: length
+    of a row's change over the row's length; swap, missing, mixing: a share)."""
     n_triples: int | None = Field(default=50_000, ge=1)
     """Frozen triples a loss is averaged over; none for all pairs of the split."""
     n_users: int | None = Field(default=1_000, ge=1)
@@ -79,6 +91,11 @@ class SliceConfig(Config):
                     "also with robust_ before them"
                 )
         return self
+
+    @property
+    def robust_quantities(self) -> tuple[str, ...]:
+        """The quantities that read perturbed features."""
+        return tuple(q for q in self.quantities if q.startswith("robust_"))
 
     @property
     def kinds(self) -> tuple[DirectionKind, ...]:

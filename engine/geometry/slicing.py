@@ -91,7 +91,7 @@ def _check(
     snapshots: Sequence[Sequence[Theta]] | None,
 ) -> None:
     check_comparable(trained)
-    robust = [q for q in config.quantities if q.startswith("robust_")]
+    robust = config.robust_quantities
     if robust and perturbed is None:
         raise ConfigError(
             f"{', '.join(robust)} needs perturbed features; give them, or leave it out."
@@ -127,11 +127,18 @@ def _blank(
     counts = ", ".join(f"{len(t):,} {split} pairs" for split, t in frozen.triples.items())
     shared = {"directions": "; ".join(chosen.descriptions)}
     if "random" in config.kinds and config.normalisation != "none" and len(trained) > 1:
-        whose = "each run's own" if config.scale_to == "own" else "the first run's"
-        shared["random directions scaled to"] = f"{whose} weights"
+        if config.scale_to == "own":
+            shared["random draws"] = "the same for all, scaled to each run's own weights"
+        else:
+            shared["random draws"] = "the same for all, scaled to the first run's weights"
     shared["triples"] = f"{counts}, each with one fixed negative (seed {config.seed})"
     if len(frozen.users):
         shared["users"] = f"{len(frozen.users):,} validation users"
+    if config.robust_quantities:
+        shared["perturbation"] = (
+            f"{config.perturbation} of strength {config.strength:g}, fixed at each run's weights "
+            f"(seed {config.seed})"
+        )
     shared["range"] = ", ".join(
         f"{name} {how}" for name, (_, how) in zip(("first", "second"), axes, strict=False)
     )

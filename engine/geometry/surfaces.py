@@ -174,7 +174,7 @@ class Survey:
             users, items = self.factors(names[0]).at(*point)
             metrics = [q for q in names if is_metric(q)]
             if metrics:
-                found |= _metrics(users, items, self.frozen, metrics)
+                found |= metrics_of(users, items, self.frozen, metrics)
             for name in names:
                 if name not in metrics:
                     triples = self.frozen.triples[_split(name)]
@@ -186,7 +186,7 @@ def _split(loss: str) -> str:
     return "valid" if loss == "valid_loss" else "train"
 
 
-def _metrics(
+def metrics_of(
     users_UD: Tensor, items_ID: Tensor, frozen: Frozen, names: list[str]
 ) -> dict[str, float]:
     """Metrics of the frozen users on the validation split, by quantity, train items left out."""

@@ -20,6 +20,8 @@ Task = Callable[[RunStore, dict[str, Any], Progress], dict[str, Any]]
 TASKS: dict[str, str] = {
     "train": "engine.jobs.trainings:train",
     "slice": "engine.jobs.work:slice_task",
+    "path": "engine.jobs.work:path_task",
+    "symmetry": "engine.jobs.work:symmetry_task",
     "curvature": "engine.jobs.work:curvature_task",
     "robustness": "engine.jobs.work:robustness_task",
     "embed": "engine.jobs.work:embed_task",

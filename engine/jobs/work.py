@@ -18,7 +18,7 @@ from engine.runs.provenance import provenance_of
 
 if TYPE_CHECKING:
     from engine.foundation.config import Config
-    from engine.training import TrainConfig
+    from engine.training import TrainConfig, Trained
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Analysis:
     compares: bool
     """Whether it takes several runs on shared ground, or one."""
     help: str
+    is_demonstrated: bool = True
+    """Whether the demonstration computes it too."""
 
     def config_class(self) -> type[Config]:
         """The config class that describes it."""
@@ -52,6 +54,24 @@ ANALYSES: dict[str, Analysis] = {
         "Slice",
         compares=True,
         help="loss-landscape slices of runs on shared directions",
+    ),
+    "path": Analysis(
+        "engine.geometry",
+        "ModePathConfig",
+        "mode_path",
+        "ModePath",
+        compares=True,
+        help="the straight line and a trained curve between the weights of two runs",
+        is_demonstrated=False,
+    ),
+    "symmetry": Analysis(
+        "engine.geometry",
+        "ScaleSymmetryConfig",
+        "scale_symmetry",
+        "ScaleSymmetry",
+        compares=False,
+        help="which flatness measures move when a run's factors are rescaled",
+        is_demonstrated=False,
     ),
     "curvature": Analysis(
         "engine.geometry",
@@ -76,6 +96,7 @@ ANALYSES: dict[str, Analysis] = {
         "Embedding",
         compares=False,
         help="UMAP of what a run learnt about items or users",
+        is_demonstrated=False,  # the aligned maps show every run already
     ),
     "align": Analysis(
         "engine.embedding",
@@ -131,18 +152,29 @@ def analyse(
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     function = getattr(importlib.import_module(analysis.module), analysis.function)
     subject = opened if analysis.compares else opened[0]
-    more: dict[str, Any] = {}
-    if "trajectory" in getattr(config, "kinds", ()) and kind == "slice":
-        more["snapshots"] = [store.get(run).trajectory() for run in runs]
-        if not all(more["snapshots"]):
-            raise JobError(
-                "a slice along the training trajectory needs weights kept along it; train with "
-                "snapshots_every set, e.g. to 2, or choose another direction."
-            )
+    more = _slice_inputs(store, opened, config) if kind == "slice" else {}
     result: Result = function(subject, config, part(progress, 0.05, 1.0), **more)
     key = result_key(runs, config.model_dump(mode="json"))
     path = store.get(runs[0]).save_result(result, key)
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
+
+
+def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
+    """What a slice needs beside the runs: weights kept along training, perturbed features."""
+    inputs: dict[str, Any] = {}
+    if "trajectory" in config.kinds:
+        inputs["snapshots"] = [store.get(trained.run).trajectory() for trained in opened]
+        if not all(inputs["snapshots"]):
+            raise JobError(
+                "a slice along the training trajectory needs weights kept along it; train with "
+                "snapshots_every set, e.g. to 2, or choose another direction."
+            )
+    if config.robust_quantities:
+        from engine.robustness import FEATURE_PERTURBATIONS, perturb
+
+        kind = FEATURE_PERTURBATIONS[config.perturbation].parse({})
+        inputs["perturbed"] = [perturb(t, kind, config.strength, config.seed) for t in opened]
+    return inputs
 
 
 def __getattr__(name: str) -> Any:
@@ -276,8 +308,8 @@ def demonstration_analyses(runs: Sequence[str]) -> list[tuple[str, list[str], di
         return []
     planned: list[tuple[str, list[str], dict[str, Any]]] = []
     for kind, analysis in ANALYSES.items():
-        if kind == "embed":
-            continue  # the aligned maps show every run already
+        if not analysis.is_demonstrated:
+            continue
         if analysis.compares:
             planned.append((kind, list(runs), {}))
         else:

@@ -14,8 +14,8 @@ KEYS = ["strategy", "perturbation", "control_of", "modality", "unit"]
 def per_run(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     """One row for each run, perturbation, modality and strength, averaged over draws.
 
-    Columns: run, seed, KEYS, strength, value, clean, drop (absolute), relative_drop (share of the
-    clean value, NaN where that is 0). Raises KeyError for a metric that was not measured.
+    Columns: run, label, seed, KEYS, strength, value, clean, drop (absolute), relative_drop (share
+    of the clean value, NaN where that is 0). Raises KeyError for a metric that was not measured.
     """
     place = curves.metrics.index(metric) if metric in curves.metrics else None
     if place is None:
@@ -29,7 +29,8 @@ def per_run(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
         counts = np.maximum(np.isfinite(values_SD[:n]).sum(axis=1), 1)
         means = np.nansum(values_SD[:n], axis=1) / counts
         means[0] = values_SD[0, 0]
-        labels = {key: series[key] for key in ["run", "seed", *KEYS]}
+        labels = {"run": series["run"], "label": series.get("label", series["run"])}
+        labels |= {key: series[key] for key in ["seed", *KEYS]}
         frame = pd.DataFrame([labels] * n)
         frame["strength"] = curves.strengths[index, :n]
         frame["value"], frame["clean"] = means, means[0]

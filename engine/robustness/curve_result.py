@@ -47,8 +47,8 @@ class RobustnessCurves(Result):
     }
 
     series: list[dict[str, Any]]
-    """run, strategy, seed, perturbation, control_of ('' or an attack's name), modality, unit, and
-    the perturbation's ``settings``; one entry a series."""
+    """run (its id), label (its name), strategy, seed, perturbation, control_of ('' or an attack's
+    name), modality, unit, and the perturbation's ``settings``; one entry a series."""
     strengths: np.ndarray
     metrics: list[str]
     values: np.ndarray
@@ -68,8 +68,8 @@ class RobustnessCurves(Result):
         return CAPTION.format(split=self.split, notes=" ".join(self.notes)).strip()
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each series, strength, draw and metric: run, strategy, seed, perturbation,
-        control_of, modality, unit, strength, draw, metric, value."""
+        """One row for each series, strength, draw and metric: run, label, strategy, seed,
+        perturbation, control_of, modality, unit, strength, draw, metric, value."""
         frames = []
         for index, series in enumerate(self.series):
             frames += [self._rows(index, series, self.values[index], self.metrics)]

@@ -206,7 +206,8 @@ class _Table:
 def _described(variant: Variant, subject: Subject, strategy: str) -> dict[str, Any]:
     trained = subject.trained
     return {
-        "run": trained.label or trained.run or strategy,
+        "run": trained.run or trained.label or strategy,
+        "label": trained.label or trained.run or strategy,
         "strategy": strategy,
         "seed": trained.config.seed,
         "perturbation": variant.config.name,

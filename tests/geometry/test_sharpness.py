@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from engine.foundation.errors import ConfigError
-from engine.geometry import frozen_triples, rescaled, scale_symmetry
+from engine.geometry import (
+    MEASURES,
+    ScaleSymmetry,
+    ScaleSymmetryConfig,
+    frozen_triples,
+    rescaled,
+    scale_symmetry,
+)
 from engine.geometry.sharpness import (
     Neighbourhood,
     adaptive_sharpness,
@@ -19,16 +26,26 @@ from engine.geometry.sharpness import (
 
 @pytest.mark.parametrize("model", ["vbpr", "bpr-mf"])
 def test_raw_measures_move_under_rescaling_and_their_companions_do_not(make_run, model):
-    frame = scale_symmetry(make_run(model), (0.5, 1.0, 3.0), n_triples=200)
-    for name in (
-        "loss",
-        "adaptive_top_eigenvalue",
-        "adaptive_sharpness",
-        "balanced_top_eigenvalue",
-    ):
-        np.testing.assert_allclose(frame[name], frame[name][1], rtol=2e-3, err_msg=name)
-    for name in ("top_eigenvalue", "ball_sharpness"):
-        assert frame[name].max() > 1.5 * frame[name].min(), name
+    config = ScaleSymmetryConfig(factors=(3.0, 0.5), n_triples=200)
+    found = scale_symmetry(make_run(model), config)
+    assert found.factors_C.tolist() == [0.5, 1.0, 3.0]
+    np.testing.assert_allclose(found.losses_C, found.losses_C[1], rtol=1e-5)
+    assert found.score_changes_C.max() < 1e-5
+    for name, values_C in zip(found.measures, found.values_MC, strict=True):
+        if MEASURES[name].is_invariant:
+            np.testing.assert_allclose(values_C, values_C[1], rtol=2e-3, err_msg=name)
+        else:
+            assert values_C.max() > 1.5 * values_C.min(), name
+
+
+def test_the_demonstration_is_kept_and_told_as_a_table(make_run, tmp_path):
+    found = scale_symmetry(make_run(), ScaleSymmetryConfig(factors=(1.0, 2.0), n_triples=100))
+    found.save(tmp_path / "symmetry.npz")
+    again = ScaleSymmetry.load(tmp_path / "symmetry.npz").to_frame()
+    assert len(again) == 2 * len(found.measures)
+    assert (again.loc[again["c"] == 1.0, "times"] == 1.0).all()
+    with pytest.raises(ConfigError, match="above 0"):
+        ScaleSymmetryConfig.parse({"factors": [1.0, -2.0]})
 
 
 def test_relative_noise_does_not_see_the_rescaling_and_absolute_noise_does(make_run):

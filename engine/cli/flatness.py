@@ -1,0 +1,70 @@
+"""The ``flatness`` command: does flatness predict robustness, over the runs of a folder?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.foundation.errors import RunError
+from engine.runs import RunStore
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``flatness``."""
+    parser.add_argument(
+        "runs", nargs="*", help="runs to look at; none: all that finished on the newest's dataset"
+    )
+    parser.add_argument("--metric", default="recall@20", help="e.g. ndcg@10 (default: recall@20)")
+    parser.add_argument(
+        "--strength", type=float, default=0.1, help="of every perturbation (default: 0.1)"
+    )
+    parser.add_argument("--csv", type=Path, help="also write the correlations")
+    parser.add_argument("--runs-csv", type=Path, help="also write the table of runs")
+
+
+def run(arguments: argparse.Namespace, store: RunStore) -> dict[str, Any]:
+    """Gather, correlate, print. Raises RunError where too few runs have both analyses."""
+    from engine.jobs.flatness import gathered
+
+    found = gathered(store, _chosen(arguments, store), arguments.metric, arguments.strength)
+    for lacking, command in (
+        (found.without_curvature, "curvature RUN"),
+        (found.without_curves, f"robustness RUN --strengths {arguments.strength:g}"),
+    ):
+        if lacking and not arguments.json:
+            named = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
+            print(f"{len(lacking)} runs need `python -m engine {command}` first: {named}")
+    table = found.correlations()
+    if arguments.csv:
+        table.to_csv(arguments.csv, index=False)
+    if arguments.runs_csv:
+        found.table.to_csv(arguments.runs_csv, index=False)
+    if not arguments.json:
+        strategies = found.table["strategy"].nunique()
+        print(
+            f"{len(found.table)} runs of {strategies} strategies; Spearman's rank correlation of "
+            f"each flatness measure with the share of test {arguments.metric} lost at strength "
+            f"{arguments.strength:g}, 95 % bootstrap intervals over runs. A correlation over few "
+            "strategies is mostly a difference between strategies: read the controls."
+        )
+        shown = table[~table["control"].str.startswith("only ")]
+        print(shown.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    return {
+        "metric": arguments.metric,
+        "strength": arguments.strength,
+        "runs": json.loads(found.table.to_json(orient="records")),
+        "table": json.loads(table.to_json(orient="records")),
+    }
+
+
+def _chosen(arguments: argparse.Namespace, store: RunStore) -> list[str]:
+    if arguments.runs:
+        return [store.get(run).id for run in arguments.runs]
+    table = store.list()
+    done = table[table["state"] == "finished"] if len(table) else table
+    if done.empty:
+        raise RunError("no run has finished; `train` makes one.")
+    newest = done.sort_values("id")["fingerprint"].iloc[-1]
+    return sorted(done.loc[done["fingerprint"] == newest, "id"])
