@@ -128,37 +128,51 @@ def flatness_versus_robustness(
     return pd.DataFrame(rows)
 
 
-Correlation = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
-"""From values, values and what is controlled for, [n] each, to a number from -1 to 1 or NaN."""
+Correlation = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""From values, values and what is controlled for, [..., n] each, to numbers [...] from -1 to 1 or
+NaN; leading axes are resamples."""
 
 
-def spearman(x: np.ndarray, y: np.ndarray, _: np.ndarray) -> float:
+def spearman(x: np.ndarray, y: np.ndarray, _: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation; NaN without variation."""
-    return _pearson(rankdata(x), rankdata(y))
+    return _pearson(_centred_ranks(x), _centred_ranks(y))
 
 
-def partial_spearman(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> float:
+def partial_spearman(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Rank correlation of x and y given z: of what is left of their ranks beside z's."""
-    basis = np.stack([np.ones(len(z)), rankdata(z)], axis=1)
-    left = [r - basis @ np.linalg.lstsq(basis, r, rcond=None)[0] for r in map(rankdata, (x, y))]
+    beside = _centred_ranks(z)
+    size = (beside * beside).sum(-1, keepdims=True)
+    left = []
+    for ranks in (_centred_ranks(x), _centred_ranks(y)):
+        slope = (ranks * beside).sum(-1, keepdims=True) / np.where(size > 0, size, 1.0)
+        left.append(ranks - slope * beside)
     return _pearson(*left)
 
 
-def within_groups(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
-    """Correlation of ranks taken within each group and centred there."""
-    left = [np.empty(len(x)), np.empty(len(x))]
-    for group in np.unique(groups):
-        members = groups == group
+def within_groups(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Correlation of ranks taken within each group and centred there.
+
+    Resamples hold the members of each group at the same places.
+    """
+    places = groups.reshape(-1, groups.shape[-1])[0]
+    left = [np.empty(x.shape), np.empty(y.shape)]
+    for group in np.unique(places):
+        members = places == group
         for out, values in zip(left, (x, y), strict=True):
-            ranks = rankdata(values[members])
-            out[members] = (ranks - ranks.mean()) / len(ranks)
+            out[..., members] = _centred_ranks(values[..., members]) / members.sum()
     return _pearson(*left)
 
 
-def _pearson(x: np.ndarray, y: np.ndarray) -> float:
-    x, y = x - x.mean(), y - y.mean()
-    spread = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / spread if spread > 1e-9 * len(x) else float("nan")
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
+    ranks: np.ndarray = rankdata(values, axis=-1)
+    return ranks - ranks.mean(-1, keepdims=True)
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Correlation along the last axis of values centred there."""
+    spread = np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+    varies = spread > 1e-9 * x.shape[-1]
+    return np.where(varies, (x * y).sum(-1) / np.where(varies, spread, 1.0), np.nan)
 
 
 def _bootstrapped(
@@ -173,15 +187,18 @@ def _bootstrapped(
     nothing = (float("nan"),) * 3
     if len(x) < 4:
         return nothing
-    value = correlation(x, y, given)
+    # In the order of their strata, so that every resample holds a stratum at the same places.
+    order = np.argsort(strata, kind="stable")
+    x, y, given, strata = x[order], y[order], given[order], strata[order]
+    value = float(correlation(x, y, given))
     if np.isnan(value):
         return nothing
     random = numpy_generator(seed, "flatness bootstrap")
     members = [np.flatnonzero(strata == s) for s in np.unique(strata)]
-    values = np.empty(n_resamples)
-    for k in range(n_resamples):
-        drawn = np.concatenate([m[random.integers(0, len(m), len(m))] for m in members])
-        values[k] = correlation(x[drawn], y[drawn], given[drawn])
+    drawn = np.concatenate(
+        [m[random.integers(0, len(m), (n_resamples, len(m)))] for m in members], axis=1
+    )
+    values = correlation(x[drawn], y[drawn], given[drawn])
     values = values[np.isfinite(values)]
     if len(values) < n_resamples / 2:
         return value, float("nan"), float("nan")

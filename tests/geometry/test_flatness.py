@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from engine.foundation.errors import ConfigError
 from engine.geometry import (
@@ -13,6 +13,7 @@ from engine.geometry import (
     flatness_table,
     flatness_versus_robustness,
 )
+from engine.geometry import flatness as flatness_module
 
 
 def made_up_runs(n=40, seed=0):
@@ -88,3 +89,23 @@ def test_the_table_averages_seeds_by_strategy(make_run):
     assert not top["is_invariant"]
     assert table[table["strategy"] == "mg"]["low"].isna().all()
     assert len(flatness_frame(results)) == 3
+
+
+@pytest.mark.parametrize("name", ["spearman", "partial_spearman", "within_groups"])
+def test_resamples_at_once_equal_each_by_itself(name):
+    correlation = getattr(flatness_module, name)
+    random = np.random.default_rng(3)
+    x, y = random.integers(0, 6, (2, 20, 12)).astype(float)
+    given = np.repeat([0, 1, 2], 4) if name == "within_groups" else random.normal(size=(20, 12))
+    given = np.broadcast_to(given, (20, 12))
+    apart = [correlation(*row) for row in zip(x, y, given, strict=True)]
+    np.testing.assert_allclose(correlation(x, y, given), apart, rtol=1e-12)
+
+
+def test_the_partial_correlation_is_that_of_regression_residuals():
+    random = np.random.default_rng(4)
+    x, y, z = random.normal(size=(3, 30))
+    basis = np.stack([np.ones(30), rankdata(z)], axis=1)
+    left = [r - basis @ np.linalg.lstsq(basis, r, rcond=None)[0] for r in map(rankdata, (x, y))]
+    found = flatness_module.partial_spearman(x, y, z)
+    assert found == pytest.approx(np.corrcoef(*left)[0, 1])
