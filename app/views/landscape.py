@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from app import forms, state, work
+from app import between, forms, state, work
+from app.boundary import errors_shown
 from app.charts import slices as charts
 from app.charts.style import CONFIG
 from app.empty import stop_without_runs
@@ -52,3 +53,6 @@ for found_result in found.values():
     st.plotly_chart(figure, config=CONFIG, alt=f"{quantity} around {', '.join(result.labels)}")
     st.caption(f"{choice.dataset}, one seed a run, no interval. {result.caption}")
     table_and_csv(result.to_frame(), "slice")
+
+with errors_shown():
+    between.between_two_runs(choice)

@@ -19,6 +19,8 @@ SMALL: dict[str, dict] = {
     "robustness": {},
     "embed": {},
     "align": {},
+    "path": {"n_steps": 5, "n_points": 5},
+    "symmetry": {"factors": [0.5, 2.0], "n_triples": 200},
 }
 """Settings of each analysis: what the pages ask for when they are opened."""
 
@@ -41,7 +43,7 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = RunStore(tmp_path_factory.mktemp("runs"))
     runs = [train(store, "plain"), train(store, "amr")]
     for kind, config in SMALL.items():
-        single = kind in ("curvature", "embed")
+        single = kind in ("curvature", "embed", "symmetry")
         for names in [[run] for run in runs] if single else [runs]:
             job = run_here(store, kind, {"runs": names, "config": config}, run_ids=names)
             assert job.status().state == "finished", f"{kind}: {job.status().reason}"

@@ -100,3 +100,33 @@ def test_a_name_star_and_note_typed_into_the_table_are_kept(trained: RunStore) -
     labels = trained.get(run).labels
     trained.get(run).label(note="", star=False, tags=[])
     assert (labels["note"], labels["star"], labels["tags"]) == ("the baseline", True, ["first"])
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_ways_between_two_runs_are_offered_and_drawn() -> None:
+    test = opened("landscape")
+    assert any(button.label == "Find the ways between them" for button in test.button)
+    charts = len(test.get("plotly_chart"))
+    test.number_input(key="path.n_steps").set_value(5)
+    test.number_input(key="path.n_points").set_value(5).run()
+    assert not test.exception
+    assert len(test.get("plotly_chart")) == charts + 1
+    assert any("barriers in train loss" in caption.value for caption in test.caption)
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_rescaled_run_shows_which_measures_move() -> None:
+    test = opened("curvature")
+    assert any(button.label == "Rescale this run and measure" for button in test.button)
+    test.text_input(key="symmetry.factors").set_value("0.5, 2")
+    test.number_input(key="symmetry.n_triples").set_value(200).run()
+    assert not test.exception
+    assert any("the same recommender" in caption.value for caption in test.caption)
+    test.text_input(key="symmetry.factors").set_value("0.5, -2").run()
+    assert any("above 0" in error.value for error in test.error)
+
+
+@pytest.mark.usefixtures("trained")
+def test_too_few_runs_for_a_correlation_are_told_what_to_do() -> None:
+    test = opened("curvature")
+    assert any("a rank correlation needs at least 5" in info.value for info in test.info)

@@ -1,0 +1,35 @@
+"""How sensitive the loss is to each item's features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.charts.style import Look, finished, look_of
+
+N_BINS = 60
+
+
+def sharpness_histogram(
+    values: Mapping[str, np.ndarray], looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """Items by the length of the loss's gradient at their features, log scale, one line a run."""
+    figure = go.Figure()
+    logs = {label: np.log10(v[v > 0]) for label, v in values.items()}
+    known = np.concatenate([v for v in logs.values() if len(v)] or [np.zeros(1)])
+    edges = np.linspace(known.min(), known.max() + 1e-9, N_BINS + 1)
+    middles = 10 ** ((edges[:-1] + edges[1:]) / 2)
+    for label, found in logs.items():
+        style = look_of(label, looks, list(values))
+        figure.add_scatter(
+            x=middles, y=np.histogram(found, edges)[0], name=label, mode="lines",
+            line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hvh"},
+            hovertemplate=f"about %{{x:.2g}}: %{{y}} items<extra>{label}</extra>",
+        )  # fmt: skip
+    figure.update_xaxes(
+        title="input sharpness (nats / unit)", type="log", dtick=1, exponentformat="power"
+    )
+    figure.update_yaxes(title="items")
+    return finished(figure, height=340)

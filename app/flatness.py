@@ -1,0 +1,121 @@
+"""Does flatness predict robustness? Over all finished runs of the chosen runs' dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import state
+from app.boundary import errors_shown
+from app.charts import flatness as charts
+from app.charts.spectrum import SHORT
+from app.charts.style import CONFIG
+from app.tables import table_and_csv
+from engine.runs import RunStore
+
+if TYPE_CHECKING:
+    from engine.jobs.flatness import FlatnessAndRobustness
+
+RESAMPLES = 1000
+STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+
+
+@st.cache_data(max_entries=4, show_spinner="Gathering what the runs keep ...")
+def _gathered(
+    root: str, runs: list[str], metric: str, strength: float, kept: int
+) -> FlatnessAndRobustness:
+    """Read from the runs' folders again only when the number of ``kept`` results has changed."""
+    from engine.jobs.flatness import gathered
+
+    del kept
+    return gathered(RunStore(root), runs, metric, strength)
+
+
+@st.cache_data(max_entries=16, show_spinner="Correlating ...")
+def _correlated(table: pd.DataFrame, drop: str) -> pd.DataFrame:
+    from engine.geometry import flatness_versus_robustness
+
+    return flatness_versus_robustness(table, drops=[drop], n_resamples=RESAMPLES)
+
+
+def does_flatness_predict_robustness(choice: state.Choice) -> None:
+    """A scatter of runs and the rank correlations, under controls."""
+    st.header("Does flatness predict robustness?")
+    table = state.trained_runs()
+    same = table[table["fingerprint"] == choice.table["fingerprint"].iloc[0]]
+    left, right = st.columns(2)
+    metric = left.segmented_control(
+        "Accuracy", ["recall@10", "recall@20", "ndcg@10", "ndcg@20"], default="recall@20",
+        required=True, key="flatness.metric",
+    )  # fmt: skip
+    strength = right.segmented_control(
+        "Strength of the perturbation", STRENGTHS, default=0.1, required=True,
+        key="flatness.strength",
+    )  # fmt: skip
+    with errors_shown():
+        store = state.store()
+        ids = sorted(same["id"])
+        kept = sum(1 for run in ids for _ in (store.root / run / "results").glob("*.npz"))
+        found = _gathered(str(store.root), ids, metric or "recall@20", float(strength or 0.1), kept)
+        if len(found.table) < 5 or not found.drops:
+            st.info(
+                f"{len(found.table)} of {len(ids)} finished runs on {choice.dataset} keep both a "
+                f"curvature and robustness curves with strength {found.strength:g}; a rank "
+                "correlation needs at least 5. Choose more runs on the left, e.g. several seeds "
+                "of each strategy, compute their curvature above and their curves on the "
+                "Robustness page."
+            )
+            return
+        _shown(choice, found)
+
+
+def _described(measure: str) -> str:
+    from engine.geometry import MEASURES
+
+    stays = MEASURES[measure].is_invariant
+    return f"{SHORT.get(measure, measure)} ({'may be compared' if stays else 'rescaling moves it'})"
+
+
+def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
+    from engine.geometry import MEASURES
+
+    left, right = st.columns(2)
+    drop = left.selectbox(
+        "Perturbation",
+        found.drops,
+        format_func=lambda name: name.removeprefix("drop "),
+        key="flatness.drop",
+    )
+    measures = [name for name in MEASURES if name in found.table]
+    usual = measures.index("top_eigenvalue") if "top_eigenvalue" in measures else 0
+    measure = right.selectbox(
+        "Flatness measure",
+        measures,
+        index=usual,
+        format_func=_described,
+        key="flatness.measure",
+    )
+    correlations = _correlated(found.table, drop)
+    left, right = st.columns([2, 3], gap="large")
+    figure = charts.runs_scattered(found.table, measure, drop)
+    left.plotly_chart(figure, config=CONFIG, alt=f"{measure} against {drop}, one point a run")
+    right.plotly_chart(
+        charts.correlation_dots(correlations),
+        config=CONFIG,
+        alt="Rank correlations of all measures",
+    )
+    counts = found.table["strategy"].value_counts(sort=False)
+    st.caption(
+        f"{choice.dataset}, {len(found.table)} runs ("
+        + ", ".join(f"{name} {n}" for name, n in counts.items())
+        + f"): share of clean test {found.metric} lost under {drop.removeprefix('drop ')} at "
+        f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
+        f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
+        f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. A correlation over few "
+        "strategies is mostly a difference between strategies, of which flatness need not be the "
+        "cause: believe it only where it also holds within strategies and at equal accuracy."
+    )
+    table_and_csv(correlations, "flatness-correlations", "Correlations")
+    table_and_csv(found.table, "flatness-runs", "Runs")
