@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.cli.terminal import add_common, store_of
 from engine.foundation.errors import RunError
 from engine.runs import RunStore
 
@@ -22,12 +23,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--csv", type=Path, help="also write the correlations")
     parser.add_argument("--runs-csv", type=Path, help="also write the table of runs")
+    add_common(parser)
 
 
-def run(arguments: argparse.Namespace, store: RunStore) -> dict[str, Any]:
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Gather, correlate, print. Raises RunError where too few runs have both analyses."""
     from engine.jobs.flatness import gathered
 
+    store = store_of(arguments)
     found = gathered(store, _chosen(arguments, store), arguments.metric, arguments.strength)
     for lacking, command in (
         (found.without_curvature, "curvature RUN"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine.cli.terminal import add_common, store_of, with_bar
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent
-from engine.runs import RunStore
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry", action="store_true", help="also train failed runs again")
     parser.add_argument("--here", action="store_true", help="train in this process, no cluster")
     parser.add_argument("--csv", type=Path, help="write the table of all runs")
+    add_common(parser)
 
 
 def split_setting(text: str) -> tuple[str, str]:
@@ -62,11 +62,7 @@ def parse_range(text: str) -> dict[str, Any]:
         raise ConfigError(f"'{text}' is not LOW:HIGH or LOW:HIGH:log.") from None
 
 
-def run(
-    arguments: argparse.Namespace,
-    store: RunStore,
-    with_bar: Callable[[str, Callable[[Progress], dict[str, Any]]], dict[str, Any]],
-) -> dict[str, Any]:
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
     from engine.jobs.sweeps import Sweep
     from engine.training.sweep import SweepConfig
@@ -86,7 +82,7 @@ def run(
     )
     if arguments.at_once < 1:
         raise ConfigError(f"--at-once is {arguments.at_once}; at least 1 is needed.")
-    sweep = Sweep.start(store, arguments.name, arguments.dataset, config)
+    sweep = Sweep.start(store_of(arguments), arguments.name, arguments.dataset, config)
 
     def work(progress: Progress) -> dict[str, Any]:
         started = sweep.run_missing(

@@ -1,0 +1,122 @@
+"""``data``, ``list``, ``show`` and ``compare``: what there is, and how it compares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.cli.terminal import add_common, records, store_of
+
+
+def data_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``data``."""
+    parser.add_argument(
+        "dataset", nargs="?", help="folder, table, 'sample' or 'synthetic:...'; none lists all"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of a split that draws")
+    add_common(parser)
+
+
+def data(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Describe a dataset, or list those found."""
+    from engine.data.readers import find_datasets, read_dataset
+
+    if arguments.dataset is None:
+        found = [{"name": name, "path": str(path)} for name, path in find_datasets()]
+        for entry in found:
+            print(f"{entry['name']:32s} {entry['path']}")
+        return {"datasets": found}
+    dataset = read_dataset(arguments.dataset, seed=arguments.seed)
+    described = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "interactions": len(dataset),
+        "train": len(dataset.train),
+        "valid": len(dataset.valid),
+        "test": len(dataset.test),
+        "sparsity": dataset.sparsity,
+        "features": {m: list(x.shape) for m, x in dataset.features.items()},
+        "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
+    }
+    for key, value in described.items():
+        print(f"{key:13s} {value}")
+    return described
+
+
+def list_runs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One line a run."""
+    table = store_of(arguments).list()
+    columns = [
+        "id",
+        "name",
+        "state",
+        "dataset",
+        "seed",
+        "best_epoch",
+        "valid.recall@20",
+        "test.recall@20",
+        "test.ndcg@20",
+    ]
+    shown = table[[c for c in columns if c in table]]
+    print(shown.to_string(index=False) if len(shown) else "no runs yet; `train` makes one")
+    return {"runs": records(shown)}
+
+
+def show_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``show``."""
+    parser.add_argument("run", help="a run's id, the beginning of it, its name or its folder")
+    add_common(parser)
+
+
+def show(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything kept about one run."""
+    run = store_of(arguments).get(arguments.run)
+    kept = sorted(p.name for p in (run.path / "results").glob("*.npz"))
+    shown = {
+        "run": run.id,
+        "folder": str(run.path),
+        "name": run.name,
+        "state": run.state,
+        "reason": run.status.reason,
+        "summary": run.summary,
+        "config": run.config,
+        "provenance": run.provenance,
+        "results": kept,
+    }
+    if not arguments.json:
+        print(json.dumps(shown, indent=2, default=str))
+    return shown
+
+
+def compare_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``compare``."""
+    parser.add_argument("runs", nargs="*", help="runs to compare; none: all that finished")
+    parser.add_argument("--metric", default="recall@20", help="e.g. ndcg@10 (default: recall@20)")
+    parser.add_argument("--baseline", help="strategy that differences are taken to (plain)")
+    parser.add_argument("--csv", type=Path, help="also write the table")
+    add_common(parser)
+
+
+def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Strategies over seeds, with intervals and paired differences."""
+    from engine.evaluation import compare
+    from engine.runs.outcomes import outcomes_of
+
+    store = store_of(arguments)
+    if arguments.runs:
+        runs = [store.get(run) for run in arguments.runs]
+    else:
+        table = store.list()
+        runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
+    found = compare(outcomes_of(runs, arguments.metric), arguments.metric, arguments.baseline)
+    if arguments.csv:
+        found.to_csv(arguments.csv, index=False)
+    if not arguments.json:
+        print(f"test {arguments.metric} at the epoch validation chose, 95 % intervals over seeds")
+        print(found.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    return {"metric": arguments.metric, "table": records(found)}

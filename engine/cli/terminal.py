@@ -1,0 +1,71 @@
+"""What all commands share: where runs are, progress bars, tables as plain data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from engine.foundation.progress import Progress
+from engine.runs import RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Command = Callable[[argparse.Namespace], dict[str, Any]]
+"""What a subcommand does: prints, and returns what --json prints."""
+
+Options = Callable[[argparse.ArgumentParser], None]
+"""Adds a subcommand's options."""
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Options that every command has."""
+    parser.add_argument("--runs-folder", help="where runs are kept (default: BASIN_RUNS or ./runs)")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object as the last line"
+    )
+
+
+def store_of(arguments: argparse.Namespace) -> RunStore:
+    """The runs folder that was named, else the usual one."""
+    return RunStore(arguments.runs_folder)
+
+
+class Bar:
+    """A progress bar on standard error; as a Progress it never cancels."""
+
+    def __init__(self, title: str) -> None:
+        self.bar = tqdm(
+            total=1.0,
+            desc=title,
+            file=sys.stderr,
+            disable=not sys.stderr.isatty(),
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}",
+        )
+
+    def __call__(self, share: float, message: str = "") -> None:
+        if message:
+            self.bar.set_postfix_str(message, refresh=False)
+        self.bar.update(max(share - self.bar.n, 0.0))
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def with_bar(title: str, work: Callable[[Progress], dict[str, Any]]) -> dict[str, Any]:
+    """Work under a progress bar, which is gone afterwards."""
+    bar = Bar(title)
+    try:
+        return work(bar)
+    finally:
+        bar.close()
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table's rows as plain values; NaN as null."""
+    return json.loads(table.to_json(orient="records"))
