@@ -83,7 +83,7 @@ def product_rows(run: Trained, rounds: int) -> list[Row]:
     at_once = GatheredHessian(run, triples, batch=len(triples))
     vector = factor.space.normal(torch_generator(0, "benchmark"))
 
-    def timed(work) -> None:  # type: ignore[no-untyped-def]
+    def timed(work: FactorHessian | GatheredHessian) -> None:
         work.product(vector)
         if device.type == "cuda":
             torch.cuda.synchronize()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import Any
 
 from engine.cli.terminal import add_common, store_of, with_bar
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for each in passes:
         params = {"run": each[0]} if len(each) == 1 else {"runs": each}
         title = each[0] if len(each) == 1 else f"{len(each)} seeds"
-        found = with_bar(title, lambda bar, p=params: run_and_wait(store, "train", p, bar))  # type: ignore[misc]
+        found = with_bar(title, partial(run_and_wait, store, "train", params))
         results += found.get("runs", [found])
     for result in results:
         print(

@@ -192,9 +192,9 @@ def _limits(info: FieldInfo) -> tuple[float | None, float | None]:
         if isinstance(rule, annotated_types.Ge):
             low = float(rule.ge)  # type: ignore[arg-type]  # numbers only in our configs
         if isinstance(rule, annotated_types.Gt):
-            low = float(rule.gt)  # type: ignore[arg-type]
+            low = float(rule.gt)  # type: ignore[arg-type]  # as above
         if isinstance(rule, annotated_types.Le):
-            high = float(rule.le)  # type: ignore[arg-type]
+            high = float(rule.le)  # type: ignore[arg-type]  # as above
         if isinstance(rule, annotated_types.Lt):
-            high = float(rule.lt)  # type: ignore[arg-type]
+            high = float(rule.lt)  # type: ignore[arg-type]  # as above
     return low, high

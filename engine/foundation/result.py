@@ -58,7 +58,7 @@ class Result:
         }
         text = np.array(json.dumps(meta))
         with whole_file(path) as temporary, open(temporary, "wb") as handle:
-            np.savez_compressed(handle, __meta__=text, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(handle, __meta__=text, **arrays)  # type: ignore[arg-type]  # numpy: allow_pickle
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -7,6 +7,7 @@ factor-space path in factor_hessian.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -59,7 +60,7 @@ class GatheredHessian:
         # A penalty that divides by the batch size must see the batches that training saw.
         self._batch = trained.config.batch_size if loss == "objective" else batch
 
-    def _parts(self):  # type: ignore[no-untyped-def]
+    def _parts(self) -> Iterator[tuple[list[Tensor], Tensor]]:
         leaves = [
             self._fixed[f"model.{name}"].detach().clone().requires_grad_()
             for name in self.space.shapes

@@ -19,4 +19,4 @@ def _import_torch(worker: Any) -> None:
     while worker.status.name == "init":  # connecting first lets a task without torch start sooner
         time.sleep(0.02)
     with suppress(ImportError):
-        import torch  # noqa: F401
+        import torch  # noqa: F401 - imported for what it loads

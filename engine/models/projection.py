@@ -9,6 +9,7 @@ backward pass. Features get no gradient on either route.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ class ProjectRows(torch.autograd.Function):
         return None, None, total.to(ctx.weight_dtype)
 
 
-def _blocks(x: Tensor, rows: Tensor):  # type: ignore[no-untyped-def]
+def _blocks(x: Tensor, rows: Tensor) -> Iterator[tuple[int, int, Tensor]]:
     """(start, end, rows gathered) for consecutive parts of ``rows``; the buffer is reused."""
     count = max(1, BLOCK_BYTES // (x.shape[1] * x.element_size()))
     buffer = torch.empty(min(count, len(rows)), x.shape[1], dtype=x.dtype)
@@ -70,5 +71,5 @@ def project_rows(x_IF: Tensor, rows: Tensor, weight_PF: Tensor) -> Tensor:
     """
     if x_IF.shape[1] * x_IF.element_size() * len(rows) <= BLOCK_BYTES:
         return (x_IF.index_select(0, rows) @ weight_PF.to(x_IF.dtype).T).to(weight_PF.dtype)
-    projected: Tensor = ProjectRows.apply(x_IF, rows, weight_PF)  # type: ignore[no-untyped-call]
+    projected: Tensor = ProjectRows.apply(x_IF, rows, weight_PF)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return projected
