@@ -1,10 +1,15 @@
-"""Runs that differ in nothing but the seed belong together."""
+"""Runs that differ in nothing but the seed belong together.
+
+Compute-matched runs are allowed as many gradient passes as another run of their seed took, so the
+number itself tells seeds apart, not strategies; that there is one does.
+"""
 
 from __future__ import annotations
 
 import pandas as pd
 
 SEED = "config.seed"
+MATCHED = "config.match_gradient_passes"
 
 
 def with_groups(table: pd.DataFrame) -> pd.DataFrame:
@@ -18,6 +23,8 @@ def with_groups(table: pd.DataFrame) -> pd.DataFrame:
         return table
     columns = [c for c in table.columns if c.startswith("config.") and c != SEED]
     settings = table[["fingerprint", *columns]].astype(object)
+    if MATCHED in settings:
+        settings[MATCHED] = settings[MATCHED].notna()
     keys = settings.map(repr).agg("|".join, axis=1)
     names = {}
     for key, rows in table.sort_values("id").groupby(keys, sort=False):

@@ -9,6 +9,9 @@ import plotly.graph_objects as go
 
 from app.charts.style import Look, finished, look_of
 
+MOST_NAMED = 8
+"""Runs that get a legend entry each; of more, each name gets one for all its runs."""
+
 
 def loss_curves(
     epochs: Mapping[str, pd.DataFrame], looks: Mapping[str, Look] | None = None
@@ -28,12 +31,16 @@ def validation_curves(
         if f"valid_{metric}" not in frame or frame.empty:
             continue
         best = frame[frame["epoch"] == frame["best_epoch"].iloc[-1]]
-        style = look_of(label, looks, list(epochs))
+        style = _style(label, epochs, looks)
         figure.add_scatter(
             x=best["epoch"],
             y=best[f"valid_{metric}"],
             mode="markers",
-            marker={"color": style.colour, "symbol": style.marker, "size": 11},
+            marker={
+                "color": style.colour,
+                "symbol": style.marker,
+                "size": 11 if len(epochs) <= MOST_NAMED else 7,
+            },
             name=f"{label}: chosen epoch",
             showlegend=False,
             hovertemplate="chosen epoch %{x}: %{y:.4f}<extra>" + label + "</extra>",
@@ -60,18 +67,38 @@ def _curves(
     number: str,
 ) -> go.Figure:
     figure = go.Figure()
+    few = len(epochs) <= MOST_NAMED
+    named: set[str] = set()
     for label, frame in epochs.items():
         if column not in frame:
             continue
         shown = frame.dropna(subset=[column])
-        style = look_of(label, looks, list(epochs))
+        style = _style(label, epochs, looks)
+        name = label if few else shared_name(label)
         figure.add_scatter(
             x=shown["epoch"],
             y=shown[column],
             mode="lines",
-            name=label,
-            line={"color": style.colour, "dash": style.dash, "width": 2},
+            name=name,
+            legendgroup=name,
+            showlegend=name not in named,
+            line={"color": style.colour, "dash": style.dash, "width": 2 if few else 1.2},
             hovertemplate=f"epoch %{{x}}: {number}<extra>{label}</extra>",
         )
+        named.add(name)
     figure.update_xaxes(title="epoch")
     return figure
+
+
+def shared_name(label: str) -> str:
+    """What a run's label shares with its other seeds: ``plain`` of ``plain, seed 3 · 7152``."""
+    return label.split(" · ")[0].split(", seed ")[0]
+
+
+def _style(
+    label: str, epochs: Mapping[str, pd.DataFrame], looks: Mapping[str, Look] | None
+) -> Look:
+    """The run's look; where runs are many, that of the first run of its name."""
+    if len(epochs) > MOST_NAMED:
+        label = next(other for other in epochs if shared_name(other) == shared_name(label))
+    return look_of(label, looks, list(epochs))

@@ -11,13 +11,17 @@ from engine.training import Trained
 def strategies_of(trained: Sequence[Trained]) -> list[str]:
     """A strategy name for each run: equal for runs whose configs differ only in seed and device.
 
+    The number of gradient passes that compute-matched runs may take differs with the seed too, so
+    only whether there is one counts.
+
     The name is what the labels of its runs share at their start, without a trailing seed; two
     strategies of one name are told apart by a number.
     """
-    settings = [
-        run.config.model_copy(update={"seed": 0, "device": "auto"}).model_dump_json()
-        for run in trained
-    ]
+    settings = []
+    for run in trained:
+        matched = run.config.match_gradient_passes is not None
+        same = {"seed": 0, "device": "auto", "match_gradient_passes": 1 if matched else None}
+        settings.append(run.config.model_copy(update=same).model_dump_json())
     names: dict[str, str] = {}
     for setting in dict.fromkeys(settings):
         labels = [run.label for run, s in zip(trained, settings, strict=True) if s == setting]

@@ -140,6 +140,18 @@ def test_learning_curves_mark_the_chosen_epoch(trained: RunStore, runs: list[str
     assert [int(t.x[0]) for t in marked] == [trained.get(r).summary["best_epoch"] for r in runs]
 
 
+def test_many_runs_share_one_legend_entry_and_colour_a_name(
+    trained: RunStore, runs: list[str]
+) -> None:
+    frame = trained.get(runs[0]).events("epoch")
+    epochs = {f"{name}, seed {s}": frame for name in ("plain", "amr") for s in range(5)}
+    for figure in (learning.loss_curves(epochs), learning.validation_curves(epochs, "recall@20")):
+        lines = [trace for trace in figure.data if trace.mode == "lines"]
+        assert [t.name for t in lines if t.showlegend] == ["plain", "amr"]
+        assert len(lines) == 10
+        assert len({t.line.color for t in lines}) == 2
+
+
 def test_the_long_tail_is_sorted_and_titled() -> None:
     figure = catalogue.long_tail(np.array([1, 5, 3]), pd.Series(["a", "b", "c"]))
     assert list(figure.data[0].y) == [5, 3, 1]

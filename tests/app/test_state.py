@@ -38,6 +38,12 @@ def test_runs_that_differ_only_in_the_seed_are_one_group() -> None:
     assert list(runs["group"]) == ["plain", "plain", "wide"]
 
 
+def test_compute_matched_seeds_are_one_group_beside_the_plain_one() -> None:
+    runs = table(["plain", "plain", "long", "long"], [0, 1, 0, 1])
+    runs["config.match_gradient_passes"] = [np.nan, np.nan, 1716.0, 1800.0]
+    assert list(with_groups(runs)["group"]) == ["plain", "plain", "long", "long"]
+
+
 def test_groups_of_equal_names_are_told_apart() -> None:
     runs = with_groups(table(["plain", "plain"], [0, 0], [8, 16]))
     assert runs["group"].nunique() == 2

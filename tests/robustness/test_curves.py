@@ -138,6 +138,8 @@ def test_seeds_of_one_config_are_one_strategy(linear):
     runs = [run("mg seed 0", seed=0), run("mg seed 1", seed=1), run("sam-s0", epochs=9)]
     assert strategies_of(runs) == ["mg", "mg", "sam"]
     assert strategies_of([run("a"), run("a", epochs=9)]) == ["a", "a (2)"]
+    matched = [run("long", seed=s, match_gradient_passes=100 + s) for s in (0, 1)]
+    assert strategies_of([run("a"), *matched]) == ["a", "long", "long"]
 
 
 def test_configs_read_names_and_refuse_nonsense(linear, shop):
