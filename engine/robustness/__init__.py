@@ -27,13 +27,13 @@ from engine.robustness.noise.swap import SwapConfig
 from engine.robustness.noise.uniform import UniformConfig
 from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.pixels.attack import PixelFGSMConfig, PixelPGDConfig
-from engine.robustness.pixels.before_after import PictureChange, picture_change
+from engine.robustness.pixels.before_after import PictureChange, picture_change, picture_edit
 from engine.robustness.pixels.blur import BlurConfig
 from engine.robustness.pixels.brightness import BrightnessConfig
 from engine.robustness.pixels.jpeg import JPEGConfig
 from engine.robustness.pixels.noise import PixelNoiseConfig
 from engine.robustness.pixels.occlusion import OcclusionConfig
-from engine.robustness.pixels.picture import PictureConfig
+from engine.robustness.pixels.picture import PictureConfig, PictureEditConfig
 from engine.robustness.probe import ProbeAnswer, RobustnessProbe
 from engine.robustness.texts.text import TextConfig
 from engine.robustness.texts.word_drop import WordDropConfig
@@ -61,6 +61,7 @@ __all__ = [
     "PerturbationConfig",
     "PictureChange",
     "PictureConfig",
+    "PictureEditConfig",
     "PixelFGSMConfig",
     "PixelNoiseConfig",
     "PixelPGDConfig",
@@ -84,6 +85,7 @@ __all__ = [
     "per_run",
     "perturb",
     "picture_change",
+    "picture_edit",
     "robustness_curves",
     "summary",
 ]

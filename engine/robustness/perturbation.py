@@ -14,6 +14,7 @@ Shapes: n chosen items, F feature width, I all items.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
@@ -143,7 +144,7 @@ def nothing(like: Tensor) -> Change:
     return Change(like.new_empty(0), {})
 
 
-class PerturbationConfig(Config):
+class PerturbationConfig(Config, ABC):
     """Base of all perturbations; each has a Literal ``name`` and a file of its own."""
 
     title: ClassVar[str]
@@ -171,18 +172,18 @@ class PerturbationConfig(Config):
         return None if self.items is None else np.unique(np.array(self.items, dtype=np.int64))
 
     @property
+    @abstractmethod
     def strength_unit(self) -> str:
         """What strength 1 means, in words."""
-        raise NotImplementedError
 
     @property
     def strength_limit(self) -> float | None:
         """The largest strength that means anything (1 for a share), or None."""
         return None
 
+    @abstractmethod
     def path(self, subject: Subject, seed: int, draw: int) -> Path:
         """One draw. Equal seeds and draws give equal paths for every run on equal features."""
-        raise NotImplementedError
 
     def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
         """The same draw at the width of a linear projection where that is exact, or None.

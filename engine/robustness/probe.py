@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from engine.data import Split
+from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.curves import why_flat
 from engine.robustness.exposure import Exposure
@@ -141,6 +142,33 @@ class RobustnessProbe:
             n_items_changed=len(change.items),
             note="" if reached else why_flat(config, self.subject, "the chosen features"),
             change=change,
+        )
+
+    def target_ranks(self, answer: ProbeAnswer) -> pd.DataFrame:
+        """Each user's rank of each target item before and after a targeted attack.
+
+        One row for each user who does not have the item in train: user, item, rank_before and
+        rank_after (from 1 among the items not in train; ties count against the target) and climb
+        (places gained). Raises ConfigError for an attack without a target.
+        """
+        config = answer.config
+        targets = None
+        if isinstance(config, GoalConfig):
+            targets = config.targets(self.subject.dataset)
+        if targets is None:
+            raise ConfigError(f"{config.title} has no target; choose promote or demote.")
+        exposure = Exposure(self.ranking, targets)
+        before_ET, after_ET = exposure.ranks(None), exposure.ranks(answer.change)
+        e, t = exposure.is_new_ET.nonzero(as_tuple=True)
+        before, after = (r[e, t].cpu().numpy() + 1 for r in (before_ET, after_ET))
+        return pd.DataFrame(
+            {
+                "user": self.ranking.users[e.cpu().numpy()],
+                "item": targets[t.cpu().numpy()],
+                "rank_before": before,
+                "rank_after": after,
+                "climb": before - after,
+            }
         )
 
     def lists(self, answer: ProbeAnswer, user: int, k: int = 10) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from engine.robustness import (
     BlurConfig,
     JPEGConfig,
     OcclusionConfig,
+    PictureEditConfig,
     PixelFGSMConfig,
     PixelNoiseConfig,
     PixelPGDConfig,
@@ -28,6 +29,7 @@ from engine.robustness import (
     WordSwapConfig,
     perturb,
     picture_change,
+    picture_edit,
 )
 from engine.robustness.attacks.attack import AttackedGoal
 from engine.robustness.pixels.picture import Pictures
@@ -167,6 +169,40 @@ def test_a_picture_is_shown_before_and_after(encoded):
     still = picture_change(encoded, BlurConfig(), 0, item=1)
     assert (still.before == still.after).all()
     assert still.features_moved == 0
+
+
+def pictured(tmp_path):
+    items = pd.DataFrame(
+        {"title": ["cup", "scarf"], "description": ["", ""], "category": ["a", "b"],
+         "image_path": [drawn_pictures(tmp_path)[0], ""]}
+    )  # fmt: skip
+    nothing = Interactions(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    return Dataset("two", 1, 2, nothing, nothing, nothing, {}, items)
+
+
+@pytest.mark.parametrize("kind", [k for k in PICTURES if issubclass(k, PictureEditConfig)])
+def test_an_edit_is_seen_without_encoder_and_model(kind, tmp_path):
+    dataset, config = pictured(tmp_path), kind()
+    change = picture_edit(dataset, config, strength_of(config), 0)
+    assert change.before.shape == change.after.shape == (224, 224, 3)
+    off = change.after.astype(int) - change.before
+    assert 0 < np.abs(off).max() == pytest.approx(change.largest, abs=1)
+    assert change.features_moved is None
+    assert "depends on the encoder" in change.caption
+    nothing = picture_edit(dataset, config, 0.0, 0)
+    np.testing.assert_array_equal(nothing.after, nothing.before)
+    assert nothing.largest == 0
+    with pytest.raises(ConfigError, match="item 1 of dataset 'two' has no picture"):
+        picture_edit(dataset, config, 1.0, 1)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_an_edited_text_is_seen_without_encoder(kind, tmp_path):
+    dataset, config = pictured(tmp_path), kind()
+    text = "a plain cup for every day and every guest"
+    edited = config.edited_text(dataset, text, 0, min(0.5, config.strength_limit or 2))
+    assert edited != text
+    assert edited == config.edited_text(dataset, text, 0, min(0.5, config.strength_limit or 2))
 
 
 def test_random_edits_of_one_picture_do_not_depend_on_the_others(encoded):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.evaluation import top_items
-from engine.robustness import FGSMConfig, GaussianConfig, RobustnessProbe, SwapConfig
+from engine.foundation.errors import ConfigError
+from engine.robustness import FGSMConfig, GaussianConfig, RobustnessProbe, SwapConfig, perturb
 
 
 def test_strength_zero_moves_nothing(trained):
@@ -67,3 +68,31 @@ def test_a_model_without_features_explains_itself(featureless):
     answer = RobustnessProbe(featureless).at(FGSMConfig(), 0.5)
     assert "reads no features" in answer.note
     assert answer.perturbed["recall@10"] == pytest.approx(answer.clean["recall@10"])
+
+
+def test_ranks_of_a_target_are_those_of_counting(linear):
+    probe = RobustnessProbe(linear)
+    config = FGSMConfig(goal="promote", target_item=3)
+    answer = probe.at(config, 0.5)
+    found = probe.target_ranks(answer)
+    train = linear.dataset.matrix("train").toarray()
+    for after, features in (
+        ("rank_before", linear.features),
+        ("rank_after", perturb(linear, config, 0.5)),
+    ):
+        users, items = linear.model(features)
+        scores = (users @ items.T).detach().numpy().astype(np.float64)
+        scores[train > 0] = -np.inf
+        for row in found.itertuples():
+            assert train[row.user, 3] == 0
+            others = np.delete(scores[row.user], 3)
+            assert getattr(row, after) == 1 + (others >= scores[row.user, 3]).sum()
+    assert (found["climb"] == found["rank_before"] - found["rank_after"]).all()
+    assert found["climb"].mean() > 0
+    assert found["rank_after"].mean() == pytest.approx(answer.target["perturbed"]["target_rank"])
+
+
+def test_an_attack_without_a_target_has_no_target_ranks(linear):
+    probe = RobustnessProbe(linear)
+    with pytest.raises(ConfigError, match="no target"):
+        probe.target_ranks(probe.at(FGSMConfig(), 0.1))

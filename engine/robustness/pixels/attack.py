@@ -7,6 +7,7 @@ goal instead of a class). L-infinity balls in 1/255, cut at black and white.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -44,9 +45,9 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         items = None if hit is None else tuple(int(i) for i in hit)
         return PixelNoiseConfig(form="signs", items=items)
 
+    @abstractmethod
     def schedule(self, strength: float) -> list[float]:
         """Lengths of the steps in 1/255."""
-        raise NotImplementedError
 
     def whole_edit(
         self, subject: Subject, pictures: Pictures, strength: float, seed: int, draw: int

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from engine.data import Dataset
+from engine.data.encoders import read_pixels
 from engine.foundation.errors import ConfigError
-from engine.robustness.pixels.picture import PictureConfig, Pictures
+from engine.robustness.pixels.picture import PictureConfig, PictureEditConfig, Pictures
 from engine.robustness.subject import Subject
 from engine.training import Trained
 
@@ -25,16 +27,22 @@ class PictureChange:
     amplified: float
     largest: float
     """Largest change of a value, in 1/255."""
-    features_moved: float
-    """Length of the change of the item's feature row, relative to the row."""
+    features_moved: float | None
+    """Length of the change of the item's feature row, relative to the row; None where no encoder
+    looked at it."""
 
     @property
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
-        return (
+        text = (
             f"No value changes by more than {self.largest:.0f}/255; the difference is shown "
-            f"{self.amplified:.0f} times as strong. The features move by {self.features_moved:.1%} "
-            "of their length. This holds for Basin's encoder; another one sees another change."
+            f"{self.amplified:.0f} times as strong. "
+        )
+        if self.features_moved is None:
+            return text + "What it does to features depends on the encoder, and is not shown here."
+        return text + (
+            f"The features move by {self.features_moved:.1%} of their length. This holds for "
+            "Basin's encoder; another one sees another change."
         )
 
 
@@ -66,17 +74,45 @@ def picture_change(
         row = pictures.rows.moved(pictures.encoder.features(after))
     clean = pictures.rows.clean
     moved = torch.linalg.vector_norm(row - clean) / torch.linalg.vector_norm(clean)
-    change = (after - before)[0]
+    return _change(item, before[0], after[0], float(moved))
+
+
+def picture_edit(
+    dataset: Dataset,
+    config: PictureEditConfig,
+    strength: float,
+    item: int,
+    seed: int = 0,
+    draw: int = 0,
+) -> PictureChange:
+    """The picture of one item before and after an edit; needs no encoder and no model.
+
+    Raises ConfigError where the item has no picture, DataError where it cannot be read.
+    """
+    path = str(dataset.items["image_path"].iloc[item])
+    if not path:
+        raise ConfigError(
+            f"item {item} of dataset '{dataset.name}' has no picture; choose another item."
+        )
+    before = torch.from_numpy(read_pixels(path))[None]
+    after = config.edited(before, [item], strength, seed, draw) if strength > 0 else before
+    return _change(item, before[0], after[0], None)
+
+
+def _change(
+    item: int, before_3HW: torch.Tensor, after_3HW: torch.Tensor, moved: float | None
+) -> PictureChange:
+    change = after_3HW - before_3HW
     largest = float(change.abs().max())
     amplified = max(1.0, float(np.floor(0.5 / largest))) if largest > 0 else 1.0
     return PictureChange(
         item=item,
-        before=_shown(before[0]),
-        after=_shown(after[0]),
+        before=_shown(before_3HW),
+        after=_shown(after_3HW),
         difference=_shown((0.5 + amplified * change).clamp(0, 1)),
         amplified=amplified,
         largest=255 * largest,
-        features_moved=float(moved),
+        features_moved=moved,
     )
 
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureConfig
+from engine.robustness.pixels.picture import PictureEditConfig
 
 
-class BlurConfig(PictureConfig):
+class BlurConfig(PictureEditConfig):
     """Every chosen picture is smoothed, as by a bad lens or an enlarged thumbnail."""
 
     title: ClassVar[str] = "Blur of pictures"

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureConfig
+from engine.robustness.pixels.picture import PictureEditConfig
 
 
-class BrightnessConfig(PictureConfig):
+class BrightnessConfig(PictureEditConfig):
     """A constant is added to every pixel of the chosen pictures."""
 
     title: ClassVar[str] = "Brightness of pictures"

@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureConfig
+from engine.robustness.pixels.picture import PictureEditConfig
 
 
-class JPEGConfig(PictureConfig):
+class JPEGConfig(PictureEditConfig):
     """Every chosen picture is saved as JPEG and read again."""
 
     title: ClassVar[str] = "JPEG compression of pictures"

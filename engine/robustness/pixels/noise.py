@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureConfig, picture_draws
+from engine.robustness.pixels.picture import PictureEditConfig, picture_draws
 
 
-class PixelNoiseConfig(PictureConfig):
+class PixelNoiseConfig(PictureEditConfig):
     """Independent noise on every value of the chosen pictures, cut at 0 and 255."""
 
     title: ClassVar[str] = "Noise on pictures"

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureConfig, picture_draws
+from engine.robustness.pixels.picture import PictureEditConfig, picture_draws
 
 
-class OcclusionConfig(PictureConfig):
+class OcclusionConfig(PictureEditConfig):
     """A grey square lies on every chosen picture, at a place drawn for each."""
 
     title: ClassVar[str] = "Occlusion of pictures"

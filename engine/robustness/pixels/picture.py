@@ -6,6 +6,7 @@ H height, W width, F feature width.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
@@ -63,20 +64,11 @@ class PictureConfig(PerturbationConfig):
     modalities: tuple[Modality, ...] = ("image",)
     """Only pictures are edited."""
 
-    def edited(
-        self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
-    ) -> Tensor:
-        """Pictures [B, 3, H, W] of the given items after the edit, in [0, 1]."""
-        raise NotImplementedError
-
+    @abstractmethod
     def whole_edit(
         self, subject: Subject, pictures: Pictures, strength: float, seed: int, draw: int
     ) -> Iterator[tuple[slice, Tensor]]:
-        """The edited pictures, a batch at a time."""
-        del subject
-        for part in pictures.batches():
-            items = [int(i) for i in pictures.items[part]]
-            yield part, self.edited(pictures.pixels(part), items, strength, seed, draw)
+        """The edited pictures [B, 3, H, W], a batch at a time."""
 
     def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
         """The model rows of the edited pictures; items without a picture keep theirs."""
@@ -91,6 +83,24 @@ class PictureConfig(PerturbationConfig):
             return {"image": torch.cat(rows)}
 
         return Pointwise(pictures.items, at)
+
+
+class PictureEditConfig(PictureConfig):
+    """Base of edits that look at the picture alone: no encoder is needed to see one."""
+
+    @abstractmethod
+    def edited(
+        self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
+    ) -> Tensor:
+        """Pictures [B, 3, H, W] of the given items after the edit, in [0, 1]; strength > 0."""
+
+    def whole_edit(
+        self, subject: Subject, pictures: Pictures, strength: float, seed: int, draw: int
+    ) -> Iterator[tuple[slice, Tensor]]:
+        del subject
+        for part in pictures.batches():
+            items = [int(i) for i in pictures.items[part]]
+            yield part, self.edited(pictures.pixels(part), items, strength, seed, draw)
 
 
 def picture_draws(name: str, seed: int, draw: int, item: int) -> torch.Generator:

@@ -5,6 +5,7 @@ Shapes: n chosen items, F feature width.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cache, lru_cache
 
 import numpy as np
@@ -75,26 +76,28 @@ class TextConfig(PerturbationConfig):
     modalities: tuple[Modality, ...] = ("text",)
     """Only texts are edited."""
 
+    @abstractmethod
     def edited(
         self, dataset: Dataset, words: list[str], item: int, strength: float,
         draws: np.random.Generator,
     ) -> list[str]:  # fmt: skip
         """The words of one item's text after the edit."""
-        raise NotImplementedError
 
     def edited_texts(
         self, dataset: Dataset, texts: Texts, strength: float, seed: int, draw: int
     ) -> list[str]:
         """The chosen items' texts after the edit."""
         return [
-            " ".join(
-                self.edited(
-                    dataset, text.split(), int(item), strength,
-                    numpy_generator(seed, f"text {self.name}", draw, int(item)),
-                )
-            )
+            self.edited_text(dataset, text, int(item), strength, seed, draw)
             for item, text in zip(texts.items, texts.texts, strict=True)
-        ]  # fmt: skip
+        ]
+
+    def edited_text(
+        self, dataset: Dataset, text: str, item: int, strength: float, seed: int = 0, draw: int = 0
+    ) -> str:
+        """One item's text after the edit; needs no encoder."""
+        draws = numpy_generator(seed, f"text {self.name}", draw, item)
+        return " ".join(self.edited(dataset, text.split(), item, strength, draws))
 
     def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
         """The model rows of the edited texts."""

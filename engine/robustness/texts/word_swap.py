@@ -7,26 +7,17 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from engine.data import Dataset
-from engine.robustness.perturbation import SHARES, Risk
-from engine.robustness.texts.text import TextConfig
+from engine.robustness.perturbation import Risk
+from engine.robustness.texts.words import WordShareConfig
 
 
-class WordSwapConfig(TextConfig):
+class WordSwapConfig(WordShareConfig):
     """A share of each chosen text's words change places among themselves."""
 
     title: ClassVar[str] = "Words of texts exchanged"
     risk: ClassVar[Risk] = "inherent noise"
-    strengths: ClassVar[tuple[float, ...]] = SHARES
 
     name: Literal["word_swap"] = "word_swap"
-
-    @property
-    def strength_unit(self) -> str:
-        return "share of each text's words"
-
-    @property
-    def strength_limit(self) -> float:
-        return 1.0
 
     def edited(
         self, dataset: Dataset, words: list[str], item: int, strength: float,
