@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from app.pictures import picture_uri
+
+if TYPE_CHECKING:
+    from engine.robustness import PictureChange
 
 PER_PAGE = 24
 """Cards shown at a time."""
@@ -67,6 +71,17 @@ def ranked_list(
             f"</span><span class='shift'>{notes[place]}</span></div>"
         )
     st.html(STYLE + "".join(rows))
+
+
+def three_pictures(change: PictureChange) -> None:
+    """A picture before and after a change, and the difference, side by side."""
+    names = {
+        "before": change.before,
+        "after": change.after,
+        f"difference, {change.amplified:.0f} times": change.difference,
+    }
+    for column, (name, picture) in zip(st.columns(3), names.items(), strict=True):
+        column.image(picture, caption=name, width="stretch")
 
 
 def shift_note(before: int, after: int) -> str:

@@ -40,18 +40,18 @@ def probes(choice: state.Choice) -> dict[str, RobustnessProbe]:
 @st.fragment
 def knob(choice: state.Choice, dataset: Dataset) -> None:
     """Kind, modality and strength; metrics of all runs; one user's list; who lost most."""
-    from engine.robustness import PERTURBATIONS
+    from engine.robustness import FEATURE_PERTURBATIONS
 
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     kind = left.selectbox(
         "Perturbation",
-        list(PERTURBATIONS),
-        index=list(PERTURBATIONS).index("fgsm"),
-        format_func=lambda name: PERTURBATIONS[name].title,
+        list(FEATURE_PERTURBATIONS),
+        index=list(FEATURE_PERTURBATIONS).index("fgsm"),
+        format_func=lambda name: FEATURE_PERTURBATIONS[name].title,
         key="kind",
         bind="query-params",
     )
-    perturbation = PERTURBATIONS[kind]
+    perturbation = FEATURE_PERTURBATIONS[kind]
     with middle.popover("Its settings", icon=":material/tune:", width="stretch"):
         st.caption(f"{perturbation.title}: {perturbation.risk}.")
         config = forms.config_form(perturbation, f"knob.{kind}", columns=2)

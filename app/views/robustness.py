@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from app import forms, probing, state, work
+from app import edits, forms, probing, state, targeting, work
 from app.boundary import errors_shown
 from app.charts import robustness as charts
 from app.charts.style import CONFIG
@@ -30,6 +30,15 @@ with st.spinner("Loading the engine ..."):
 with errors_shown():
     dataset = state.open_dataset_of(choice)
     probing.knob(choice, dataset)
+
+    st.header("Attack this item")
+    st.markdown(
+        "Change one product, and nothing else: in how many lists does it appear, and how high?"
+    )
+    targeting.attack_this_item(choice, dataset)
+
+    st.header("What an edit does to a picture or text")
+    edits.pictures_and_texts(dataset)
 
 st.header("Accuracy against strength")
 with st.expander("What is drawn", icon=":material/tune:"):

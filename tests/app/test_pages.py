@@ -130,3 +130,61 @@ def test_a_rescaled_run_shows_which_measures_move() -> None:
 def test_too_few_runs_for_a_correlation_are_told_what_to_do() -> None:
     test = opened("curvature")
     assert any("a rank correlation needs at least 5" in info.value for info in test.info)
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_attacked_item_climbs_and_its_ranks_are_tabled() -> None:
+    test = opened("robustness")
+    assert not any("; 0 of 50 users newly have the item" in c.value for c in test.caption)
+    test.slider(key="target.strength.fgsm").set_value(0.0).run()
+    assert not test.exception
+    assert any("; 0 of 50 users newly have the item" in c.value for c in test.caption)
+    test.segmented_control(key="target.goal").set_value("demote").run()
+    test.selectbox(key="target.way").set_value("pgd").run()
+    assert not test.exception
+    assert not test.error
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_attack_on_a_picture_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.targeting.find_spec", lambda name: None)
+    test = opened("robustness")
+    test.selectbox(key="target.way").set_value("pixel_pgd").run()
+    assert not test.exception
+    assert any("pip install -e" in info.value for info in test.info)
+
+
+@pytest.mark.usefixtures("trained")
+def test_every_feature_perturbation_answers_over_its_whole_range() -> None:
+    from engine.robustness import FEATURE_PERTURBATIONS
+
+    test = opened("robustness")
+    assert set(test.selectbox(key="kind").options) == {
+        kind.title for kind in FEATURE_PERTURBATIONS.values()
+    }
+    for name in FEATURE_PERTURBATIONS:
+        test.selectbox(key="kind").set_value(name).run()
+        slider = test.slider(key=f"strength.{name}")
+        for strength in (slider.min, slider.max):
+            test.slider(key=f"strength.{name}").set_value(strength).run()
+            assert not test.exception, name
+            assert not test.error, name
+
+
+@pytest.mark.usefixtures("nothing")
+def test_words_that_went_and_came_are_marked() -> None:
+    from app.edits import changed_words, marked
+
+    shown = marked("a red <cup> for tea", "a red for green tea")
+    assert shown == "a red <del>&lt;cup&gt;</del> for <ins>green</ins> tea"
+    assert changed_words("a red <cup> for tea", "a red for green tea") == (1, 1)
+
+
+@pytest.mark.usefixtures("trained")
+def test_edits_of_texts_are_shown_without_an_encoder() -> None:
+    test = opened("robustness")
+    test.segmented_control(key="edit.what").set_value("text").run()
+    assert not test.exception
+    assert any("Struck through" in caption.value for caption in test.caption)
+    test.segmented_control(key="edit.what").set_value("picture").run()
+    assert any("has a picture" in info.value for info in test.info)  # synthetic items have none

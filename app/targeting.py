@@ -1,0 +1,173 @@
+"""Attack this item: lift one item into the users' lists, or push it out of them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app import cards, forms, state
+from app.boundary import errors_shown
+from app.charts.exposure import share_by_rank
+from app.charts.style import CONFIG
+from app.items import pick_item
+from app.probing import probes
+from app.tables import table_and_csv
+
+if TYPE_CHECKING:
+    from engine.data import Dataset
+    from engine.robustness import GoalConfig, ProbeAnswer, RobustnessProbe
+
+WAYS = {
+    "fgsm": "Its features, one step (FGSM)",
+    "pgd": "Its features, several steps (PGD)",
+    "pixel_fgsm": "Its picture, one step (FGSM)",
+    "pixel_pgd": "Its picture, several steps (PGD)",
+}
+ENCODER = "efficientnet_lite_pytorch"
+CUTOFF = 20
+SHOWN_USERS = 3
+SHOWN_ITEMS = 10
+
+
+@st.fragment
+def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
+    """One item, one way in, and how far it climbs with every chosen run."""
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        item = pick_item(dataset, "target.item")
+    with right, errors_shown():
+        asked = _asked(dataset, item)
+        if asked is None:
+            return
+        config, strength = asked
+        with st.spinner("Attacking ..."):
+            known = probes(choice)
+            answers = {run: probe.at(config, strength) for run, probe in known.items()}
+            ranks = {
+                choice.labels[run]: probe.target_ranks(answers[run]) for run, probe in known.items()
+            }
+        figure = share_by_rank(ranks, choice.looks, CUTOFF)
+        st.plotly_chart(figure, config=CONFIG, key="target.chart", alt="Share of users by rank")
+        table = exposure_table(answers, ranks, choice.labels)
+        st.caption(
+            f"{choice.dataset}, test users who do not have the item in train, one seed a run. "
+            f"Thin: before; thick: under {config.title} of strength {strength:g} "
+            f"({config.strength_unit}) on this item alone. The control is a random change of equal "
+            "norm. An attack that fails here may succeed with more steps or strength."
+        )
+        percent = st.column_config.NumberColumn(format="percent")
+        rank = st.column_config.NumberColumn(format="%.0f")
+        formats = {c: percent for c in map(str, table) if c.startswith("in first")}
+        formats |= {c: rank for c in map(str, table) if "rank" in c}
+        st.dataframe(table, hide_index=True, column_config=formats)
+    with errors_shown():
+        _pictures(known, config, strength, item)
+        run = st.selectbox(
+            "Lists of run", choice.ids, format_func=choice.labels.__getitem__, key="target.run"
+        )
+        _lists(dataset, known[run], answers[run], ranks[choice.labels[run]])
+        every = pd.concat([t.assign(run=name) for name, t in ranks.items()], ignore_index=True)
+        table_and_csv(every, "target-ranks", "Ranks of all users")
+
+
+def _asked(dataset: Dataset, item: int | None) -> tuple[GoalConfig, float] | None:
+    """The attack that was asked for, and its strength."""
+    from engine.robustness import PERTURBATIONS
+
+    if item is None:
+        return None
+    goals, ways, knob = st.columns([2, 3, 3], vertical_alignment="bottom")
+    goal = goals.segmented_control(
+        "Goal", ["promote", "demote"], default="promote", required=True, key="target.goal"
+    )
+    kind = ways.selectbox(
+        "What is changed", list(WAYS), format_func=WAYS.__getitem__, key="target.way"
+    )
+    if kind.startswith("pixel") and find_spec(ENCODER) is None:
+        st.info(
+            "Attacks on pictures need the image encoder: install it with `pip install -e "
+            '".[encoders]"` and start the dashboard again. Attacks on features need nothing.'
+        )
+        return None
+    if kind.startswith("pixel") and not dataset.items["image_path"].iloc[item]:
+        st.info("This item has no picture; choose another, or attack its features.")
+        return None
+    start = PERTURBATIONS[kind].parse({"goal": goal, "target_item": item})
+    with ways.popover("Its settings", icon=":material/tune:", width="stretch"):
+        hidden = {"goal", "target_item", "target_category", "items"}
+        form: Any = forms.config_form(
+            PERTURBATIONS[kind], f"target.{kind}", start, hidden=hidden, columns=2
+        )
+    if form is None:
+        return None
+    config = form.changed({"goal": goal, "target_item": item})
+    largest = float(config.strengths[-1])
+    strength = knob.slider(
+        "Strength", 0.0, largest, min(0.3, largest) if largest <= 2 else 4.0,
+        0.01 if largest <= 2 else 1.0, key=f"target.strength.{kind}", help=config.strength_unit,
+    )  # fmt: skip
+    return config, strength
+
+
+def exposure_table(
+    answers: dict[str, ProbeAnswer], ranks: dict[str, pd.DataFrame], labels: dict[str, str]
+) -> pd.DataFrame:
+    """One row a run: share of users whose list holds the item, and its median rank."""
+    rows = []
+    for run, answer in answers.items():
+        row: dict[str, Any] = {"run": labels[run]}
+        for name, metrics in answer.target.items():
+            row[f"in first {CUTOFF}, {name}"] = metrics[f"entered@{CUTOFF}"]
+        found = ranks[labels[run]]
+        row["median rank, clean"] = found["rank_before"].median()
+        row["median rank, perturbed"] = found["rank_after"].median()
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _pictures(
+    known: dict[str, RobustnessProbe], config: GoalConfig, strength: float, item: int | None
+) -> None:
+    """The picture before and after, where the picture is what was attacked."""
+    from engine.robustness import PictureConfig, picture_change
+
+    if not isinstance(config, PictureConfig) or item is None:
+        return
+    probe = next(iter(known.values()))
+    change = picture_change(probe.subject.trained, config, strength, item)
+    cards.three_pictures(change)
+    st.caption(
+        f"Attacked for {probe.subject.trained.label}; other runs see another change. "
+        f"{change.caption}"
+    )
+
+
+def _lists(
+    dataset: Dataset, probe: RobustnessProbe, answer: ProbeAnswer, ranks: pd.DataFrame
+) -> None:
+    """Lists of the users with whom the item moved most, those it reached first; it is marked."""
+    reached = (ranks["rank_after"] <= SHOWN_ITEMS) & (ranks["rank_before"] > SHOWN_ITEMS)
+    by_move = ranks.assign(reached=reached, moved=ranks["climb"].abs())
+    by_move = by_move.sort_values(["reached", "moved", "user"], ascending=[False, False, True])
+    users = [int(u) for u in by_move["user"].head(SHOWN_USERS)]
+    item = int(ranks["item"].iloc[0]) if len(ranks) else -1
+    for column, user in zip(st.columns(SHOWN_USERS, gap="large"), users, strict=False):
+        with column:
+            row = ranks[ranks["user"] == user].iloc[0]
+            st.markdown(
+                f"**User {user}**: rank {int(row['rank_before'])} → {int(row['rank_after'])}"
+            )
+            after = probe.lists(answer, user, SHOWN_ITEMS)
+            after = after[after["in_after"]].sort_values("rank_after")
+            ids = [int(i) for i in after["item"]]
+            pairs = zip(after["rank_before"], after["rank_after"], strict=True)
+            notes = [cards.shift_note(int(b), int(a)) for b, a in pairs]
+            marks = ["◀ attacked" if i == item else "" for i in ids]
+            cards.ranked_list(dataset.items, ids, notes, marks)
+    st.caption(
+        f"Top ten under the attack; {int(reached.sum())} of {len(ranks)} users newly have the item "
+        f"there. Shown are {SHOWN_USERS} of them, or of those with whom it moved most."
+    )
