@@ -9,18 +9,26 @@ from pydantic import Field
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
 from engine.models.bpr_mf import BPRMF, BPRMFConfig
+from engine.models.freedom import FREEDOM, FREEDOMConfig
 from engine.models.lightgcn import LightGCN, LightGCNConfig
+from engine.models.mmgcn import MMGCN, MMGCNConfig
 from engine.models.recommender import Block, LinearProjection, ModelConfig, Recommender
+from engine.models.terms import TermInputs
 from engine.models.vbpr import VBPR, VBPRConfig
 
 MODELS: dict[type[ModelConfig], Any] = {
     BPRMFConfig: BPRMF,
     VBPRConfig: VBPR,
     LightGCNConfig: LightGCN,
+    FREEDOMConfig: FREEDOM,
+    MMGCNConfig: MMGCN,
 }
 """Every model by its config class; a new model is one new file and one line here."""
 
-AnyModelConfig = Annotated[BPRMFConfig | VBPRConfig | LightGCNConfig, Field(discriminator="name")]
+AnyModelConfig = Annotated[
+    BPRMFConfig | VBPRConfig | LightGCNConfig | FREEDOMConfig | MMGCNConfig,
+    Field(discriminator="name"),
+]
 
 
 def build_model(config: ModelConfig, dataset: Dataset, seed: int) -> Recommender:
@@ -37,10 +45,13 @@ __all__ = [
     "AnyModelConfig",
     "BPRMFConfig",
     "Block",
+    "FREEDOMConfig",
     "LightGCNConfig",
     "LinearProjection",
+    "MMGCNConfig",
     "ModelConfig",
     "Recommender",
+    "TermInputs",
     "VBPRConfig",
     "build_model",
 ]

@@ -12,9 +12,15 @@ from torch import Tensor, nn
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.foundation.config import Config
+from engine.foundation.errors import ConfigError
+from engine.models.terms import TermInputs
 
 Block = Literal["users", "items", "projection"]
 """Which part of theta a parameter belongs to: user table, item table, feature projection."""
+
+
+ModalityName = Literal["image", "text"]
+"""What a model may read of an item."""
 
 
 class ModelConfig(Config):
@@ -30,11 +36,18 @@ class Recommender(nn.Module, ABC):
     - ``modalities``: the modalities it reads, () for none;
     - ``affine``: whether both maps are affine in the parameters (slices use it);
     - ``row_local``: whether item i's factor depends on no other item's features, so that a batch
-      needs only its own rows.
+      needs only its own rows;
+    - ``term_names``: the loss terms it adds, () for none;
+    - ``ranks``: whether training minimises the ranking loss, or its own terms alone;
+    - ``holds_constant``: whether terms hold part of what they compute constant, so that their
+      gradient is not the derivative of their value.
     """
 
     affine: ClassVar[bool]
     row_local: ClassVar[bool] = True
+    term_names: tuple[str, ...] = ()
+    ranks: ClassVar[bool] = True
+    holds_constant: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, dataset: Dataset) -> None:
         super().__init__()
@@ -78,6 +91,18 @@ class Recommender(nn.Module, ABC):
         """What MMRec's norm penalty acts on: a batch's factors, unless the model overrides it."""
         return user_factors, item_factors
 
+    def terms(self, batch: TermInputs) -> dict[str, Tensor]:
+        """The weighted loss terms (scalars) of one batch, by the names in ``term_names``."""
+        del batch
+        return {}
+
+    def start_epoch(self, seed: int, epoch: int) -> None:
+        """Draw what training keeps fixed within an epoch, by its run's seed and number from 1.
+
+        It acts in training mode only; by default there is nothing to draw.
+        """
+        del seed, epoch
+
     @abstractmethod
     def block(self, parameter: str) -> Block:
         """The block a parameter, by its state_dict name, belongs to."""
@@ -113,6 +138,22 @@ class LinearProjection(Protocol):
 
     def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
         """Item factors [rows, D] from projected features [rows, P] of the given items."""
+
+
+def readable_modalities(
+    name: str, wanted: tuple[ModalityName, ...], dataset: Dataset
+) -> tuple[str, ...]:
+    """The modalities a model of this name reads; ConfigError where there are none, or not here."""
+    if not wanted:
+        raise ConfigError("model.modalities is empty; name image, text or both.")
+    missing = [m for m in wanted if m not in dataset.features]
+    if missing:
+        here = ", ".join(dataset.features) or "no features"
+        raise ConfigError(
+            f"{name} reads {', '.join(missing)} features, but dataset '{dataset.name}' has "
+            f"{here}; set model.modalities to what is there, or choose bpr-mf or lightgcn."
+        )
+    return wanted
 
 
 def xavier_uniform(*shape: int, generator: torch.Generator, fan_in: int | None = None) -> Tensor:

@@ -10,9 +10,15 @@ from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
-from engine.foundation.errors import ConfigError
 from engine.models.projection import project_rows
-from engine.models.recommender import Block, ModelConfig, Recommender, xavier_uniform
+from engine.models.recommender import (
+    Block,
+    ModalityName,
+    ModelConfig,
+    Recommender,
+    readable_modalities,
+    xavier_uniform,
+)
 
 
 class VBPRConfig(ModelConfig):
@@ -24,7 +30,7 @@ class VBPRConfig(ModelConfig):
     ``sum``: V_i = q_i + A x_i (AMR's released code)."""
     width: int = Field(default=64, ge=1, le=1024)
     """Width of item embeddings and of the projection (columns)."""
-    modalities: tuple[Literal["image", "text"], ...] = ("image", "text")
+    modalities: tuple[ModalityName, ...] = ("image", "text")
     """Which features it reads; those that the dataset lacks are an error."""
 
 
@@ -35,16 +41,7 @@ class VBPR(Recommender):
 
     def __init__(self, config: VBPRConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
-        if not config.modalities:
-            raise ConfigError("model.modalities is empty; name image, text or both.")
-        missing = [m for m in config.modalities if m not in dataset.features]
-        if missing:
-            here = ", ".join(dataset.features) or "no features"
-            raise ConfigError(
-                f"vbpr reads {', '.join(missing)} features, but dataset '{dataset.name}' has "
-                f"{here}; set model.modalities to what is there, or choose bpr-mf or lightgcn."
-            )
-        self.modalities = config.modalities
+        self.modalities = readable_modalities(config.name, config.modalities, dataset)
         self.is_concat = config.form == "concat"
         user_width = config.width * 2 if self.is_concat else config.width
         self.users = nn.Parameter(xavier_uniform(self.n_users, user_width, generator=generator))

@@ -1,4 +1,4 @@
-"""What is minimised: a ranking loss, a regulariser, and optionally an adversarial term."""
+"""What is minimised: ranking loss, the model's own terms, a regulariser, maybe an adversary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.foundation.config import Config
 from engine.models import LinearProjection, Recommender
 from engine.objectives.amr import AMRConfig, FeatureAdversary, of_length
 from engine.objectives.apr import APRConfig
-from engine.objectives.batch import Adversary, Batch, Step, Triples
+from engine.objectives.batch import Adversary, Batch, Step, Triples, loss_of
 from engine.objectives.pgd import PGDConfig
 from engine.objectives.ranking import NormPenaltyConfig, SquaredPenaltyConfig, bpr_loss
 
@@ -59,7 +59,7 @@ class Objective:
         features: Features,
         generator: torch.Generator,
     ) -> Step:
-        """The forward pass of one batch up to its clean ranking loss."""
+        """The forward pass of one batch up to its clean loss."""
         batch = Batch.gather(model, triples, features)
         projected = None
         if isinstance(model, LinearProjection):
@@ -68,7 +68,7 @@ class Objective:
             items = model.combine(projected, batch.items)
         else:
             users, items = model.batch_factors(batch.features, triples.users, batch.items)
-        clean = self.ranking(batch.margins(users, items))
+        clean = loss_of(model, batch, users, items, None, self.ranking, generator)
         return Step(model, batch, users, items, projected, clean, self.ranking, generator)
 
     def __call__(

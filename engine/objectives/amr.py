@@ -20,7 +20,7 @@ from engine.data.features import Features
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.models import LinearProjection, Recommender
-from engine.objectives.batch import Batch, RankingLoss, Step
+from engine.objectives.batch import Step
 
 
 class AMRConfig(Config):
@@ -90,18 +90,19 @@ class FeatureAdversary:
     def full_width_term(self, step: Step) -> Tensor:
         """The term at the full width of the features, for any model."""
         model, batch = step.model, step.batch
-        deltas = self.perturbation(model, batch, step.loss, step.generator)
+        deltas = self.perturbation(step)
         moved = {m: x + deltas[m] if m in deltas else x for m, x in batch.features.items()}
         users, items = model.batch_factors(moved, batch.triples.users, batch.items)
-        return self.config.weight * step.loss(batch.margins(users, items))
+        return self.config.weight * step.value(users, items, moved)
 
-    def perturbation(
-        self, model: Recommender, batch: Batch, loss: RankingLoss, generator: torch.Generator
-    ) -> Features:
+    def perturbation(self, step: Step) -> Features:
         """Delta of each perturbed modality, in the shape of the batch's features, detached."""
+        model, batch = step.model, step.batch
         if self.config.direction == "random":
             directions = {
-                m: torch.randn(batch.features[m].shape, generator=generator).to(batch.features[m])
+                m: torch.randn(batch.features[m].shape, generator=step.generator).to(
+                    batch.features[m]
+                )
                 for m in self.modalities
             }
         else:
@@ -110,7 +111,7 @@ class FeatureAdversary:
                 for m, x in batch.features.items()
             }
             users, items = model.batch_factors(leaves, batch.triples.users, batch.items)
-            value = loss(batch.margins(users, items))
+            value = step.value(users, items, leaves)
             wanted = [leaves[m] for m in self.modalities]
             directions = dict(zip(self.modalities, torch.autograd.grad(value, wanted), strict=True))
         rows = batch.items if model.row_local else slice(None)

@@ -47,8 +47,8 @@ class FactorAdversary:
     def term(self, step: Step) -> Tensor:
         """The weighted term of one batch (a scalar)."""
         user_delta, item_delta = self.perturbation(step)
-        margins = step.batch.margins(step.users + user_delta, step.items + item_delta)
-        return self.config.weight * step.loss(margins)
+        moved = step.value(step.users + user_delta, step.items + item_delta)
+        return self.config.weight * moved
 
     def perturbation(self, step: Step) -> tuple[Tensor, Tensor]:
         """Deltas of users [B, D] and items [N, D], detached; zero where the gradient is.

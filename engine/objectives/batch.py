@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.data.features import Features
-from engine.models import Recommender
+from engine.models import Recommender, TermInputs
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,39 @@ RankingLoss = Callable[[Tensor], Tensor]
 """From margins [B] to a scalar."""
 
 
+def loss_of(
+    model: Recommender,
+    batch: Batch,
+    users: Tensor,
+    items: Tensor,
+    features: Features | None,
+    ranking: RankingLoss,
+    generator: torch.Generator,
+) -> Tensor:
+    """What a model minimises of a batch, ranking loss and its own terms (a scalar).
+
+    From factors of the triples' users [B, D] and the distinct items [N, D], and the features they
+    were made of; None for the batch's own.
+    """
+    total = ranking(batch.margins(users, items)) if model.ranks else users.new_zeros(())
+    if not model.term_names:
+        return total
+    inputs = TermInputs(
+        users=batch.triples.users,
+        items=batch.items,
+        positive_rows=batch.positive_rows,
+        negative_rows=batch.negative_rows,
+        features=batch.features if features is None else features,
+        user_factors=users,
+        item_factors=items,
+        ranking=ranking,
+        generator=generator,
+    )
+    for term in model.terms(inputs).values():
+        total = total + term
+    return total
+
+
 @dataclass(frozen=True)
 class Step:
     """One batch in the middle of its forward pass: what an adversarial term may build on."""
@@ -91,9 +124,13 @@ class Step:
     projected: Tensor | None
     """Projected features of the distinct items [N, P], where the model is a LinearProjection."""
     clean: Tensor
-    """The ranking loss of the batch as it is (a scalar)."""
+    """The loss of the batch as it is, the model's own terms included (a scalar)."""
     loss: RankingLoss
     generator: torch.Generator
+
+    def value(self, users: Tensor, items: Tensor, features: Features | None = None) -> Tensor:
+        """The same loss at other factors, and the features they were made of (a scalar)."""
+        return loss_of(self.model, self.batch, users, items, features, self.loss, self.generator)
 
 
 class Adversary(Protocol):

@@ -69,7 +69,7 @@ class PGDAdversary:
         batch = step.batch
         moved = {m: x + deltas[m] if m in deltas else x for m, x in batch.features.items()}
         users, items = step.model.batch_factors(moved, batch.triples.users, batch.items)
-        return self.config.weight * step.loss(batch.margins(users, items))
+        return self.config.weight * step.value(users, items, moved)
 
     def perturbation(self, step: Step) -> Features:
         """Delta of each perturbed modality after k steps, detached; inside its ball."""
@@ -81,7 +81,7 @@ class PGDAdversary:
             leaves = {m: delta.requires_grad_() for m, delta in deltas.items()}
             moved = {m: x + leaves[m] if m in leaves else x for m, x in batch.features.items()}
             users, items = model.batch_factors(moved, batch.triples.users, batch.items)
-            value = step.loss(batch.margins(users, items))
+            value = step.value(users, items, moved)
             gradients = torch.autograd.grad(value, list(leaves.values()))
             for m, gradient in zip(leaves, gradients, strict=True):
                 deltas[m] = self._ascended(deltas[m].detach(), gradient, radii[m])

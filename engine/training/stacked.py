@@ -23,7 +23,8 @@ from engine.data import Dataset
 from engine.data.features import Features
 from engine.models import MODELS, LinearProjection, Recommender
 from engine.models.bpr_mf import BPRMF
-from engine.models.lightgcn import LightGCN, Propagate
+from engine.models.graphs import Propagate
+from engine.models.lightgcn import LightGCN
 from engine.models.vbpr import VBPR
 from engine.objectives import (
     Batch,
@@ -106,7 +107,7 @@ class StackedLightGCN(WholeTables, LightGCN):
         layer = tables_SND.transpose(0, 1).reshape(n_nodes, n_seeds * width)
         total = layer
         for _ in range(self.n_layers):
-            layer = Propagate.apply(self.adjacency, layer)
+            layer = Propagate.apply(self.adjacency, self.adjacency, layer)
             total = total + layer
         mean = (total / (self.n_layers + 1)).view(n_nodes, n_seeds, width).transpose(0, 1)
         return mean[:, : self.n_users], mean[:, self.n_users :]

@@ -129,6 +129,7 @@ class Trainer:
         triples = self.epoch_triples(epoch)
         starts = range(0, len(triples), config.batch_size)
         self.model.train()
+        self.model.start_epoch(config.seed, epoch)
         self.stepper.start_epoch()
         total = torch.zeros((), device=self.device, dtype=self.dtype)
         steps = 0

@@ -46,8 +46,9 @@ def draws():
 @pytest.mark.parametrize("unit", ["row_norm", "absolute"])
 def test_the_perturbation_has_exactly_the_asked_norm(tiny, direction, unit):
     model, features, objective, triples = bound(tiny, direction=direction, unit=unit, epsilon=0.2)
-    batch = Batch.gather(model, triples, features)
-    deltas = objective.adversary.perturbation(model, batch, objective.ranking, draws())
+    step = objective.start(model, triples, features, draws())
+    batch = step.batch
+    deltas = objective.adversary.perturbation(step)
     for modality, delta in deltas.items():
         lengths = torch.linalg.vector_norm(delta, dim=1)
         scale = torch.linalg.vector_norm(batch.features[modality], dim=1)
@@ -61,8 +62,9 @@ def test_it_raises_the_loss_more_than_random_noise_of_equal_norm(tiny):
         model, features, objective, triples = bound(
             tiny, train=True, direction=direction, epsilon=0.3
         )
-        batch = Batch.gather(model, triples, features)
-        deltas = objective.adversary.perturbation(model, batch, objective.ranking, draws())
+        step = objective.start(model, triples, features, draws())
+        batch = step.batch
+        deltas = objective.adversary.perturbation(step)
         moved = {m: x + deltas[m] for m, x in batch.features.items()}
         for name, used in (("clean", batch.features), (direction, moved)):
             factors = model.batch_factors(used, triples.users, batch.items)
@@ -95,15 +97,15 @@ def test_the_projected_route_equals_the_full_width_one_with_its_gradients(tiny, 
 
 def test_only_the_chosen_modality_is_perturbed(tiny):
     model, features, objective, triples = bound(tiny, modalities=("text",))
-    batch = Batch.gather(model, triples, features)
-    deltas = objective.adversary.perturbation(model, batch, objective.ranking, draws())
+    step = objective.start(model, triples, features, draws())
+    deltas = objective.adversary.perturbation(step)
     assert set(deltas) == {"text"}
 
 
 def test_no_gradient_flows_through_the_perturbation(tiny):
     model, features, objective, triples = bound(tiny)
-    batch = Batch.gather(model, triples, features)
-    deltas = objective.adversary.perturbation(model, batch, objective.ranking, draws())
+    step = objective.start(model, triples, features, draws())
+    deltas = objective.adversary.perturbation(step)
     assert not any(delta.requires_grad for delta in deltas.values())
 
 

@@ -1,0 +1,225 @@
+"""FREEDOM: frozen item graph, pruned user-item graph (Zhou and Shen, arXiv 2211.06924)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from engine.data import Dataset
+from engine.data.features import Features
+from engine.models.graphs import (
+    layer_mean,
+    normalised_adjacency,
+    pruned_adjacency,
+    sparse_tensor,
+)
+from engine.models.item_graph import ItemGraph, smoothed_with_gradient
+from engine.models.recommender import (
+    Block,
+    ModalityName,
+    ModelConfig,
+    Recommender,
+    readable_modalities,
+    xavier_uniform,
+)
+from engine.models.terms import TermInputs, without_gradient
+
+
+class FREEDOMConfig(ModelConfig):
+    """Embeddings smoothed over the interaction graph and a graph of items with alike features."""
+
+    name: Literal["freedom"] = "freedom"
+    width: int = Field(default=64, ge=1, le=1024)
+    """Width of the embeddings and of projected features (columns)."""
+    modalities: tuple[ModalityName, ...] = ("image", "text")
+    """Which features it reads; those that the dataset lacks are an error."""
+    n_layers: int = Field(default=2, ge=1, le=8)
+    """Propagation steps over the user-item graph (2 in the released code)."""
+    n_item_layers: int = Field(default=1, ge=1, le=8)
+    """Propagation steps over the item graph (1 in the released code)."""
+    n_neighbours: int = Field(default=10, ge=1, le=1000)
+    """Edges that leave an item in each modality's graph, the one to itself among them (10 in the
+    paper)."""
+    image_share: float = Field(default=0.1, ge=0, le=1)
+    """Weight of the image graph where both modalities are read; text has the rest (0.1 in the
+    paper)."""
+    pruned_share: float = Field(default=0.8, ge=0, lt=1)
+    """Share of the user-item edges left out of each training epoch, drawn anew with odds that fall
+    with the degrees (0.8 or 0.9 in the paper's grid); evaluation uses all edges."""
+    modality_weight: float = Field(default=1e-3, ge=0)
+    """Factor of the BPR losses by which users rank projected features (grid 0 to 1e-3 in the
+    released code)."""
+    item_graph: Literal["rebuilt", "frozen"] = "rebuilt"
+    """Where perturbed features come in: ``rebuilt`` finds neighbours in the features it is given;
+    ``frozen`` keeps those of the dataset's own, as the released code does, so that features changed
+    after training change no score at all."""
+
+
+@dataclass(frozen=True)
+class KnownGraph:
+    """An item graph and the features it was made of, held so that their memory is not reused."""
+
+    features: Features
+    versions: tuple[int, ...]
+    graph: ItemGraph
+
+    def is_of(self, features: Features, dtype: torch.dtype) -> bool:
+        """Whether it was made of just these features, in this format."""
+        return self.graph.matrix.dtype == dtype and all(
+            known.data_ptr() == features[m].data_ptr()
+            and known.shape == features[m].shape
+            and known.stride() == features[m].stride()
+            and known.dtype == features[m].dtype
+            and known.device == features[m].device
+            and version == features[m]._version
+            for (m, known), version in zip(self.features.items(), self.versions, strict=True)
+        )
+
+
+class FREEDOM(Recommender):
+    """``U = mean of layers``, ``V = mean of layers + S^n q`` with S the item graph; affine.
+
+    Features reach the scores through S alone; ``item_graph.py`` says what its gradient by them is.
+    Beside the ranking loss, users rank the projected features ``W_m x_i^m + b_m`` (equation 13);
+    these projections are used nowhere else.
+
+    Finding neighbours costs I^2 F operations. The graphs of the two features seen last are kept, so
+    fixed features pay once, but adversarial training finds them anew at each step.
+
+    The released code makes features trainable embeddings of the projections; here they are inputs.
+    It starts projections from torch's default, here Xavier's. It has no penalty on embeddings: set
+    ``objective.regulariser.weight`` to 0 for that. It counts zero rows as neighbours of anything.
+    """
+
+    affine: ClassVar[bool] = True
+    row_local: ClassVar[bool] = False
+    adjacency: Tensor
+
+    def __init__(self, config: FREEDOMConfig, dataset: Dataset, generator: torch.Generator) -> None:
+        super().__init__(config, dataset)
+        self.modalities = readable_modalities(config.name, config.modalities, dataset)
+        self.settings = config
+        self.users = nn.Parameter(xavier_uniform(self.n_users, config.width, generator=generator))
+        self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))
+        self.projection = nn.ParameterDict()
+        self.bias = nn.ParameterDict()
+        for m in self.modalities:
+            width = int(dataset.features[m].shape[1])
+            weight = xavier_uniform(config.width, width, generator=generator)
+            self.projection[m] = nn.Parameter(weight)
+            self.bias[m] = nn.Parameter(torch.zeros(config.width))
+        self.term_names = tuple(f"{m}_ranking" for m in self.modalities)
+        self.register_buffer(
+            "adjacency", sparse_tensor(normalised_adjacency(dataset)), persistent=False
+        )
+        self.pruned: Tensor | None = None
+        self._dataset = dataset
+        self._known: tuple[KnownGraph, ...] = ()
+        self._frozen: KnownGraph | None = None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each modality's share of the item graph."""
+        if len(self.modalities) == 1:
+            return dict.fromkeys(self.modalities, 1.0)
+        image = self.settings.image_share
+        return {m: image if m == "image" else 1.0 - image for m in self.modalities}
+
+    def start_epoch(self, seed: int, epoch: int) -> None:
+        share = self.settings.pruned_share
+        if share > 0:
+            kept = sparse_tensor(pruned_adjacency(self._dataset, share, seed, epoch))
+            self.pruned = kept.to(self.users.device, self.users.dtype)
+
+    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+        is_pruned = self.training and self.pruned is not None
+        adjacency = self.pruned if is_pruned else self.adjacency
+        assert adjacency is not None
+        mean = layer_mean(adjacency, self.users, self.items, self.settings.n_layers)
+        return mean[: self.n_users], mean[self.n_users :] + self.smoothed_items(features)
+
+    def smoothed_items(self, features: Features) -> Tensor:
+        """``S^n q`` [I, D]: the items' embeddings smoothed over the item graph."""
+        settings = self.settings
+        if settings.item_graph == "frozen":
+            smooth = self.frozen_graph.smoothed(self.items, settings.n_item_layers)
+            return without_gradient(smooth, features)
+        if any(features[m].requires_grad for m in self.modalities):
+            return smoothed_with_gradient(
+                features, settings.n_neighbours, self.shares, self.items, settings.n_item_layers
+            )
+        return self.graph_of(features).smoothed(self.items, settings.n_item_layers)
+
+    @property
+    def frozen_graph(self) -> ItemGraph:
+        """The graph of the dataset's own features; no scaling moves it, as cosines know none."""
+        like = self.users
+        if self._frozen is None or not (
+            self._frozen.graph.matrix.device == like.device
+            and self._frozen.graph.matrix.dtype == like.dtype
+        ):
+            own = {
+                m: torch.from_numpy(np.array(self._dataset.features[m])).to(like)
+                for m in self.modalities
+            }
+            graph = ItemGraph.of(own, self.settings.n_neighbours, self.shares, like.dtype)
+            self._frozen = KnownGraph({}, (), graph)
+        return self._frozen.graph
+
+    def graph_of(self, features: Features) -> ItemGraph:
+        """The item graph of the given features."""
+        for known in self._known:
+            if known.is_of(features, self.users.dtype):
+                self._known = (known, *(other for other in self._known if other is not known))
+                return known.graph
+        used = {m: features[m].detach() for m in self.modalities}
+        graph = ItemGraph.of(used, self.settings.n_neighbours, self.shares, self.users.dtype)
+        versions = tuple(x._version for x in used.values())
+        self._known = (KnownGraph(used, versions, graph), *self._known[:1])
+        return graph
+
+    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
+        factors = self.forward(features)[0]
+        return factors if users is None else factors[users]
+
+    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
+        factors = self.forward(features)[1]
+        return factors if items is None else factors[items]
+
+    def batch_factors(
+        self, features: Features, users: Tensor, items: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        user_factors, item_factors = self.forward(features)
+        return user_factors[users], item_factors[items]
+
+    def terms(self, batch: TermInputs) -> dict[str, Tensor]:
+        found = {}
+        for m in self.modalities:
+            chosen = batch.features[m].index_select(0, batch.items)
+            weight = self.projection[m]
+            projected = (chosen @ weight.to(chosen.dtype).T).to(weight.dtype) + self.bias[m]
+            gaps = projected[batch.positive_rows] - projected[batch.negative_rows]
+            loss = batch.ranking((batch.user_factors * gaps).sum(dim=1))
+            found[f"{m}_ranking"] = self.settings.modality_weight * loss
+        return found
+
+    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            nn.functional.embedding(users, self.users),
+            nn.functional.embedding(items, self.items),
+        )
+
+    def regularised(
+        self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return self.embeddings(users, items)
+
+    def block(self, parameter: str) -> Block:
+        if parameter in ("users", "items"):
+            return "users" if parameter == "users" else "items"
+        return "projection"

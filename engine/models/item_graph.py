@@ -1,0 +1,135 @@
+"""The item-item graph of nearest features, and how attacks see it.
+
+Each item points to the k items whose features have the largest cosine with its own, itself among
+them; edges weigh ``1 / sqrt(d_i d_j)`` with d the number of edges that leave an item (Zhang et al.,
+arXiv 2104.09036, section 3.1; frozen in arXiv 2211.06924, section 3.1). An item whose features are
+all zero points to itself alone.
+
+A list of neighbours is piecewise constant in the features, so the true gradient by them is zero
+almost everywhere and says nothing about how to break the graph. Features that ask for a gradient
+get a straight-through one instead: exact edges forward, and backward as if each edge's weight moved
+with its cosine. To let it see what might come in, as many edges of weight 0, to the next nearest
+items, take part.
+
+Legend: I items, F feature width, k edges of an item, E edges of an item over all modalities, D
+width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from engine.data.features import Features
+from engine.models.graphs import Propagate, compressed
+
+BLOCK_ENTRIES = 1 << 24
+"""Cosines held at a time while neighbours are sought (64 MiB in float32)."""
+
+
+@dataclass(frozen=True)
+class ItemGraph:
+    """A sparse item graph [I, I] and its transpose."""
+
+    matrix: Tensor
+    transposed: Tensor
+
+    @staticmethod
+    def of(
+        features: Features, k: int, shares: Mapping[str, float], dtype: torch.dtype
+    ) -> ItemGraph:
+        """The modalities' graphs, each times its share, added up; entries of ``dtype``."""
+        with torch.no_grad():
+            parts = [
+                _matrix(*edges(unit_rows(features[m]), k), share) for m, share in shares.items()
+            ]
+            total = sum(parts[1:], start=parts[0]).to(dtype)
+            return ItemGraph(compressed(total), compressed(total.t()))
+
+    def smoothed(self, items_ID: Tensor, n_layers: int) -> Tensor:
+        """``S^n E`` [I, D]."""
+        for _ in range(n_layers):
+            items_ID = Propagate.apply(self.matrix, self.transposed, items_ID)
+        return items_ID
+
+
+def smoothed_with_gradient(
+    features: Features, k: int, shares: Mapping[str, float], items_ID: Tensor, n_layers: int
+) -> Tensor:
+    """``S^n E`` [I, D], the same values, with the straight-through gradient by the features."""
+    neighbours, weights = [], []
+    for m, share in shares.items():
+        unit_IF = unit_rows(features[m])
+        with torch.no_grad():
+            near_Ik, exact_Ik = edges(unit_IF, k, with_candidates=True)
+        through_Ik = EdgesFollowCosine.apply(unit_IF, near_Ik, exact_Ik, k)
+        neighbours.append(near_Ik)
+        weights.append(share * through_Ik.to(items_ID.dtype))
+    near_IE, weights_IE = torch.cat(neighbours, dim=1), torch.cat(weights, dim=1)
+    for _ in range(n_layers):
+        gathered = torch.nn.functional.embedding(near_IE, items_ID)
+        items_ID = torch.einsum("ie,ied->id", weights_IE, gathered)
+    return items_ID
+
+
+def unit_rows(x_IF: Tensor) -> Tensor:
+    """Rows of length 1 in at least float32; zero rows stay zero."""
+    x_IF = x_IF.float() if x_IF.dtype in (torch.bfloat16, torch.float16) else x_IF
+    norms = torch.linalg.vector_norm(x_IF, dim=1, keepdim=True)
+    return x_IF / torch.where(norms > 0, norms, 1.0)
+
+
+def edges(unit_IF: Tensor, k: int, with_candidates: bool = False) -> tuple[Tensor, Tensor]:
+    """Each item's k nearest items, itself first, and the edges' weights: [I, k] each.
+
+    With candidates, [I, 2k]: the next k follow with weight 0. Fewer where there are fewer items.
+    """
+    n_items = len(unit_IF)
+    k = min(k, n_items)
+    wanted = min(2 * k, n_items) if with_candidates else k
+    near_Ik = torch.empty(n_items, wanted, dtype=torch.int64, device=unit_IF.device)
+    step = max(1, BLOCK_ENTRIES // n_items)
+    for start in range(0, n_items, step):
+        cosines = unit_IF[start : start + step] @ unit_IF.T
+        rows = torch.arange(len(cosines), device=cosines.device)
+        cosines[rows, rows + start] = 2.0  # itself first, also where others are as near
+        near_Ik[start : start + step] = torch.topk(cosines, wanted, dim=1).indices
+    has_features_I = unit_IF.any(dim=1)
+    degrees_I = torch.where(has_features_I, float(k), 1.0).to(unit_IF.dtype)
+    weights_Ik = (degrees_I[:, None] * degrees_I[near_Ik]).rsqrt()
+    weights_Ik[~has_features_I, 1:] = 0.0
+    weights_Ik[:, k:] = 0.0
+    return near_Ik, weights_Ik
+
+
+def _matrix(near_Ik: Tensor, weights_Ik: Tensor, share: float) -> Tensor:
+    n_items, k = near_Ik.shape
+    rows = torch.arange(n_items, device=near_Ik.device).repeat_interleave(k)
+    return torch.sparse_coo_tensor(
+        torch.stack([rows, near_Ik.flatten()]),
+        share * weights_Ik.flatten(),
+        (n_items, n_items),
+        check_invariants=False,
+    )
+
+
+class EdgesFollowCosine(torch.autograd.Function):
+    """Given weights [I, E] forward; backward, each moves with the cosine of its edge over k."""
+
+    @staticmethod
+    def forward(ctx: Any, unit_IF: Tensor, near_IE: Tensor, weights_IE: Tensor, k: int) -> Tensor:
+        ctx.save_for_backward(unit_IF, near_IE)
+        ctx.k = k
+        return weights_IE.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        unit_IF, near_IE = ctx.saved_tensors
+        pull = _matrix(near_IE, gradients[0] / ctx.k, 1.0)
+        return pull @ unit_IF + pull.t() @ unit_IF, None, None, None
