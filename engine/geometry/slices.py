@@ -7,7 +7,7 @@ N trajectory points, M marked points.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -182,6 +182,23 @@ class Slice(Result):
         """One run's values of a quantity: [A, B], or [A] on a line."""
         values_AB: np.ndarray = self.values_RQAB[run, self.quantities.index(quantity)]
         return values_AB if self.dimensions == 2 else values_AB[:, 0]
+
+    def coarse(self, quantity: str) -> Self:
+        """The grid lines on which a quantity is known for all runs; a whole slice as it is.
+
+        For previews, whose finer points are still NaN; without points where none is known.
+        """
+        is_known_AB = np.isfinite(self.values_RQAB[:, self.quantities.index(quantity)]).all(axis=0)
+        if is_known_AB.all():
+            return self
+        rows = is_known_AB.any(axis=1)
+        columns = is_known_AB.any(axis=0)
+        return replace(
+            self,
+            alphas_A=self.alphas_A[rows],
+            betas_B=self.betas_B[columns],
+            values_RQAB=self.values_RQAB[:, :, rows][:, :, :, columns],
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row a run, quantity and grid point: run, label, quantity, alpha, beta, value."""
