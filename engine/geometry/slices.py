@@ -83,6 +83,8 @@ class SliceConfig(Config):
     def _is_possible(self) -> Self:
         if self.n_points % 2 == 0:
             raise ValueError(f"n_points is {self.n_points}; it must be odd, e.g. 25 or 51")
+        if self.kinds == ("gradient", "gradient"):
+            raise ValueError("first and second are both 'gradient', but a run has one gradient")
         for quantity in self.quantities:
             if not QUANTITIES.fullmatch(quantity):
                 raise ValueError(
@@ -218,9 +220,15 @@ class Slice(Result):
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
         shape = "plane" if self.dimensions == 2 else "line"
-        text = f"{', '.join(self.quantities)} on a {shape} through the weights: "
-        text += "; ".join(self.directions) + ". Shared: "
-        text += "; ".join(f"{name}: {value}" for name, value in self.shared.items()) + ". "
+        ways = self.directions
+        if len(ways) == 2 and ways[0].startswith("random") and ways[1] == f"second {ways[0]}":
+            ways = [f"two directions, each {ways[0]}"]
+        quantities = ", ".join(quantity.replace("_", " ") for quantity in self.quantities)
+        text = f"{quantities} on a {shape} through the weights: {'; '.join(ways)}. "
+        shared = {name: how for name, how in self.shared.items() if name != "directions"}
+        if shared:
+            listed = "; ".join(f"{name}: {how}" for name, how in shared.items())
+            text += f"{listed[:1].upper()}{listed[1:]}. "
         text += (
             "A slice shows one or two of very many directions: a flat picture does not prove a "
             "flat minimum, and flatness alone does not prove robustness."

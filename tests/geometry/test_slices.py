@@ -206,6 +206,7 @@ def test_a_saved_slice_reads_back(make_run, tmp_path):
         ({"quantities": ("loss",)}, "allowed are train_loss"),
         ({"quantities": ("recall@0",)}, "recall@0"),
         ({"radius": -1.0}, "radius"),
+        ({"first": "gradient", "second": "gradient"}, "one gradient"),
     ],
 )
 def test_a_bad_config_is_refused(settings, message):
@@ -218,7 +219,6 @@ def test_a_bad_config_is_refused(settings, message):
     [
         ({"first": "difference"}, "needs 2 runs"),
         ({"first": "trajectory"}, "saved along training"),
-        ({"first": "gradient", "second": "gradient"}, "one gradient"),
         ({"quantities": ("robust_loss",)}, "perturbed features"),
     ],
 )
