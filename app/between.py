@@ -41,6 +41,10 @@ def between_two_runs(choice: state.Choice) -> None:
     for result in found.values():
         path = cast("ModePath", result)
         path = replace(path, labels=choice.labels_of(path.runs, path.labels))
-        st.plotly_chart(ways_between(path), config=CONFIG, alt=" to ".join(path.labels))
+        figures = ways_between(path)
+        for column, (name, figure) in zip(st.columns(len(figures)), figures.items(), strict=True):
+            column.markdown(f"**{name}**")
+            alt = f"{name} from {' to '.join(path.labels)}"
+            column.plotly_chart(figure, config=CONFIG, alt=alt)
         st.caption(f"{choice.dataset}, one seed a run, no interval. {path.caption}")
         table_and_csv(path.to_frame(), "path")

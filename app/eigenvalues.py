@@ -51,10 +51,12 @@ def flatness(results: Mapping[str, Curvature], choice: state.Choice) -> None:
                 st.markdown(f"**{title}**")
                 figure = charts.measures_against(part, baseline, choice.looks)
                 st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
+        low = bool((measures["value"] <= 0).any())
         st.caption(
             f"Each measure as a multiple of {baseline}'s, logarithmic; left of the dotted line is "
             "flatter. Multiplying user factors and dividing item factors by one number changes no "
             "score, yet moves those on the right. One seed a run, no interval."
+            + (" Values of 0 or less have no place here; the table has them." if low else "")
         )
         wide = charts.flatness_table(measures)
         numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in results}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.jobs.flatness import FlatnessAndRobustness
 
 RESAMPLES = 1000
+HIT = {"both": "pictures and texts", "image": "pictures", "text": "texts"}
 STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
@@ -71,6 +72,15 @@ def does_flatness_predict_robustness(choice: state.Choice) -> None:
         _shown(choice, found)
 
 
+def _named(drop: str) -> str:
+    """``drop fgsm both`` as a reader says it."""
+    from engine.robustness import PERTURBATIONS
+
+    kind, _, modality = drop.removeprefix("drop ").rpartition(" ")
+    title = PERTURBATIONS[kind].title if kind in PERTURBATIONS else kind
+    return f"{title} on {HIT.get(modality, modality)}"
+
+
 def _described(measure: str) -> str:
     from engine.geometry import MEASURES
 
@@ -85,7 +95,7 @@ def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
     drop = left.selectbox(
         "Perturbation",
         found.drops,
-        format_func=lambda name: name.removeprefix("drop "),
+        format_func=_named,
         key="flatness.drop",
     )
     measures = [name for name in MEASURES if name in found.table]
@@ -110,7 +120,7 @@ def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
     st.caption(
         f"{choice.dataset}, {len(found.table)} runs ("
         + ", ".join(f"{name} {n}" for name, n in counts.items())
-        + f"): share of clean test {found.metric} lost under {drop.removeprefix('drop ')} at "
+        + f"): share of clean test {found.metric} lost under {_named(drop)} at "
         f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
         f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
         f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. A correlation over few "

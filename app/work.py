@@ -15,6 +15,7 @@ from engine.foundation.config import Config
 from engine.foundation.errors import BasinError
 from engine.foundation.result import Result
 from engine.jobs import Job, active_jobs, find_job, submit
+from engine.jobs.previews import find_preview as find_preview
 from engine.jobs.work import find_result, known_analysis, result_key
 from engine.runs import RunStore
 
@@ -58,6 +59,11 @@ def active_analyses(store: RunStore, kind: str) -> dict[str, Job]:
             checked = known_analysis(kind).config_class().parse(job.params.get("config") or {})
             found[result_key(job.params["runs"], checked.model_dump(mode="json"))] = job
     return found
+
+
+def is_under_way(store: RunStore, kind: str, runs: Sequence[str], config: Config) -> bool:
+    """Whether a job is queued or running that will leave the result with these settings."""
+    return result_key(runs, config.model_dump(mode="json")) in active_analyses(store, kind)
 
 
 def _say_why_it_failed(store: RunStore, job_id: str | None) -> None:

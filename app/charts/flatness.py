@@ -61,7 +61,7 @@ def correlation_dots(found: pd.DataFrame) -> go.Figure:
             hovertemplate="%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]"
             ", %{customdata[3]} runs<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="Spearman's rank correlation, 95 % interval", range=[-1.05, 1.05])
+    figure.update_xaxes(title="rank correlation, 95 % interval", range=[-1.05, 1.05])
     figure.update_yaxes(
         tickvals=list(range(len(measures))),
         ticktext=[SHORT.get(m, m) for m in measures],

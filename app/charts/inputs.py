@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.style import Look, finished, look_of
+from app.charts.style import Look, finished, look_of, ratio_ticks
 
-N_BINS = 60
+N_BINS = 20
 
 
 def sharpness_histogram(
@@ -25,11 +25,12 @@ def sharpness_histogram(
         style = look_of(label, looks, list(values))
         figure.add_scatter(
             x=middles, y=np.histogram(found, edges)[0], name=label, mode="lines",
-            line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hvh"},
+            line={"color": style.colour, "dash": style.dash, "width": 2.5},
             hovertemplate=f"about %{{x:.2g}}: %{{y}} items<extra>{label}</extra>",
         )  # fmt: skip
+    ticks, texts = ratio_ticks(10 ** edges[0], 10 ** edges[-1])
     figure.update_xaxes(
-        title="input sharpness (nats / unit)", type="log", dtick=1, exponentformat="power"
+        title="input sharpness (nats / unit of feature)", type="log", tickvals=ticks, ticktext=texts
     )
     figure.update_yaxes(title="items")
     return finished(figure, height=340)

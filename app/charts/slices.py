@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 3
 SHARED = ("directions", "triples", "users", "perturbation", "range")
 """What a result says its runs have in common, as far as it is equal for all of them."""
+
+NARROW = 46
+"""Letters in a line that a telephone shows."""
 
 N_LEVELS = 16
 """Contour lines, at the same values in every panel."""
@@ -143,12 +147,14 @@ def _with_shared(figure: go.Figure, result: Slice) -> go.Figure:
     """What the compared runs have in common, written on the figure itself."""
     if len(result.labels) > 1:
         shared = ", ".join(name for name in SHARED if name in result.shared)
+        lines = wrap(f"shared by all runs: {shared}, colours", NARROW)
         figure.add_annotation(
-            text=f"shared by all runs: {shared}, colours",
+            text="<br>".join(lines), align="left",
             xref="paper", yref="paper", x=0, y=1, yshift=30, xanchor="left", yanchor="bottom",
             showarrow=False, font={"size": 12},
         )  # fmt: skip
-        figure.update_layout(margin={"t": 74}, height=figure.layout.height + 26)
+        more = 26 + 16 * (len(lines) - 1)
+        figure.update_layout(margin={"t": 48 + more}, height=figure.layout.height + more)
     return figure
 
 

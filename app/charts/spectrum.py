@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import NEUTRAL, Look, finished, look_of
+from app.charts.style import NEUTRAL, Look, finished, look_of, ratio_ticks
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
-
-TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 SHORT = {
     "top_eigenvalue": "top eigenvalue",
@@ -108,8 +106,13 @@ def measures_against(
             f"{baseline}<extra>{label}</extra>",
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
-    ticks = [f"{tick:g}" for tick in TICKS]
-    figure.update_xaxes(title=f"times {baseline}", type="log", tickvals=TICKS, ticktext=ticks)
+    low, high = ratios["ratio"].min(), ratios["ratio"].max()
+    low, high = min(low, 1.0) / 1.08, max(high, 1.0) * 1.08
+    ticks, texts = ratio_ticks(low, high)
+    figure.update_xaxes(
+        title=f"times {baseline}", type="log", tickvals=ticks, ticktext=texts, tickangle=0,
+        range=[np.log10(low), np.log10(high)],
+    )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
     return finished(figure, height=120 + 40 * table["measure"].nunique())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 CATEGORICAL = ("#2B6A87", "#D08310", "#598AFF", "#C84729", "#00AB50", "#AD8697")
@@ -81,3 +82,25 @@ def finished(figure: go.Figure, height: int = 380, legend: bool = True) -> go.Fi
     figure.update_xaxes(automargin=True, gridcolor=faded(NEUTRAL, 0.25), zeroline=False)
     figure.update_yaxes(automargin=True, gridcolor=faded(NEUTRAL, 0.25), zeroline=False)
     return figure
+
+
+def ratio_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Round values and their texts for a logarithmic axis from ``low`` to ``high``, both above 0.
+
+    Powers of ten over many decades, 1-2-5 over a few, finer steps around a narrow range.
+    """
+    decades = float(np.log10(high / low))
+    if decades > 3:
+        steps: tuple[float, ...] = (1,)
+    elif decades > 0.8:
+        steps = (1, 2, 5)
+    else:
+        steps = (
+            (1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+            if decades > 0.15
+            else tuple(1 + k / 20 for k in range(180))
+        )
+    powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    ticks = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+    return ticks, [f"{tick:g}" for tick in ticks]

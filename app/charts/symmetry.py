@@ -6,9 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.spectrum import SHORT
-from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, finished
-
-TICKS = (1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000, 1e4)
+from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, finished, ratio_ticks
 
 
 def measures_by_factor(table: pd.DataFrame) -> go.Figure:
@@ -32,11 +30,14 @@ def measures_by_factor(table: pd.DataFrame) -> go.Figure:
             "value at c = 1<extra></extra>",
         )  # fmt: skip
     factors = sorted(table["c"].unique())
-    ticks = [f"{c:g}" for c in factors]
-    figure.update_xaxes(title="c in U → cU, V → V/c", type="log", tickvals=factors, ticktext=ticks)
-    ticks = [f"{tick:g}" for tick in TICKS]
+    figure.update_xaxes(
+        title="c in U → cU, V → V/c", type="log", tickvals=factors,
+        ticktext=[f"{c:g}" for c in factors],
+    )  # fmt: skip
+    times = table["times"][table["times"] > 0]
+    ticks, texts = ratio_ticks(min(times.min(), 0.9), max(times.max(), 1.1))
     figure.update_yaxes(
-        title="times the value at c = 1", type="log", tickvals=TICKS, ticktext=ticks
+        title="times the value at c = 1", type="log", tickvals=ticks, ticktext=texts
     )
     figure = finished(figure, height=440)
     figure.update_layout(margin={"t": 84})

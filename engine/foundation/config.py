@@ -85,10 +85,11 @@ def readable(error: ValidationError, owner: str) -> str:
     """One line a field: where, what was found, what is allowed."""
     lines = []
     for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"]) or owner
+        where = "".join(f"{part}." for part in item["loc"]).rstrip(".")
         found = item.get("input")
         shown = "" if isinstance(found, dict | BaseModel) else f" (found {found!r})"
-        lines.append(f"{where}: {item['msg']}{shown}")
+        text = item["msg"].removeprefix("Value error, ")  # our own validators need no preface
+        lines.append(f"{where}: {text}{shown}" if where else f"{text}{shown}")
     return f"{owner} is not valid: " + "; ".join(lines)
 
 

@@ -105,7 +105,7 @@ def chosen_planes(
             elif kind == "trajectory":
                 one = _axis(trained[0], origins, snapshots, index)
             elif kind == "gradient":
-                one = _gradient(trained[0], triples, index)
+                one = _gradient(trained[0], triples)
             else:
                 one = eigenvectors[kind][index]
             for directions in per_run:
@@ -154,9 +154,7 @@ def _axis(
     return axes[index]
 
 
-def _gradient(trained: Trained, triples: Triples, index: int) -> dict[str, Tensor]:
-    if index:
-        raise ConfigError("direction 'gradient' was chosen twice, but there is one gradient.")
+def _gradient(trained: Trained, triples: Triples) -> dict[str, Tensor]:
     hessian = FactorHessian(trained, triples)
     gradient_P = hessian.gradient()
     return hessian.space.theta(gradient_P / torch.linalg.vector_norm(gradient_P).clamp_min(1e-30))

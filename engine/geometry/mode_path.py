@@ -114,7 +114,8 @@ class ModePath(Result):
             f"{self.labels[1]}, on the same frozen triples and users; barriers in train loss "
             f"(nats): {heights}. Factors may be turned and rescaled without changing a score, so a "
             "high barrier on the straight line does not prove that the two rank differently; a "
-            "low one on a trained curve shows that a way exists, not that training finds it."
+            "low one on a trained curve shows that a way exists, not that training finds it. The "
+            "curve itself is trained, so between its ends it may lie below both of them."
         )
 
 

@@ -77,8 +77,9 @@ SHOWN = (
 class ScaleSymmetryConfig(Config):
     """By which factors the same recommender is written down."""
 
-    factors: tuple[float, ...] = Field(default=(0.25, 0.5, 1.0, 2.0, 4.0), min_length=2)
-    """The c of ``U -> cU, V -> V/c``; 1 is the run as it is, and is always among them."""
+    factors: tuple[float, ...] = Field(default=(0.0625, 0.25, 1.0, 4.0, 16.0), min_length=2)
+    """The c of ``U -> cU, V -> V/c``; 1 is the run as it is, and is always among them. Powers of 2
+    change no digit of any score."""
     n_triples: int | None = Field(default=20_000, ge=1)
     """Frozen triples the loss is averaged over; none for all training pairs."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
@@ -142,10 +143,12 @@ class ScaleSymmetry(Result):
     @property
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
+        change = self.score_changes_C.max()
+        same = f"differ by at most {change:.1g} of the largest, by rounding" if change else "stay"
         return (
             f"{self.label or self.run or 'The run'} with user parameters times c and all others "
-            "divided by c: the same recommender, whose scores differ by at most "
-            f"{self.score_changes_C.max():.1g} of the largest (rounding). A measure that moves "
+            f"divided by c: the same recommender, whose scores {same}"
+            f"{'' if change else ' the same to the last digit'}. A measure that moves "
             "with c says how the weights are written down, not what the model does. One that "
             "stays may be compared between runs; that alone does not make it predict anything."
         )

@@ -7,7 +7,7 @@ N trajectory points, M marked points.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -83,6 +83,8 @@ class SliceConfig(Config):
     def _is_possible(self) -> Self:
         if self.n_points % 2 == 0:
             raise ValueError(f"n_points is {self.n_points}; it must be odd, e.g. 25 or 51")
+        if self.kinds == ("gradient", "gradient"):
+            raise ValueError("first and second are both 'gradient', but a run has one gradient")
         for quantity in self.quantities:
             if not QUANTITIES.fullmatch(quantity):
                 raise ValueError(
@@ -183,6 +185,23 @@ class Slice(Result):
         values_AB: np.ndarray = self.values_RQAB[run, self.quantities.index(quantity)]
         return values_AB if self.dimensions == 2 else values_AB[:, 0]
 
+    def coarse(self, quantity: str) -> Self:
+        """The grid lines on which a quantity is known for all runs; a whole slice as it is.
+
+        For previews, whose finer points are still NaN; without points where none is known.
+        """
+        is_known_AB = np.isfinite(self.values_RQAB[:, self.quantities.index(quantity)]).all(axis=0)
+        if is_known_AB.all():
+            return self
+        rows = is_known_AB.any(axis=1)
+        columns = is_known_AB.any(axis=0)
+        return replace(
+            self,
+            alphas_A=self.alphas_A[rows],
+            betas_B=self.betas_B[columns],
+            values_RQAB=self.values_RQAB[:, :, rows][:, :, :, columns],
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """One row a run, quantity and grid point: run, label, quantity, alpha, beta, value."""
         r, q, a, b = np.indices(self.values_RQAB.shape).reshape(4, -1)
@@ -201,9 +220,15 @@ class Slice(Result):
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
         shape = "plane" if self.dimensions == 2 else "line"
-        text = f"{', '.join(self.quantities)} on a {shape} through the weights: "
-        text += "; ".join(self.directions) + ". Shared: "
-        text += "; ".join(f"{name}: {value}" for name, value in self.shared.items()) + ". "
+        ways = self.directions
+        if len(ways) == 2 and ways[0].startswith("random") and ways[1] == f"second {ways[0]}":
+            ways = [f"two directions, each {ways[0]}"]
+        quantities = ", ".join(quantity.replace("_", " ") for quantity in self.quantities)
+        text = f"{quantities} on a {shape} through the weights: {'; '.join(ways)}. "
+        shared = {name: how for name, how in self.shared.items() if name != "directions"}
+        if shared:
+            listed = "; ".join(f"{name}: {how}" for name, how in shared.items())
+            text += f"{listed[:1].upper()}{listed[1:]}. "
         text += (
             "A slice shows one or two of very many directions: a flat picture does not prove a "
             "flat minimum, and flatness alone does not prove robustness."

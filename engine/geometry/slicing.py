@@ -42,8 +42,8 @@ def loss_slice(
     All runs share directions, triples, users and axes. ``perturbed`` holds each run's perturbed
     features, for quantities that start with ``robust_``; ``snapshots`` each run's weights saved
     along training, in order, for the trajectory directions and for drawing the trajectory. Where
-    points are computed one by one, ``preview`` receives the slice so far, from coarse to fine,
-    with NaN where nothing was computed yet.
+    points are computed one by one, ``preview`` receives the slice so far, from coarse to fine for
+    all runs together, with NaN where nothing was computed yet.
 
     Raises ConfigError where the runs, perturbed features or snapshots do not fit the config.
     """
@@ -69,10 +69,12 @@ def loss_slice(
     progress(0.1, "range of the axes")
     axes = [axis_points(surveys, axis, config) for axis in range(config.dimensions)]
     blank = _blank(trained, config, chosen, frozen, axes)
-    found = _measured(blank, surveys, part(progress, 0.15, 1.0), preview)
-    found |= _marked(blank, surveys, trained, chosen.passes_through)
+    found = _marked(blank, surveys, trained, chosen.passes_through)
     if snapshots is not None and any(len(s) for s in snapshots):
         found |= _trajectories(trained, surveys, snapshots)
+    # The grid comes last, so that previews have all the rest.
+    blank = dataclasses.replace(blank, **found)
+    values_RQAB = _measured(blank, surveys, part(progress, 0.15, 1.0), preview)
     provenance = {
         "dataset": first.dataset.fingerprint,
         "dataset_name": first.dataset.name,
@@ -81,7 +83,7 @@ def loss_slice(
         "n_users": len(frozen.users),
         "seconds": time.perf_counter() - started,
     }
-    return dataclasses.replace(blank, provenance=provenance, **found)
+    return dataclasses.replace(blank, provenance=provenance, values_RQAB=values_RQAB)
 
 
 def _check(
@@ -166,26 +168,34 @@ def _measured(
     surveys: Sequence[Survey],
     progress: Progress,
     preview: Callable[[Slice], None] | None,
-) -> dict[str, Any]:
-    """All values on the grid."""
-    values_RQAB = blank.values_RQAB.copy()
-    shape = values_RQAB.shape[2:]
+) -> np.ndarray:
+    """All values on the grid [R, Q, A, B], coarse ones of all runs before fine ones of any."""
+    n_runs, n_quantities, *shape = blank.values_RQAB.shape
     grid = np.meshgrid(blank.alphas_A, blank.betas_B, indexing="ij")
     points_GK = np.stack(grid, axis=-1).reshape(-1, 2)
-    levels = grid_levels(*shape)
-    for r, survey in enumerate(surveys):
-        within = part(progress, r / len(surveys), (r + 1) / len(surveys), f"{blank.labels[r]}: ")
-
-        def show(values_QG: np.ndarray, r: int = r) -> None:
-            values_RQAB[r] = values_QG.reshape(-1, *shape)
-            if preview is not None:
-                preview(dataclasses.replace(blank, values_RQAB=values_RQAB.copy()))
-
-        values_QG = survey.values(
-            blank.quantities, points_GK, within, levels, None if preview is None else show
-        )
-        values_RQAB[r] = values_QG.reshape(-1, *shape)
-    return {"values_RQAB": values_RQAB}
+    values_RQG = np.full((n_runs, n_quantities, len(points_GK)), np.nan)
+    at_once = [q for q in blank.quantities if surveys[0].is_exact(q)]
+    slow = [q for q in blank.quantities if q not in at_once]
+    passes = [(at_once, np.arange(len(points_GK)))] if at_once else []
+    passes += [(slow, level) for level in grid_levels(shape[0], shape[1])] if slow else []
+    # A point of the slow ones costs about as much as all points of the others.
+    costs = np.cumsum([0] + [1 if names is at_once else len(level) for names, level in passes])
+    for number, (names, level) in enumerate(passes):
+        rows = [blank.quantities.index(q) for q in names]
+        first, last = costs[number] / costs[-1], costs[number + 1] / costs[-1]
+        shares = np.linspace(first, last, n_runs + 1)
+        for r, survey in enumerate(surveys):
+            title = f"{blank.labels[r]}: "
+            if names is slow:
+                title += f"picture {number + 1} of {len(passes)}, "
+            within = part(progress, shares[r], shares[r + 1], title)
+            values_RQG[r, np.array(rows)[:, None], level] = survey.values(
+                names, points_GK[level], within
+            )
+        if preview is not None and number + 1 < len(passes):
+            so_far = values_RQG.reshape(n_runs, n_quantities, *shape).copy()
+            preview(dataclasses.replace(blank, values_RQAB=so_far))
+    return values_RQG.reshape(n_runs, n_quantities, *shape)
 
 
 def _marked(

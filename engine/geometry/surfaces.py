@@ -1,11 +1,11 @@
-"""Losses and metrics at the points of a plane: all at once where exact, else coarse to fine.
+"""Losses and metrics at the points of a plane: all at once where exact, else one by one.
 
 Legend: Q quantities, G points, K coordinates of a point (1 or 2), A and B grid points an axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch.func import functional_call
 
 from engine.data import Dataset
 from engine.data.features import Features
-from engine.evaluation import EvaluationConfig, is_relevant, metrics_of_hits, top_items
+from engine.evaluation import hits_among_top, metrics_of_hits
 from engine.foundation.progress import Progress, part, silent
 from engine.foundation.seeding import numpy_generator
 from engine.geometry.affine_grid import grid_losses, margin_coefficients
@@ -23,9 +23,6 @@ from engine.geometry.plane import FactorPlane, Plane
 from engine.geometry.ranking_loss import LossModule, mean_ranking_loss
 from engine.geometry.triples import frozen_triples
 from engine.objectives import Triples
-
-Preview = Callable[[np.ndarray], None]
-"""Receives values [Q, G] so far, NaN where nothing was computed yet."""
 
 OBJECTIVE_BATCH = 32768
 
@@ -107,35 +104,24 @@ class Survey:
         quantities: Sequence[str],
         points_GK: np.ndarray,
         progress: Progress = silent,
-        levels: Sequence[np.ndarray] | None = None,
-        preview: Preview | None = None,
     ) -> np.ndarray:
         """Each quantity at each point of the plane: float64 [Q, G].
 
-        Losses of affine models come all at once. Everything else is computed point by point in
-        the order of ``levels``, and ``preview`` is called after each level.
+        Losses of affine models come all at once, everything else point by point.
         """
         values_QG = np.full((len(quantities), len(points_GK)), np.nan)
-        at_once = [q for q in quantities if self._is_exact(q)]
-        for index, name in enumerate(at_once):
-            share = 0.5 / len(at_once)
-            within = part(progress, index * share, (index + 1) * share, f"{name}, ")
-            values_QG[quantities.index(name)] = self._exact_losses(name, points_GK, within)
+        at_once = [q for q in quantities if self.is_exact(q)]
         slow = [q for q in quantities if q not in at_once]
-        if preview is not None and at_once and slow:
-            preview(values_QG)
+        ends = np.linspace(0.0, 0.5 if slow else 1.0, len(at_once) + 1)
+        for index, name in enumerate(at_once):
+            within = part(progress, ends[index], ends[index + 1], f"{name}, ")
+            values_QG[quantities.index(name)] = self._exact_losses(name, points_GK, within)
         rows = [quantities.index(q) for q in slow]
-        start = 0.5 if at_once else 0.0
-        done = 0
-        for level in (levels or [np.arange(len(points_GK))]) if slow else []:
-            for g in level:
-                share = start + (1.0 - start) * done / len(points_GK)
-                progress(share, f"{', '.join(slow)}, point {done + 1}/{len(points_GK)}")
-                done += 1
-                found = self._point(slow, points_GK[g].tolist())
-                values_QG[rows, g] = [found[q] for q in slow]
-            if preview is not None:
-                preview(values_QG)
+        within = part(progress, float(ends[-1]), 1.0)
+        for g in range(len(points_GK)) if slow else ():
+            within(g / len(points_GK), f"{', '.join(slow)}, point {g + 1}/{len(points_GK)}")
+            found = self._point(slow, points_GK[g].tolist())
+            values_QG[rows, g] = [found[q] for q in slow]
         progress(1.0, "")
         return values_QG
 
@@ -148,7 +134,8 @@ class Survey:
             )
         return self._factors[is_robust]
 
-    def _is_exact(self, quantity: str) -> bool:
+    def is_exact(self, quantity: str) -> bool:
+        """Whether a quantity comes from the quadratic in the coordinates, at all points at once."""
         is_ranking_loss = not is_metric(quantity) and quantity != "train_objective"
         return is_ranking_loss and self.factors(quantity).is_exact
 
@@ -191,9 +178,7 @@ def metrics_of(
 ) -> dict[str, float]:
     """Metrics of the frozen users on the validation split, by quantity, train items left out."""
     cutoffs = tuple(sorted({int(name.split("@")[1]) for name in names}))
-    config = EvaluationConfig(cutoffs=cutoffs)
-    ranked = top_items(users_UD, items_ID, frozen.dataset, frozen.users, cutoffs[-1], config)
-    hits = is_relevant(ranked, frozen.users, frozen.dataset, "valid")
+    hits = hits_among_top(users_UD, items_ID, frozen.dataset, frozen.users, "valid", cutoffs[-1])
     counts = np.diff(frozen.dataset.matrix("valid").indptr)[frozen.users]
     found = metrics_of_hits(hits, counts, cutoffs)
     return {name: float(found[name.removeprefix("robust_")].mean()) for name in names}

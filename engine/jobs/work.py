@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine.foundation.errors import ConfigError, JobError
 from engine.foundation.progress import Progress, part, silent
 from engine.foundation.result import Result
+from engine.jobs.previews import previewed
 from engine.runs import Run, RunStore
 from engine.runs.provenance import provenance_of
 
@@ -34,6 +35,8 @@ class Analysis:
     help: str
     is_demonstrated: bool = True
     """Whether the demonstration computes it too."""
+    has_previews: bool = False
+    """Whether its function takes ``preview``, to show what it has found so far."""
 
     def config_class(self) -> type[Config]:
         """The config class that describes it."""
@@ -54,6 +57,7 @@ ANALYSES: dict[str, Analysis] = {
         "Slice",
         compares=True,
         help="loss-landscape slices of runs on shared directions",
+        has_previews=True,
     ),
     "path": Analysis(
         "engine.geometry",
@@ -153,9 +157,12 @@ def analyse(
     function = getattr(importlib.import_module(analysis.module), analysis.function)
     subject = opened if analysis.compares else opened[0]
     more = _slice_inputs(store, opened, config) if kind == "slice" else {}
-    result: Result = function(subject, config, part(progress, 0.05, 1.0), **more)
     key = result_key(runs, config.model_dump(mode="json"))
-    path = store.get(runs[0]).save_result(result, key)
+    with previewed(store, kind, key) as keep:
+        if analysis.has_previews:
+            more["preview"] = keep
+        result: Result = function(subject, config, part(progress, 0.05, 1.0), **more)
+        path = store.get(runs[0]).save_result(result, key)
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
 
 

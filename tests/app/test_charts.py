@@ -11,10 +11,21 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from app.charts import catalogue, comparison, embedding, learning, robustness, slices, spectrum
-from app.charts.style import looks
+from app.charts import (
+    catalogue,
+    comparison,
+    embedding,
+    inputs,
+    learning,
+    path,
+    robustness,
+    slices,
+    spectrum,
+    symmetry,
+)
+from app.charts.style import looks, ratio_ticks
 from engine.embedding import AlignedEmbeddings
-from engine.geometry import Curvature, Slice
+from engine.geometry import Curvature, ModePath, Slice
 from engine.jobs.work import find_result
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
@@ -166,3 +177,55 @@ def test_charts_import_no_streamlit() -> None:
         "sys.exit('streamlit' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.97, 1.04), (0.7, 1.3), (0.5, 1.2), (0.2, 3), (0.9, 260), (1e-5, 10)]
+)
+def test_a_logarithmic_axis_has_a_few_round_ticks_wherever_it_reaches(
+    low: float, high: float
+) -> None:
+    ticks, texts = ratio_ticks(low, high)
+    assert 2 <= len(ticks) <= 10
+    assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
+    assert any(tick == pytest.approx(1) for tick in ticks)
+    assert all(len(text) <= 6 for text in texts)
+    assert [float(text) for text in texts] == pytest.approx(ticks)
+
+
+def test_what_runs_share_is_written_in_lines_that_a_telephone_shows(plane: Slice) -> None:
+    figure = slices.slice_contours(plane, "train_loss")
+    (note,) = (n.text for n in figure.layout.annotations if "shared by all runs" in n.text)
+    assert max(map(len, note.split("<br>"))) <= slices.NARROW
+
+
+def test_each_way_between_two_runs_is_drawn_from_end_to_end() -> None:
+    places = np.linspace(0, 1, 3)
+    losses = np.array([[1.0, 4.0, 2.0], [1.0, 1.2, 2.0]])
+    nothing = np.full((2, 3), np.nan)
+    found = ModePath(
+        places_T=places, train_loss_CT=losses, valid_loss_CT=nothing, valid_recall_CT=losses / 9,
+        cutoff=10, curves=["straight line", "Bezier curve"], labels=["a", "b"], runs=["1", "2"],
+    )  # fmt: skip
+    figures = path.ways_between(found)
+    assert list(figures) == ["Train loss (nats a triple)", "Validation recall@10"]
+    for trace, values in zip(figures["Train loss (nats a triple)"].data, losses, strict=True):
+        np.testing.assert_array_equal(trace.y, values)
+        np.testing.assert_array_equal(trace.x, places)
+
+
+def test_every_item_is_counted_once_in_the_histogram_of_input_sharpness() -> None:
+    values = {"plain": np.geomspace(1e-4, 1e-2, 50), "amr": np.geomspace(1e-5, 1e-3, 50)}
+    figure = inputs.sharpness_histogram(values)
+    assert [sum(trace.y) for trace in figure.data] == [50, 50]
+
+
+def test_measures_that_stay_are_drawn_solid_and_those_that_move_dashed() -> None:
+    rows = [
+        {"measure": name, "c": c, "value": 2.0, "times": times, "is_invariant": stays}
+        for name, stays in (("top_eigenvalue", False), ("balanced_top_eigenvalue", True))
+        for c, times in ((0.25, 1.0 if stays else 16.0), (1.0, 1.0))
+    ]
+    moves, stays = symmetry.measures_by_factor(pd.DataFrame(rows)).data
+    assert (moves.line.dash, stays.line.dash) == ("dash", "solid")
+    assert list(moves.y) == [16.0, 1.0]

@@ -110,7 +110,7 @@ def test_the_ways_between_two_runs_are_offered_and_drawn() -> None:
     test.number_input(key="path.n_steps").set_value(5)
     test.number_input(key="path.n_points").set_value(5).run()
     assert not test.exception
-    assert len(test.get("plotly_chart")) == charts + 1
+    assert len(test.get("plotly_chart")) == charts + 3  # train loss, validation loss, recall
     assert any("barriers in train loss" in caption.value for caption in test.caption)
 
 
@@ -188,3 +188,31 @@ def test_edits_of_texts_are_shown_without_an_encoder() -> None:
     assert any("Struck through" in caption.value for caption in test.caption)
     test.segmented_control(key="edit.what").set_value("picture").run()
     assert any("has a picture" in info.value for info in test.info)  # synthetic items have none
+
+
+def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
+    trained: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from app import work
+    from engine.geometry import Slice
+    from engine.jobs.work import find_result
+
+    whole = find_result(trained, "slice", sorted(trained.list()["id"]), {})
+    assert isinstance(whole, Slice)
+    known = whole.values_RQAB.copy()
+    known[:, 0, 1::2] = known[:, 0, :, 1::2] = float("nan")
+    known[:, 1] = float("nan")
+    preview = replace(whole, values_RQAB=known)
+    monkeypatch.setattr(work, "is_under_way", lambda *_: True)
+    monkeypatch.setattr(work, "find_preview", lambda *_: preview)
+    test = opened("landscape")
+    charts = len(test.get("plotly_chart"))
+    test.number_input(key="slice.n_triples").set_value(123).run()  # nothing kept for this
+    assert not test.exception
+    assert len(test.get("plotly_chart")) == charts
+    assert any("13 × 13 of 25 × 25 points" in info.value for info in test.info)
+    test.selectbox(key="quantity").set_value("valid_loss").run()
+    assert any("0 × 0 of 25 × 25 points" in info.value for info in test.info)
+    assert len(test.get("plotly_chart")) == charts - 1

@@ -1,10 +1,10 @@
 """Configs describe themselves, and refuse what they do not allow."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.foundation.config import Config, fields_of
 from engine.foundation.errors import ConfigError
@@ -68,6 +68,22 @@ def test_a_setting_of_something_not_in_use_says_so():
 def test_a_value_outside_its_limits_is_one_clear_error(value):
     with pytest.raises(ConfigError, match=r"copies.*found"):
         Drawing.parse({"copies": value})
+
+
+def test_what_a_class_says_about_its_own_values_has_no_preface():
+    class Pair(Config):
+        low: int = 0
+        high: int = 1
+
+        @model_validator(mode="after")
+        def _are_ordered(self) -> Self:
+            if self.low > self.high:
+                raise ValueError("low is above high")
+            return self
+
+    with pytest.raises(ConfigError) as refused:
+        Pair.parse({"low": 2})
+    assert str(refused.value) == "Pair is not valid: low is above high"
 
 
 def test_an_extra_field_is_refused():

@@ -122,15 +122,36 @@ def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
         assert (line[0] - 2 * line[1] + line[2]) / 1e-6 == pytest.approx(value, rel=2e-2)
 
 
-def test_a_preview_sharpens_from_coarse_to_fine(make_run):
+def test_a_preview_sharpens_from_coarse_to_fine_for_all_runs_alike(make_run):
     seen = []
-    result = loss_slice([make_run("curved")], small(n_points=9), preview=seen.append)
-    shares = [np.isfinite(s.values_RQAB).mean() for s in seen]
-    assert len(shares) >= 3
-    assert shares == sorted(shares)
-    assert np.isfinite(seen[0].values_RQAB[0, 0, 4, 4])
-    assert shares[0] < 0.1
-    np.testing.assert_array_equal(seen[-1].values_RQAB, result.values_RQAB)
+    runs = [make_run("curved", seed=1), make_run("curved", seed=2)]
+    result = loss_slice(runs, small(n_points=9), preview=seen.append)
+    shares = np.array([np.isfinite(s.values_RQAB).mean(axis=(1, 2, 3)) for s in seen])
+    assert len(shares) >= 2
+    assert (np.diff(shares, axis=0) > 0).all()
+    assert (shares[:, 0] == shares[:, 1]).all()
+    assert shares[0].max() < 0.1
+    assert shares[-1].max() < 1.0
+    for preview in seen:
+        known = np.isfinite(preview.values_RQAB)
+        np.testing.assert_array_equal(preview.values_RQAB[known], result.values_RQAB[known])
+        np.testing.assert_array_equal(preview.centre_RQ, result.centre_RQ)
+
+
+def test_the_coarse_part_of_a_preview_is_a_whole_slice_on_fewer_lines(make_run):
+    seen = []
+    config = small(n_points=9, quantities=("train_loss", "recall@5"))
+    result = loss_slice([make_run()], config, preview=seen.append)
+    losses, first = seen[0], seen[1]
+    assert losses.coarse("train_loss") is losses
+    assert losses.coarse("recall@5").values_RQAB.shape[2:] == (0, 0)
+    coarse = first.coarse("recall@5")
+    assert coarse.alphas_A.tolist() == result.alphas_A[[4]].tolist()
+    sharper = seen[2].coarse("recall@5")
+    np.testing.assert_array_equal(sharper.alphas_A, result.alphas_A[[0, 4, 8]])
+    np.testing.assert_array_equal(sharper.betas_B, result.betas_B[[0, 4, 8]])
+    np.testing.assert_array_equal(sharper.surface("recall@5"), result.surface("recall@5")[::4, ::4])
+    assert result.coarse("recall@5") is result
 
 
 def test_cancelling_stops_it(make_run):
@@ -185,6 +206,7 @@ def test_a_saved_slice_reads_back(make_run, tmp_path):
         ({"quantities": ("loss",)}, "allowed are train_loss"),
         ({"quantities": ("recall@0",)}, "recall@0"),
         ({"radius": -1.0}, "radius"),
+        ({"first": "gradient", "second": "gradient"}, "one gradient"),
     ],
 )
 def test_a_bad_config_is_refused(settings, message):
@@ -197,7 +219,6 @@ def test_a_bad_config_is_refused(settings, message):
     [
         ({"first": "difference"}, "needs 2 runs"),
         ({"first": "trajectory"}, "saved along training"),
-        ({"first": "gradient", "second": "gradient"}, "one gradient"),
         ({"quantities": ("robust_loss",)}, "perturbed features"),
     ],
 )
