@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from app import edits, forms, probing, state, targeting, work
+from app import breakdown, edits, forms, probing, state, targeting, work
 from app.boundary import errors_shown
 from app.charts import robustness as charts
 from app.charts.style import CONFIG
@@ -64,5 +64,6 @@ for found_result in found.values():
     figure = charts.strength_curves(table, chosen_metric, looks)
     st.plotly_chart(figure, config=CONFIG, alt=f"{metric} against strength of each perturbation")
     st.caption(f"{choice.dataset}. {charts.curves_caption(table)} {curves.caption}")
+    breakdown.by_item_group(curves, looks, choice)
     table_and_csv(summary(curves, chosen_metric), "robustness-summary", "Summary")
     table_and_csv(curves.to_frame(), "robustness-curves")

@@ -216,3 +216,31 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
     test.selectbox(key="quantity").set_value("valid_loss").run()
     assert any("0 × 0 of 25 × 25 points" in info.value for info in test.info)
     assert len(test.get("plotly_chart")) == charts - 1
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_breakdown_by_item_group_follows_its_knobs() -> None:
+    test = opened("robustness")
+    assert any("Popular: the fifth" in caption.value for caption in test.caption)
+    test.segmented_control(key="groups.cutoff").set_value(10).run()
+    assert not test.exception
+    assert any("among the user's first 10" in caption.value for caption in test.caption)
+
+
+def test_group_shares_are_means_over_draws_then_seeds() -> None:
+    import pandas as pd
+
+    from app.breakdown import group_table
+
+    rows = [
+        ("tail", "plain", run, strength, draw, value)
+        for run, strength, draw, value in [
+            ("a", 0.0, 0, 0.4), ("b", 0.0, 0, 0.6),
+            ("a", 0.1, 0, 0.1), ("a", 0.1, 1, 0.3), ("b", 0.1, 0, 0.4), ("b", 0.1, 1, 0.4),
+        ]
+    ]  # fmt: skip
+    names = ["group", "strategy", "run", "strength", "draw", "value"]
+    row = group_table(pd.DataFrame(rows, columns=names), 0.1).iloc[0]
+    assert (row["clean"], row["n_seeds"]) == (0.5, 2)
+    assert row["perturbed"] == pytest.approx(0.3)
+    assert row["low"] < 0.3 < row["high"]
