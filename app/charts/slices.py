@@ -69,7 +69,10 @@ def slice_lines(
     change = "change in " if relative else ""
     figure.update_xaxes(title=f"alpha ({result.units['alphas_A']})")
     figure.update_yaxes(title=f"{change}{named(quantity)}")
-    return _with_shared(finished(figure, height=430, legend=len(result.labels) > 1), result)
+    finished(figure, height=430, legend=len(result.labels) > 1)
+    # Below, since on a narrow screen it takes several rows and would cover the note above.
+    figure.update_layout(legend={"y": -0.22, "yanchor": "top"})
+    return _with_shared(figure, result)
 
 
 def slice_contours(result: Slice, quantity: str) -> go.Figure:
