@@ -22,7 +22,7 @@ PREVIEW_SECONDS = 1.5
 
 def draw_slice(result: Slice, choice: state.Choice) -> None:
     """Choose a quantity and a view of it; of a preview, the part that is known so far."""
-    result = replace(result, labels=choice.labels_of(result.runs, result.labels))
+    result = named_as_here(result, choice)
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     quantity = left.selectbox(
         "Quantity", result.quantities, format_func=charts.named, key="quantity", bind="query-params"
@@ -43,12 +43,20 @@ def draw_slice(result: Slice, choice: state.Choice) -> None:
     elif view == "3-D":
         figure = charts.slice_surfaces(known, quantity)
     else:
-        relative = st.toggle("Show the change from each run's own loss", value=True)
+        relative = st.toggle("Show the change from each run's own value", value=True)
         figure = charts.slice_lines(known, quantity, choice.looks, relative)
     st.plotly_chart(figure, config=CONFIG, alt=f"{quantity} around {', '.join(result.labels)}")
     st.caption(f"{choice.dataset}, one seed a run, no interval. {result.caption}")
     if known is result:
         table_and_csv(result.to_frame(), "slice")
+
+
+def named_as_here(result: Slice, choice: state.Choice) -> Slice:
+    """A slice whose runs are called as everywhere on the pages."""
+    if not result.mark_labels:
+        return replace(result, labels=choice.labels_of(result.runs, result.labels))
+    marks = choice.labels_of(result.runs[0].split(), result.mark_labels)
+    return replace(result, labels=[" – ".join(marks)], mark_labels=marks)
 
 
 @st.fragment(run_every=PREVIEW_SECONDS)

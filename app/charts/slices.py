@@ -32,6 +32,7 @@ def slice_lines(
     """A quantity along the first direction, one line a run; on a plane, its cut at beta 0.
 
     ``relative`` draws the change from each run's own value at alpha 0, so that shapes compare.
+    Points are the true losses along a training trajectory, which does not lie on the line.
     """
     q = result.quantities.index(quantity)
     cut = int(np.argmin(np.abs(result.betas_B)))
@@ -48,11 +49,30 @@ def slice_lines(
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
             hovertemplate=f"alpha %{{x:.3g}}<br>{quantity} %{{y:.4f}}<extra>{label}</extra>",
         )
-    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
+        mine = result.trajectory_run_N == run
+        if quantity == "train_loss" and mine.any():
+            true = result.trajectory_loss_N[mine]
+            figure.add_scatter(
+                x=result.trajectory_N2[mine, 0],
+                y=true - result.centre_RQ[run, q] if relative else true,
+                mode="markers", showlegend=False,
+                marker={"color": style.colour, "symbol": style.marker, "size": 7},
+                hovertemplate="true loss %{y:.4f}<extra>training trajectory, projected</extra>",
+            )  # fmt: skip
+    for place, label in zip(result.marks_M2, result.mark_labels, strict=True):
+        figure.add_vline(
+            x=place[0], line={"color": NEUTRAL, "dash": "dot", "width": 1},
+            annotation={"text": label, "yanchor": "bottom"}, annotation_position="top",
+        )  # fmt: skip
+    if not result.mark_labels:
+        figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
     change = "change in " if relative else ""
     figure.update_xaxes(title=f"alpha ({result.units['alphas_A']})")
     figure.update_yaxes(title=f"{change}{named(quantity)}")
-    return _with_shared(finished(figure, height=430), result)
+    finished(figure, height=430, legend=len(result.labels) > 1)
+    # Below, since on a narrow screen it takes several rows and would cover the note above.
+    figure.update_layout(legend={"y": -0.22, "yanchor": "top"})
+    return _with_shared(figure, result)
 
 
 def slice_contours(result: Slice, quantity: str) -> go.Figure:
@@ -87,6 +107,7 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         figure.add_scatter(
             x=result.marks_M2[:, 0], y=result.marks_M2[:, 1], text=result.mark_labels,
             mode="markers+text", textposition="top center", showlegend=False,
+            textfont={"color": "#FFFFFF", "shadow": "0 0 3px #12171D, 0 0 3px #12171D"},
             marker={"symbol": "star", "size": 12, "color": "#FFFFFF",
                     "line": {"color": "#12171D", "width": 1}},
             hovertemplate="%{text}<extra></extra>", row=1, col=1,

@@ -24,17 +24,15 @@ if not choice.ids:
     stop_without_runs()
 with st.expander("What is computed", icon=":material/tune:"):
     config = forms.config_form(work.config_class("curvature"), "curvature", columns=4)
-if config is None:
-    st.stop()
-
-found = work.results_or_offer(
-    state.store(), "curvature", choice.ids, config, "Compute the curvature"
-)
-results = {choice.labels[runs[0]]: cast("Curvature", result) for runs, result in found.items()}
-if results:
-    eigenvalues.spectra(results, choice)
-    eigenvalues.flatness(results, choice)
-    inputs.input_sharpness(results, choice)
+if config is not None:
+    found = work.results_or_offer(
+        state.store(), "curvature", choice.ids, config, "Compute the curvature"
+    )
+    results = {choice.labels[runs[0]]: cast("Curvature", result) for runs, result in found.items()}
+    if results:
+        eigenvalues.spectra(results, choice)
+        eigenvalues.flatness(results, choice)
+        inputs.input_sharpness(results, choice)
 
 with errors_shown():
     rescaling.why_raw_eigenvalues_lie(choice)

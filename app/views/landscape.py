@@ -19,10 +19,8 @@ if not choice.ids:
     stop_without_runs()
 with st.expander("What is drawn", icon=":material/tune:"):
     config = forms.config_form(work.config_class("slice"), "slice", columns=3)
-if config is None:
-    st.stop()
-
-draw_slices(choice, config)
+if config is not None:
+    draw_slices(choice, config)
 
 with errors_shown():
     between.between_two_runs(choice)

@@ -22,7 +22,7 @@ from engine.geometry.plane import Plane
 from engine.geometry.slices import DirectionKind, SliceConfig
 from engine.geometry.surfaces import Survey
 from engine.geometry.theta import Theta, ThetaSpace, moved, theta_of
-from engine.geometry.trajectories import main_axes
+from engine.geometry.trajectories import main_axes, projected
 from engine.objectives import Triples
 from engine.training import Trained
 
@@ -52,8 +52,14 @@ def check_comparable(trained: Sequence[Trained]) -> None:
 
 
 def name_of(trained: Sequence[Trained], r: int) -> str:
-    """What figures call a run: its label, its id, or its number."""
-    return trained[r].label or trained[r].run or f"run {r + 1}"
+    """What figures call a run: its label, its id, or its number.
+
+    Labels that repeat among the runs, as those of several seeds do, end in the end of the id.
+    """
+    label, run = trained[r].label, trained[r].run
+    if label and run and [other.label for other in trained].count(label) > 1:
+        return f"{label} · {run[-4:]}"
+    return label or run or f"run {r + 1}"
 
 
 @dataclass(frozen=True)
@@ -180,16 +186,33 @@ def _description(
 
 
 def axis_points(
-    surveys: Sequence[Survey], axis: int, config: SliceConfig
+    surveys: Sequence[Survey],
+    axis: int,
+    config: SliceConfig,
+    snapshots: Sequence[Sequence[Theta]] | None = None,
 ) -> tuple[np.ndarray, str]:
     """Grid points along one axis, shared by all planes, and how their range came about."""
     if config.kinds[axis] == "difference":
         return np.linspace(-0.5, 1.5, config.n_points), "-0.5 to 1.5"
     if config.radius is not None:
         radius, how = config.radius, "as asked"
+    elif config.kinds[axis] == "trajectory" and snapshots is not None:
+        radius, how = trajectory_radius(surveys, axis, snapshots), "holds the trajectories"
     else:
         radius, how = doubling_radius(surveys, axis)
     return np.linspace(-radius, radius, config.n_points), f"±{radius:.3g} ({how})"
+
+
+def trajectory_radius(
+    surveys: Sequence[Survey], axis: int, snapshots: Sequence[Sequence[Theta]]
+) -> float:
+    """A quarter more than the way along an axis to the snapshot that is farthest from its run."""
+    places = []
+    for r, saved in enumerate(snapshots):
+        plane = surveys[min(r, len(surveys) - 1)].plane
+        space = ThetaSpace.of(plane.trained.model)
+        places.append(projected(space, plane.origin, plane.directions, saved)[0][:, axis])
+    return float(1.25 * max(np.abs(place).max() for place in places))
 
 
 def doubling_radius(surveys: Sequence[Survey], axis: int) -> tuple[float, str]:

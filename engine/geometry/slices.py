@@ -59,7 +59,8 @@ class SliceConfig(Config):
     """Whether random directions also move biases and other 1-D parameters."""
     radius: float | None = Field(default=None, gt=0)
     """Half-width of both axes, in direction lengths; none finds, for each axis, where the train
-    loss of the compared runs has doubled on average. A difference axis runs from -0.5 to 1.5."""
+    loss of the compared runs has doubled on average. A difference axis runs from -0.5 to 1.5, a
+    trajectory axis as far as the trajectories go."""
     n_points: int = Field(default=25, ge=3, le=401)
     """Grid points along each axis; odd, so that the weights themselves are on the grid."""
     quantities: tuple[str, ...] = Field(default=("train_loss", "valid_loss"), min_length=1)
@@ -233,6 +234,11 @@ class Slice(Result):
             "A slice shows one or two of very many directions: a flat picture does not prove a "
             "flat minimum, and flatness alone does not prove robustness."
         )
+        if any(quantity.startswith("robust_") for quantity in self.quantities):
+            text += (
+                " The perturbation is not drawn or aimed anew away from each run's weights, where "
+                "an attack may therefore be weaker than it could be."
+            )
         if len(self.trajectory_run_N):
             shares = ", ".join(f"{x:.0%}" for x in self.explained_variance_R2.sum(axis=1))
             text += (

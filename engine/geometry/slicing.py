@@ -67,7 +67,7 @@ def loss_slice(
         for r, plane in enumerate(chosen.planes)
     ]
     progress(0.1, "range of the axes")
-    axes = [axis_points(surveys, axis, config) for axis in range(config.dimensions)]
+    axes = [axis_points(surveys, axis, config, snapshots) for axis in range(config.dimensions)]
     blank = _blank(trained, config, chosen, frozen, axes)
     found = _marked(blank, surveys, trained, chosen.passes_through)
     if snapshots is not None and any(len(s) for s in snapshots):

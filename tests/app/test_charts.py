@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,26 @@ def test_a_relative_line_is_zero_at_the_runs_own_weights(plane: Slice) -> None:
     for trace in figure.data:
         assert trace.y[len(trace.y) // 2] == pytest.approx(0, abs=1e-5)
     assert "nats a triple" in " ".join(axis_titles(figure))
+
+
+def test_runs_on_a_line_through_them_are_named_where_they_lie(plane: Slice) -> None:
+    marked = replace(
+        plane, labels=["a – b"], values_RQAB=plane.values_RQAB[:1],
+        marks_M2=np.array([[0.0, 0.0], [1.0, 0.0]]), mark_labels=["a", "b"],
+    )  # fmt: skip
+    figure = slices.slice_lines(marked, "train_loss")
+    assert [line.x0 for line in figure.layout.shapes] == [0.0, 1.0]
+    assert [note.text for note in figure.layout.annotations] == ["a", "b"]
+
+
+def test_true_losses_of_a_trajectory_stand_beside_the_line(plane: Slice) -> None:
+    walked = replace(
+        plane, trajectory_run_N=np.array([1, 1]), trajectory_N2=np.array([[0.5, 0.0], [0.0, 0.0]]),
+        trajectory_loss_N=np.array([0.9, 0.7]),
+    )  # fmt: skip
+    points = [t for t in slices.slice_lines(walked, "train_loss").data if t.mode == "markers"]
+    assert [list(p.y) for p in points] == [[0.9, 0.7]]
+    assert not [t for t in slices.slice_lines(walked, "valid_loss").data if t.mode == "markers"]
 
 
 def test_eigenvalue_bars_show_the_results_values(trained: RunStore, runs: list[str]) -> None:

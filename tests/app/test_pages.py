@@ -127,6 +127,16 @@ def test_a_rescaled_run_shows_which_measures_move() -> None:
 
 
 @pytest.mark.usefixtures("trained")
+def test_settings_that_do_not_fit_leave_the_other_sections_standing() -> None:
+    test = opened("landscape")
+    test.number_input(key="slice.n_points").set_value(10).run()
+    assert [error.value for error in test.error] == [
+        "SliceConfig is not valid: n_points is 10; it must be odd, e.g. 25 or 51"
+    ]
+    assert any(header.value == "Between two runs" for header in test.header)
+
+
+@pytest.mark.usefixtures("trained")
 def test_too_few_runs_for_a_correlation_are_told_what_to_do() -> None:
     test = opened("curvature")
     assert any("a rank correlation needs at least 5" in info.value for info in test.info)

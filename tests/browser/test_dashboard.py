@@ -223,6 +223,6 @@ def test_a_link_opens_the_same_view_again(address, browser) -> None:
     page.get_by_role("radio", name="Line").or_(page.get_by_text("Line", exact=True)).first.click()
     settle(page)
     again = opened(browser, page.url)
-    assert again.get_by_text("Show the change from each run's own loss").count() == 1
+    assert again.get_by_text("Show the change from each run's own value").count() == 1
     page.close()
     again.close()

@@ -154,6 +154,36 @@ def test_the_coarse_part_of_a_preview_is_a_whole_slice_on_fewer_lines(make_run):
     assert result.coarse("recall@5") is result
 
 
+def test_a_trajectory_axis_reaches_a_quarter_beyond_the_farthest_snapshot(make_run):
+    runs = [make_run(seed=1), make_run(seed=2)]
+    paths = []
+    for run, share in zip(runs, (0.1, 0.3), strict=True):
+        theta = run.model.theta()
+        paths.append([{n: (1 - s) * t for n, t in theta.items()} for s in (share, share / 2, 0)])
+    config = small(first="trajectory", radius=None, dimensions=1)
+    result = loss_slice(runs, config, snapshots=paths)
+    farthest = np.abs(result.trajectory_N2[:, 0]).max()
+    assert result.alphas_A[-1] == pytest.approx(1.25 * farthest)
+    assert result.alphas_A[0] == -result.alphas_A[-1]
+    lengths = [
+        float(torch.cat([t.flatten() for t in run.model.theta().values()]).norm()) for run in runs
+    ]
+    assert 0.1 * max(lengths) < farthest <= 0.3 * max(lengths)
+    plane = loss_slice(runs, config.changed({"dimensions": 2}), snapshots=paths)
+    assert "trajectories), second" in plane.shared["range"]
+    assert "doubled" in plane.shared["range"]  # the second axis is random
+
+
+def test_runs_of_one_name_are_told_apart(make_run):
+    from dataclasses import replace
+
+    runs = [replace(make_run(seed=s), label="plain") for s in (1, 2)]
+    result = loss_slice(runs, small(first="difference", dimensions=1))
+    assert result.mark_labels == ["plain · un-1", "plain · un-2"]
+    assert result.directions == ["from plain · un-1 to plain · un-2"]
+    assert loss_slice(runs[:1], small(dimensions=1)).labels == ["plain"]
+
+
 def test_cancelling_stops_it(make_run):
     def stop(share, _):
         if share > 0.2:
