@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import streamlit as st
 
 from app.charts.style import Look
 from app.groups import with_groups
 from app.state import Choice
+from engine.runs import RunStore
 
 
 def seeds_table(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
@@ -31,24 +36,81 @@ def intervals_table(values: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFram
     return pd.DataFrame(rows, columns=["group", "metric", "mean", "low", "high", "n"])
 
 
-def differences_table(values: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
-    """Each group minus the baseline, paired by seed: mean, 95 % interval, effect size."""
-    from engine.evaluation import effect_size, mean_interval
+def strategies_table(
+    store: RunStore, values: pd.DataFrame, metric: str, baseline: str
+) -> pd.DataFrame:
+    """The chosen runs as ``python -m engine compare`` has them, a strategy being a group.
 
-    by_seed = values.drop_duplicates(["group", "seed"]).pivot(
-        index="seed", columns="group", values=metric
-    )
+    ``values`` is a ``seeds_table``. See ``engine.evaluation.compare`` for the columns; ``n_users``,
+    how many users the differences by user are over, is one more.
+    """
+    runs = tuple(zip(values["id"], values["group"], strict=True))
+    stamps = tuple(store.get(run).status.ended for run in values["id"])
+    return _strategies(str(store.root), runs, stamps, metric, baseline)
+
+
+@st.cache_data(show_spinner="Comparing user by user ...", max_entries=64)
+def _strategies(
+    root: str, runs: tuple[tuple[str, str], ...], ended: tuple[str, ...], metric: str, baseline: str
+) -> pd.DataFrame:
+    from engine.evaluation import compare
+    from engine.runs.outcomes import outcomes_of
+
+    del ended  # only part of the key: a run trained again is read again
+    store = RunStore(root)
+    outcomes = outcomes_of([store.get(run) for run, _ in runs], metric)
+    named = [replace(o, strategy=group) for o, (_, group) in zip(outcomes, runs, strict=True)]
+    users = [set(o.by_user) for o in named if o.by_user]
+    table = compare(named, metric, baseline)
+    return table.assign(n_users=len(set.intersection(*users)) if users else 0)
+
+
+COST_CAPTION = (
+    "Strategies are ordered by validation. Gradient passes and wall time are means over a "
+    "strategy's runs: a strategy that took more passes had more training, so compare it with a "
+    "baseline of equal passes too. Seeds trained in one pass share its wall time."
+)
+
+
+def column_help() -> dict[str, Any]:
+    """Titles and explanations of the columns of ``strategies_table``."""
+    number, whole = st.column_config.NumberColumn, "%d"
+    fine, signed = "%.4f", "%+.4f"
+    return {
+        "strategy": "Strategy",
+        "n_seeds": number("Seeds", format=whole),
+        "gradient_passes": number("Passes", format="%.0f", help="Gradient passes, mean over runs"),
+        "seconds": number("Wall time (s)", format="%.1f", help="Mean over runs"),
+        "valid": number("Valid", format=fine, help="Validation mean; orders the rows"),
+        "test": number("Test", format=fine, help="Test mean over seeds"),
+        "test_low": number("Test low", format=fine, help="95 % t interval over seeds"),
+        "test_high": number("Test high", format=fine, help="95 % t interval over seeds"),
+        "difference": number("Difference", format=signed, help="Test, paired by seed"),
+        "difference_low": number("Seeds low", format=signed, help="95 % t interval over seeds"),
+        "difference_high": number("Seeds high", format=signed, help="95 % t interval over seeds"),
+        "effect_size": number("Effect size", format="%.2f", help="Cohen's d of the paired seeds"),
+        "n_pairs": number("Pairs", format=whole, help="Seeds shared with the baseline"),
+        "by_user": number("By user", format=signed, help="Mean of the users' differences"),
+        "by_user_low": number("Users low", format=signed, help="95 % bootstrap over users"),
+        "by_user_high": number("Users high", format=signed, help="95 % bootstrap over users"),
+        "n_users": number("Users", format=whole, help="Users with test items"),
+        "note": "Note",
+    }
+
+
+def differences_over(table: pd.DataFrame) -> pd.DataFrame:
+    """Differences to the baseline with their intervals: one row a strategy and what it is over.
+
+    Columns: group, over ('seeds' or 'users'), mean, low, high, n. Strategies without a seed in
+    common with the baseline are left out, users where a run did not keep them.
+    """
     rows = []
-    for group in dict.fromkeys(values["group"]):
-        if group == baseline:
-            continue
-        paired = by_seed[[baseline, group]].dropna()
-        gaps = (paired[group] - paired[baseline]).to_numpy(dtype=float)
-        if not len(gaps):
-            continue
-        found = mean_interval(gaps)
-        rows.append((group, found.mean, found.low, found.high, found.n, effect_size(gaps)))
-    return pd.DataFrame(rows, columns=["group", "mean", "low", "high", "n", "effect_size"])
+    for row in table[(table["note"] != "baseline") & (table["n_pairs"] > 0)].to_dict("records"):
+        for over, name, n in (("seeds", "difference", "n_pairs"), ("users", "by_user", "n_users")):
+            limits = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
+            if np.isfinite(limits[0]):
+                rows.append((row["strategy"], over, *limits, row[n]))
+    return pd.DataFrame(rows, columns=["group", "over", "mean", "low", "high", "n"])
 
 
 def settings_that_differ(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,15 +131,26 @@ def looks_of_groups(values: pd.DataFrame, choice: Choice) -> dict[str, Look]:
     }
 
 
-def differences_caption(gaps: pd.DataFrame, baseline: str, metric: str) -> str:
-    """What the differences show, and which of them may be chance."""
+def differences_caption(gaps: pd.DataFrame, dataset: str, baseline: str, metric: str) -> str:
+    """Which interval is over what, and which differences may be chance."""
+    seeds, users = (gaps[gaps["over"] == over] for over in ("seeds", "users"))
     text = (
-        f"Test {metric} minus that of {baseline}, paired by seed, with a 95 % interval over seeds; "
-        "the effect size in the table is Cohen's d of the paired differences. "
+        f"{dataset}, test {metric} minus that of {baseline}, at the epoch validation chose; runs "
+        "are paired by seed. **Filled, over seeds**: Student's t interval at 95 %: would other "
+        "seeds show it too? "
     )
-    if (gaps["n"] < 2).any():
-        text += "With one seed there is no interval: a difference may be chance. "
-    unclear = gaps[(gaps["low"] <= 0) & (gaps["high"] >= 0)]
-    if len(unclear):
-        text += f"No difference is shown for {', '.join(unclear['group'])}: zero lies inside."
-    return text
+    if len(users):
+        text += (
+            f"**Open, over users**: 95 % bootstrap interval of the same difference over "
+            f"{int(users['n'].max()):,} users, each averaged over the paired seeds: would other "
+            "users show it too, with these very models? "
+        )
+    else:
+        text += "There is no interval over users: these runs did not keep each user's metrics. "
+    if (seeds["n"] < 2).any():
+        text += "With one seed there is no interval over seeds: a difference may be chance. "
+    for over, found in (("seeds", seeds), ("users", users)):
+        unclear = found[(found["low"] <= 0) & (found["high"] >= 0)]
+        if len(unclear):
+            text += f"Over {over}, zero lies inside for {', '.join(unclear['group'])}. "
+    return text.strip()

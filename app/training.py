@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +14,7 @@ from app.charts import learning
 from app.charts.style import CONFIG, looks
 from app.quiet import spare_the_collector
 from app.work import progress_row
+from engine.foundation.errors import BasinError
 from engine.jobs import Job, active_jobs, submit
 from engine.runs import Run
 
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 
 CURVES = 6
 """Running and newly ended runs whose curves are drawn."""
+
+BARS = 8
+"""Trainings under way that have a bar each; a sweep may queue hundreds."""
+
+OFFERED = 5
+"""Interrupted runs that are offered to go on with, newest first."""
 
 
 def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
@@ -35,6 +44,19 @@ def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
     return runs
 
 
+def resume(run_ids: Sequence[str]) -> None:
+    """Queue runs that stopped on the way; each goes on from its checkpoint, if it has one."""
+    busy = runs_at_work()
+    for run in run_ids:
+        if run not in busy:
+            submit(state.store(), "train", {"run": run}, [run])
+
+
+def runs_at_work() -> set[str]:
+    """Runs that a queued or running training makes."""
+    return {run for job in jobs_under_way() for run in job.status().run_ids}
+
+
 def jobs_under_way() -> list[Job]:
     """Trainings that are queued or running, whoever asked for them, oldest first."""
     return [job for job in reversed(active_jobs(state.store())) if job.task == "train"]
@@ -47,18 +69,58 @@ def watch_trainings() -> None:
     store = state.store()
     seen: list[str] = st.session_state.setdefault("trainings_seen", [])
     active = jobs_under_way()
-    seen += [run for job in active if (run := str(job.params["run"])) not in seen]
+    seen += [run for job in active for run in job.status().run_ids if run not in seen]
     if not seen:
-        st.info("Nothing is being trained. Choose settings above and press **Train**.")
+        st.info("Nothing is being trained. Choose settings above and start a training.")
         return
-    for job in active:
-        progress_row(job, store.get(str(job.params["run"])).name)
+    for job in active[:BARS]:
+        progress_row(job, names_of(job))
+    if len(active) > BARS:
+        st.caption(f"{len(active) - BARS} more trainings wait.")
     kept = [i for i in seen[-CURVES:] if (store.root / i / "config.json").is_file()]
     runs = [store.get(run_id) for run_id in kept]
+    busy = {run for job in active for run in job.status().run_ids}
     for shown in runs:
-        if shown.status.is_over:
+        if shown.id not in busy and shown.status.is_over:
             _how_it_ended(shown)
     _curves(runs)
+
+
+def names_of(job: Job) -> str:
+    """What a job's runs are called, in one line."""
+    names = []
+    for run in job.status().run_ids:
+        with suppress(BasinError):  # deleted meanwhile
+            names.append(state.store().get(run).name)
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else job.task
+
+
+def offer_to_resume() -> None:
+    """Runs whose process was lost, each with a button that goes on from its last checkpoint."""
+    table = state.store().list()
+    stopped = table[table["state"].isin(["interrupted"]) & ~table["id"].isin(runs_at_work())]
+    if stopped.empty:
+        return
+    st.subheader("Interrupted")
+    for run in stopped.head(OFFERED).itertuples():
+        text, button = st.columns([6, 1], vertical_alignment="center")
+        text.warning(f"**{run.name}** was interrupted. {run.reason}", icon=":material/power_off:")
+        _resume_button(button, str(run.id), "offer")
+    if len(stopped) > OFFERED:
+        st.caption(f"{len(stopped) - OFFERED} older ones are in the table of all runs.")
+    if len(stopped) > 1 and st.button(f"Resume all {len(stopped)}", icon=":material/resume:"):
+        resume(list(stopped["id"]))
+        st.rerun()
+
+
+def _resume_button(place: Any, run: str, key: str) -> None:
+    if place.button(
+        "Resume", icon=":material/resume:", key=f"resume.{key}.{run}", width="stretch",
+        help="Goes on from its last checkpoint",
+    ):  # fmt: skip
+        resume([run])
+        st.rerun()
 
 
 def _how_it_ended(run: Run) -> None:
@@ -70,7 +132,9 @@ def _how_it_ended(run: Run) -> None:
         chosen = f"epoch {summary.get('best_epoch')} chosen by {summary.get('selected_by')}"
         st.success(f"**{name}** {status.state}: {chosen}{took}.", icon=":material/check_circle:")
     else:
-        st.warning(f"**{name}** {status.state}. {status.reason}", icon=":material/cancel:")
+        text, button = st.columns([6, 1], vertical_alignment="center")
+        text.warning(f"**{name}** {status.state}. {status.reason}", icon=":material/cancel:")
+        _resume_button(button, run.id, "ended")
 
 
 def _curves(runs: list[Run]) -> None:

@@ -56,26 +56,36 @@ def metric_dots(
 def paired_differences(
     intervals: pd.DataFrame, baseline: str, metric: str, looks: Mapping[str, Look] | None = None
 ) -> go.Figure:
-    """Difference to the baseline with its interval; the dotted line is no difference.
+    """Differences to the baseline with their intervals; the dotted line is no difference.
 
-    ``intervals`` has the columns group, mean, low, high, n, in the metric's own unit.
+    ``intervals`` has the columns group, over ('seeds' or 'users'), mean, low, high, n, in the
+    metric's own unit. Filled markers are over seeds, open ones below them over users.
     """
-    groups = list(intervals["group"])
+    groups = list(dict.fromkeys(intervals["group"]))
     figure = go.Figure()
-    for group in groups:
-        row = intervals[intervals["group"] == group]
-        style = look_of(group, looks, groups)
-        figure.add_scatter(
-            x=row["mean"], y=[group], mode="markers", showlegend=False,
-            marker={"color": style.colour, "symbol": style.marker, "size": 12},
-            error_x=_bars(row, style.colour),
-            customdata=row[["low", "high", "n"]],
-            hovertemplate=_interval_hover(group, f"{metric} minus {baseline}"),
-        )  # fmt: skip
+    for over, shift in (("seeds", -0.14), ("users", 0.14)):
+        named = False
+        for place, group in enumerate(groups):
+            row = intervals[(intervals["group"] == group) & (intervals["over"] == over)]
+            if row.empty:
+                continue
+            style = look_of(group, looks, groups)
+            symbol = style.marker if over == "seeds" else f"{style.marker}-open"
+            figure.add_scatter(
+                x=row["mean"], y=[place + shift], mode="markers", showlegend=not named,
+                name=f"over {over}", legendgroup=over,
+                marker={"color": style.colour, "symbol": symbol, "size": 12},
+                error_x=_bars(row, style.colour),
+                customdata=row[["low", "high", "n"]],
+                hovertemplate=_interval_hover(group, f"{metric} minus {baseline}, over {over}"),
+            )  # fmt: skip
+            named = True
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
     figure.update_xaxes(title=f"test {metric}, difference to {baseline}", tickformat="+.3~f")
-    figure.update_yaxes(autorange="reversed")
-    return finished(figure, height=110 + 46 * len(groups), legend=False)
+    figure.update_yaxes(
+        tickvals=list(range(len(groups))), ticktext=groups, range=[len(groups) - 0.5, -0.5]
+    )
+    return finished(figure, height=150 + 56 * len(groups))
 
 
 def _bars(row: pd.DataFrame, colour: str) -> dict[str, object]:

@@ -12,6 +12,8 @@ from app.charts.style import CONFIG
 from app.empty import stop_without_runs
 from app.tables import csv_button, table_and_csv
 
+COLUMNS = comparison.column_help()
+
 st.title("Compare")
 choice = st.session_state["choice"]
 if state.store().list().empty:
@@ -60,14 +62,19 @@ if metrics and len(values):
         usual = groups.index("plain") if "plain" in groups else 0
         baseline = left.selectbox("Baseline", groups, index=usual, key="baseline")
         metric = right.selectbox("Metric", metrics, key="difference")
-        gaps = comparison.differences_table(values, baseline, metric)
+        table = comparison.strategies_table(state.store(), values, metric, baseline)
+        gaps = comparison.differences_over(table)
         if len(gaps):
             figure = charts.paired_differences(gaps, baseline, metric, looks)
             st.plotly_chart(figure, config=CONFIG, alt=f"Difference in {metric} to {baseline}")
-            st.caption(comparison.differences_caption(gaps, baseline, metric))
-            table_and_csv(gaps, "differences")
+            st.caption(comparison.differences_caption(gaps, choice.dataset, baseline, metric))
         else:
             st.info(f"No seed is shared with {baseline}; a paired difference needs equal seeds.")
+        st.dataframe(
+            table, hide_index=True, width="stretch", column_config=COLUMNS, column_order=COLUMNS
+        )
+        st.caption(comparison.COST_CAPTION)
+        csv_button(table, "strategies")
 elif metrics:
     st.info("None of the chosen runs has test metrics: their dataset has no test interactions.")
 

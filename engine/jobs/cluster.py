@@ -31,6 +31,7 @@ from engine.jobs.address import (
     cluster_owner,
     wake_cluster,
 )
+from engine.jobs.housekeeping import keep_house
 from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
 from engine.jobs.scheduler import submit_options
@@ -104,6 +105,7 @@ async def _serve(store: RunStore, workers: int | None, idle_seconds: float) -> N
             client = await stack.enter_async_context(
                 Client(scheduler.address, security=security, asynchronous=True)
             )
+            housekeeping = asyncio.create_task(asyncio.to_thread(keep_house, store))
             nannies = [_nanny(scheduler.address, security, worker) for worker in plan]
             starting = asyncio.gather(*nannies)
             has_gpu = any(worker["gpu"] is not None for worker in plan)
@@ -112,6 +114,7 @@ async def _serve(store: RunStore, workers: int | None, idle_seconds: float) -> N
             finally:
                 with suppress(Exception):
                     await starting
+                await housekeeping
                 await asyncio.gather(*(nanny.close(timeout=2) for nanny in nannies))
 
 

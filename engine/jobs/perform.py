@@ -14,6 +14,7 @@ from typing import Any
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
 from engine.jobs.job import Job
+from engine.jobs.mlflow import log_ended_runs
 from engine.jobs.reporter import Reporter
 from engine.jobs.tasks import load_task
 from engine.runs import Run, RunStore
@@ -74,6 +75,9 @@ def _do(job: Job, reporter: Reporter) -> None:
         reporter.end("failed", _one_line(f"{type(error).__name__}: {error}"))
     finally:
         _end_queued_runs(store, reporter)
+    if request["task"] == "train":  # after the end is written, so that nobody waits for a server
+        with _logged_to(job.path / "log.txt"):
+            log_ended_runs(store, reporter.run_ids)
 
 
 def _end_queued_runs(store: RunStore, reporter: Reporter) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -114,14 +116,42 @@ def deliver_to_scheduler(job: Job, address: str) -> None:
         with Client(
             address, security=security, timeout=CONNECT_SECONDS, set_as_default=False
         ) as client:
-            write_record(job.path / "delivery.json", {"scheduler": address}, JobError)
+            delivery = {"scheduler": address, "scheduler_id": client.run_on_scheduler(_identity)}
+            write_record(job.path / "delivery.json", delivery, JobError)
             gpu = job.request["gpu"] and client.run_on_scheduler(_has_gpu)
             fire_and_forget(client.submit(perform, str(job.path), **submit_options(job, gpu)))
             _until_known(client, job)
+            write_record(job.path / "delivery.json", delivery | {"taken": True}, JobError)
     except (OSError, TimeoutError, ValueError) as error:
         raise JobError(
             f"The scheduler {address} cannot be used: {type(error).__name__}: {error}"
         ) from error
+
+
+def identity_of(address: str, timeout: float = 2.0) -> str | None:
+    """What tells a scheduler from another one at the same address; None where it does not say.
+
+    It does not answer, or this process lacks the credentials. Nothing that it sends is unpickled.
+    """
+    from distributed.core import rpc
+
+    async def ask() -> str:
+        security = security_from_environment(address)
+        arguments = security.get_connection_args("client") if security is not None else {}
+        async with rpc(
+            address, connection_args=arguments, deserialize=False, timeout=timeout
+        ) as scheduler:
+            return str((await scheduler.identity(n_workers=0))["id"])
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            chosen_scheduler(address)
+        # A thread of its own: notebooks have an event loop in theirs.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, asyncio.wait_for(ask(), timeout)).result()
+    except (OSError, TimeoutError, ValueError, KeyError, JobError):
+        return None
 
 
 def submit_options(job: Job, gpu: bool) -> dict[str, Any]:
@@ -143,6 +173,10 @@ def _holds(key: str, dask_scheduler: Scheduler) -> bool:
     task = dask_scheduler.tasks.get(key)
     wanted_by = task.who_wants if task is not None else None
     return any(client.client_key == "fire-and-forget" for client in wanted_by or ())
+
+
+def _identity(dask_scheduler: Scheduler) -> str:
+    return str(dask_scheduler.id)
 
 
 def _has_gpu(dask_scheduler: Scheduler) -> bool:

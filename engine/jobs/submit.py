@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 from engine.foundation.errors import BasinError, JobError
 from engine.foundation.progress import Progress, silent
 from engine.jobs.address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
+from engine.jobs.folders import active_jobs, job_folders
+from engine.jobs.housekeeping import keep_house_now_and_then
 from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
 from engine.jobs.scheduler import chosen_scheduler, deliver_to_scheduler
@@ -23,6 +24,8 @@ from engine.runs import RunStore
 from engine.runs.ownership import Owner
 from engine.runs.records import write_record, writing
 from engine.runs.status import now
+
+__all__ = ["active_for", "active_jobs", "find_job", "jobs", "run_here", "submit", "wants_gpu"]
 
 
 def submit(
@@ -44,6 +47,8 @@ def submit(
     folder cannot be written.
     """
     address = chosen_scheduler(scheduler)
+    if address is not None:  # the embedded cluster does it as it starts
+        keep_house_now_and_then(store)
     job = _written(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
     if address is not None:
         try:
@@ -76,31 +81,12 @@ def run_here(
 
 def jobs(store: RunStore) -> list[Job]:
     """All jobs of the runs folder, newest first."""
-    return [Job(path) for path in sorted(_job_folders(store), reverse=True)]
+    return [Job(path) for path in sorted(job_folders(store), reverse=True)]
 
 
 def find_job(store: RunStore, job_id: str) -> Job:
     """The job of that id; raises JobError if there is none."""
     return Job(store.root / JOBS_NAME / Path(job_id).name)
-
-
-def active_jobs(store: RunStore) -> list[Job]:
-    """Jobs that are queued or running, newest first."""
-    active = []
-    for path in sorted(_job_folders(store), reverse=True):
-        if path in _over:
-            continue
-        job = Job(path)
-        try:
-            over = job.status().is_over
-        except BasinError:
-            continue
-        if over:
-            _over.add(path)
-            _end_queued_runs(store, job)
-        else:
-            active.append(job)
-    return active
 
 
 def active_for(store: RunStore, run_id: str) -> Job | None:
@@ -109,30 +95,6 @@ def active_for(store: RunStore, run_id: str) -> Job | None:
         if run_id in job.status().run_ids:
             return job
     return None
-
-
-def _end_queued_runs(store: RunStore, job: Job) -> None:
-    """Runs that wait for a job which was lost with its cluster wait no longer."""
-    status = job.status()
-    for run_id in status.run_ids if status.state in ("interrupted", "cancelled") else ():
-        with suppress(BasinError):
-            run = store.get(run_id)
-            if run.state == "queued":
-                run.end("interrupted", status.reason)
-
-
-_over: set[Path] = set()
-"""Jobs once seen to be over: they stay so, and need not be read again."""
-
-
-def _job_folders(store: RunStore) -> list[Path]:
-    try:
-        with os.scandir(store.root / JOBS_NAME) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(".")]
-    except FileNotFoundError:
-        return []
-    folder = store.root / JOBS_NAME
-    return [folder / name for name in names if (folder / name / "request.json").exists()]
 
 
 def wants_gpu(params: Any) -> bool:

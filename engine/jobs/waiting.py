@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from engine.foundation.errors import JobError
@@ -16,18 +17,19 @@ PROBE_SECONDS = 5.0
 """How long an answer about an outside scheduler is believed."""
 
 _probed: dict[str, tuple[float, bool]] = {}
+_identities: dict[str, tuple[float, str | None]] = {}
 
 
 def waits_in_vain(job: Path) -> str:
     """Why a queued job will not start any more; '' while it may.
 
-    ``delivery.json`` names an outside ``scheduler``, or the embedded ``cluster`` that took it.
-    Before it exists, the process in ``starting.json`` is becoming that cluster, or the submitting
-    process is still at work.
+    ``delivery.json`` names an outside ``scheduler`` with its ``scheduler_id`` and whether it has
+    ``taken`` the job, or the embedded ``cluster`` that took it. Before it exists, the process in
+    ``starting.json`` is becoming that cluster, or the submitting process is still at work.
     """
     delivery = read_record_or(job / "delivery.json", {}, JobError)
     if scheduler := delivery.get("scheduler"):
-        return "" if _answers(scheduler) else f"The scheduler {scheduler} does not answer."
+        return _why_lost(job, str(scheduler), delivery)
     folder = job.parent.parent / CLUSTER_NAME
     if cluster := Owner.from_record(delivery.get("cluster")):
         alive = is_alive(cluster, folder)
@@ -36,6 +38,20 @@ def waits_in_vain(job: Path) -> str:
     if cluster_is_alive(job.parent.parent) or (starter is not None and _is_there(starter)):
         return ""
     return f"No cluster took it; {folder / 'cluster.log'} tells why."
+
+
+def _why_lost(job: Path, scheduler: str, delivery: dict[str, Any]) -> str:
+    if not _answers(scheduler):
+        return f"The scheduler {scheduler} does not answer."
+    if not (recorded := delivery.get("scheduler_id")):
+        return ""
+    found = _identity(scheduler)
+    if found is not None and found != recorded:
+        return f"The scheduler {scheduler} was started anew and does not know this job."
+    submitter = Owner.from_record(_submitter(job))
+    if not delivery.get("taken") and submitter is not None and not _is_there(submitter):
+        return f"Its {submitter} ended while handing it to {scheduler}."
+    return ""
 
 
 def _starting(job: Path) -> object:
@@ -49,6 +65,17 @@ def _submitter(job: Path) -> object:
 def _is_there(owner: Owner) -> bool:
     # On another machine nothing beats for a process that only submits; it is given the doubt.
     return owner.exists if owner.is_on_this_machine else True
+
+
+def _identity(scheduler: str) -> str | None:
+    """Which scheduler is at that address now; None where that cannot be told."""
+    known = _identities.get(scheduler)
+    if known is None or time.monotonic() - known[0] >= PROBE_SECONDS:
+        from engine.jobs.scheduler import identity_of
+
+        known = (time.monotonic(), identity_of(scheduler))
+        _identities[scheduler] = known
+    return known[1]
 
 
 def _answers(scheduler: str) -> bool:

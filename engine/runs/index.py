@@ -11,14 +11,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
+from pydantic_core import from_json
 
 from engine.foundation.errors import BasinError
 from engine.foundation.files import whole_file
-from engine.runs.records import read_record, read_record_or
-from engine.runs.status import RunStatus, seconds_between
+from engine.runs.records import SCHEMA_VERSION, read_record, read_record_or
+from engine.runs.status import RunState, RunStatus, seconds_between
 
 INDEX_NAME = ".index.json"
 INDEX_VERSION = 1
@@ -76,15 +77,14 @@ def _stamp(folder: Path) -> Stamp:
 
 def _row(folder: Path) -> dict[str, Any]:
     """The row as the records tell it; a damaged run shows as ``failed`` with the reason."""
-    try:
-        status = read_record_or(folder / "status.json", {"state": "interrupted"})
-        labels = read_record_or(folder / "labels.json", {})
-        provenance = read_record_or(folder / "provenance.json", {})
-        summary = read_record_or(folder / "summary.json", {})
-        config = read_record(folder / "config.json").get("config", {})
-        RunStatus.read(folder)
-    except BasinError as error:
-        return {"id": folder.name, "name": folder.name, "state": "failed", "reason": str(error)}
+    records = _records_at_once(folder)
+    if records is None:
+        try:
+            records = checked_records(folder)
+        except BasinError as error:
+            return {"id": folder.name, "name": folder.name, "state": "failed", "reason": str(error)}
+    config, provenance, labels, status, summary = records
+    config = config.get("config", {})
     dataset = provenance.get("dataset", {})
     return {
         "id": folder.name,
@@ -105,6 +105,38 @@ def _row(folder: Path) -> dict[str, Any]:
         **dict(_flat(summary)),
         **dict(_flat(config, "config.")),
     }
+
+
+def checked_records(folder: Path) -> list[dict[str, Any]]:
+    """The ``RECORDS`` of a run; raises BasinError naming what is wrong with one."""
+    status = read_record_or(folder / "status.json", {"state": "interrupted"})
+    labels = read_record_or(folder / "labels.json", {})
+    provenance = read_record_or(folder / "provenance.json", {})
+    summary = read_record_or(folder / "summary.json", {})
+    config = read_record(folder / "config.json")
+    RunStatus.read(folder)
+    return [config, provenance, labels, status, summary]
+
+
+def _records_at_once(folder: Path) -> list[dict[str, Any]] | None:
+    """The same, several times faster, where nothing is wrong; None where something may be.
+
+    Rebuilding the index of thousands of runs is mostly opening and parsing small files.
+    """
+    found = []
+    for name in RECORDS:
+        try:
+            with open(f"{folder}/{name}", "rb", buffering=0) as file:
+                record = from_json(file.read())
+            if not 0 < record.pop("schema_version") <= SCHEMA_VERSION:
+                return None
+        except FileNotFoundError:
+            record = {"state": "interrupted"} if name == "status.json" else {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        found.append(record)
+    known_state = found[RECORDS.index("status.json")].get("state") in get_args(RunState)
+    return found if known_state and "config" in found[0] else None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -129,7 +161,7 @@ def _current(root: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
 def _read_index(root: Path) -> dict[str, dict[str, Any]]:
     """The entries of the index; empty where it is missing, damaged or of another version."""
     try:
-        index = json.loads((root / INDEX_NAME).read_bytes())
+        index = from_json((root / INDEX_NAME).read_bytes())
         if index["version"] != INDEX_VERSION:
             return {}
         entries = index["runs"]

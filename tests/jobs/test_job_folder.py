@@ -114,6 +114,16 @@ def test_a_job_whose_submitter_died_before_handing_it_over_is_interrupted(queued
     assert "No cluster took it" in queued.status().reason
 
 
+def test_a_run_whose_job_was_cancelled_before_it_started_reads_cancelled(store: RunStore) -> None:
+    run = store.create({}, {})
+    job = _written(store, "count", {}, [run.id], gpu=False)
+    assert [waiting.id for waiting in active_jobs(store)] == [job.id]
+    assert run.state == "queued"
+    job.cancel()
+    assert active_jobs(store) == []
+    assert (run.state, run.status.reason) == ("cancelled", "Cancelled before it started.")
+
+
 def test_a_job_queued_on_a_scheduler_that_is_gone_is_interrupted(queued: Job) -> None:
     delivery = {"schema_version": 1, "scheduler": "tcp://127.0.0.1:1"}
     (queued.path / "delivery.json").write_text(json.dumps(delivery))

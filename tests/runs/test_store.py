@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.foundation.errors import RunError
-from engine.runs import Run, RunStore
+from engine.runs import Run, RunStore, index
 
 
 def test_ids_sort_by_time_and_can_be_read(store: RunStore) -> None:
@@ -124,6 +124,35 @@ def test_whoever_asked_is_told_of_each_new_run(tmp_path: Path) -> None:
     made: list[str] = []
     store = RunStore(tmp_path, on_create=lambda run: made.append(run.id))
     assert made == [store.create({}, {}).id] or made
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.json", None),
+        ("status.json", None),
+        ("summary.json", '{"schema_version": 1, "best_epoch": 3, "note": "\u00e9\\ud83d\\ude00"}'),
+        ("config.json", '{"schema_version": 1}'),
+        ("config.json", '{"schema_version": 99, "config": {}}'),
+        ("status.json", '{"schema_version": 1, "state": "asleep"}'),
+        ("status.json", '{"schema_version": true, "state": "queued"}'),
+        ("labels.json", '{"schema_version": "1"}'),
+        ("labels.json", '{"name": "x"}'),
+        ("labels.json", "[1]"),
+        ("labels.json", "{"),
+        ("provenance.json", ""),
+    ],
+)
+def test_reading_all_records_at_once_says_what_reading_each_with_care_says(
+    store: RunStore, run: Run, name: str, content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is None:
+        (run.path / name).unlink()
+    else:
+        (run.path / name).write_text(content, encoding="utf-8")
+    quick = index._row(run.path)
+    monkeypatch.setattr(index, "_records_at_once", lambda _: None)
+    assert quick == index._row(run.path)
 
 
 def test_two_thousand_runs_list_in_under_a_second(store: RunStore) -> None:
