@@ -1,0 +1,39 @@
+"""What the Train button queues."""
+
+import pytest
+
+from app import state, training
+from engine.jobs import jobs
+from engine.runs import RunStore
+from engine.training import preset
+
+DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
+
+
+@pytest.fixture
+def queued(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """The params of everything that was submitted, which no cluster gets to see."""
+    asked: list[dict] = []
+    monkeypatch.setattr(state, "dataset_path", lambda: DATA)
+    monkeypatch.setattr(training, "submit", lambda store, task, params, runs: asked.append(params))
+    return asked
+
+
+def test_seeds_are_one_job_where_they_can_train_in_one_pass(nothing, queued) -> None:
+    runs = training.start(preset("plain", {"seed": 3}), "mine", 3)
+    assert queued == [{"runs": runs}]
+    assert [nothing.get(run).config["seed"] for run in runs] == [3, 4, 5]
+    assert [nothing.get(run).name for run in runs] == [f"mine, seed {s}" for s in (3, 4, 5)]
+    assert jobs(nothing) == []
+
+
+def test_seeds_that_cannot_are_a_job_each(nothing, queued) -> None:
+    config = preset("pgd", {"objective.adversary.norm": "linf"})
+    runs = training.start(config, "mine", 2)
+    assert queued == [{"run": run} for run in runs]
+
+
+def test_one_seed_is_one_run_of_the_given_name(nothing, queued) -> None:
+    (run,) = training.start(preset("plain"), "mine", 1)
+    assert queued == [{"run": run}]
+    assert nothing.get(run).name == "mine"
