@@ -28,9 +28,9 @@ class MMGCNConfig(ModelConfig):
     name: Literal["mmgcn"] = "mmgcn"
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the embeddings and of every layer's output (columns)."""
-    feature_width: int = Field(default=64, ge=1, le=1024)
-    """Width at which features enter the first layer (columns; MMRec has 256 for images and leaves
-    text as wide as it is)."""
+    feature_width: int | None = Field(default=None, ge=1, le=1024)
+    """Width at which features enter the first layer (columns), or none for ``width``; MMRec has 256
+    for images and leaves text as wide as it is."""
     modalities: tuple[ModalityName, ...] = ("image", "text")
     """Which features it reads; those that the dataset lacks are an error."""
     n_layers: int = Field(default=2, ge=1, le=8)
@@ -96,7 +96,7 @@ class MMGCN(Recommender):
         self.projection = nn.ParameterDict()
         self.projection_bias = nn.ParameterDict()
         self.layers = nn.ModuleDict()
-        inner = config.feature_width
+        inner = config.feature_width or config.width
         for m in self.modalities:
             shape = inner, int(dataset.features[m].shape[1])
             self.preference[m] = nn.Parameter(
