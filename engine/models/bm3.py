@@ -32,9 +32,9 @@ class BM3Config(ModelConfig):
     modalities: tuple[ModalityName, ...] = ("image", "text")
     """Which features it reads; those that the dataset lacks are an error."""
     n_layers: int = Field(default=1, ge=1, le=8)
-    """Propagation steps over the user-item graph (1 or 2 in the paper's grid)."""
+    """Propagation steps over the user-item graph (1 or 2 in the released grid)."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the target's entries set to zero (0.3 or 0.5 in the paper's grid)."""
+    """Share of the target's entries set to zero (0.3 or 0.5 in the released grid)."""
     contrast_weight: float = Field(default=2.0, ge=0)
     """Factor of the losses on features (2 in the released code)."""
 
@@ -43,7 +43,7 @@ class BM3(Recommender):
     """``U = W u + b``, ``V = W v + b`` with (u, v) LightGCN's means, v plus the item's embedding.
 
     Training minimises no ranking loss, only the declared terms over a batch's pairs (u, i), each a
-    mean of ``1 - cosine`` (equations 7 to 12):
+    mean of ``1 - cosine``:
 
     - reconstruction: ``(U_u, v_i')`` and ``(V_i, u_u')``;
     - alignment: ``(P_i^m, v_i')``, with ``P_i^m = W (A_m x_i^m + a_m) + b``;
