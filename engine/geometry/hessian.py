@@ -80,7 +80,8 @@ class GatheredHessian:
     def gradient(self) -> Tensor:
         total = torch.zeros(self.space.size, dtype=self.space.dtype, device=self.space.device)
         for leaves, loss in self._parts():
-            total += _flat(torch.autograd.grad(loss, leaves, allow_unused=True), leaves)
+            if loss.requires_grad:  # not where a block feeds only terms that this loss leaves out
+                total += _flat(torch.autograd.grad(loss, leaves, allow_unused=True), leaves)
         return total
 
     def product(self, vector_P: Tensor) -> Tensor:
@@ -88,6 +89,8 @@ class GatheredHessian:
         pieces = list(self.space.theta(vector_P).values())
         total = torch.zeros_like(vector_P)
         for leaves, loss in self._parts():
+            if not loss.requires_grad:
+                continue
             with torch.enable_grad():
                 grads = torch.autograd.grad(loss, leaves, create_graph=True, allow_unused=True)
                 dot = sum(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
+from engine.models.bm3 import BM3, BM3Config
 from engine.models.bpr_mf import BPRMF, BPRMFConfig
 from engine.models.freedom import FREEDOM, FREEDOMConfig
 from engine.models.lightgcn import LightGCN, LightGCNConfig
@@ -22,11 +23,12 @@ MODELS: dict[type[ModelConfig], Any] = {
     LightGCNConfig: LightGCN,
     FREEDOMConfig: FREEDOM,
     MMGCNConfig: MMGCN,
+    BM3Config: BM3,
 }
 """Every model by its config class; a new model is one new file and one line here."""
 
 AnyModelConfig = Annotated[
-    BPRMFConfig | VBPRConfig | LightGCNConfig | FREEDOMConfig | MMGCNConfig,
+    BPRMFConfig | VBPRConfig | LightGCNConfig | FREEDOMConfig | MMGCNConfig | BM3Config,
     Field(discriminator="name"),
 ]
 
@@ -43,6 +45,7 @@ def build_model(config: ModelConfig, dataset: Dataset, seed: int) -> Recommender
 __all__ = [
     "MODELS",
     "AnyModelConfig",
+    "BM3Config",
     "BPRMFConfig",
     "Block",
     "FREEDOMConfig",

@@ -43,14 +43,14 @@ class FREEDOMConfig(ModelConfig):
     n_item_layers: int = Field(default=1, ge=1, le=8)
     """Propagation steps over the item graph (1 in the released code)."""
     n_neighbours: int = Field(default=10, ge=1, le=1000)
-    """Edges that leave an item in each modality's graph, the one to itself among them (10 in the
-    paper)."""
+    """Edges that leave an item in each modality's graph, the one to itself among them (10 in
+    the released configuration)."""
     image_share: float = Field(default=0.1, ge=0, le=1)
     """Weight of the image graph where both modalities are read; text has the rest (0.1 in the
-    paper)."""
+    released configuration)."""
     pruned_share: float = Field(default=0.8, ge=0, lt=1)
     """Share of the user-item edges left out of each training epoch, drawn anew with odds that fall
-    with the degrees (0.8 or 0.9 in the paper's grid); evaluation uses all edges."""
+    with the degrees (0.8 or 0.9 released); evaluation uses all edges."""
     modality_weight: float = Field(default=1e-3, ge=0)
     """Factor of the BPR losses by which users rank projected features (grid 0 to 1e-3 in the
     released code)."""
@@ -85,7 +85,7 @@ class FREEDOM(Recommender):
     """``U = mean of layers``, ``V = mean of layers + S^n q`` with S the item graph; affine.
 
     Features reach the scores through S alone; ``item_graph.py`` says what its gradient by them is.
-    Beside the ranking loss, users rank the projected features ``W_m x_i^m + b_m`` (equation 13);
+    Beside the ranking loss, users rank the projected features ``W_m x_i^m + b_m``;
     these projections are used nowhere else.
 
     Finding neighbours costs I^2 F operations. The graphs of the two features seen last are kept, so

@@ -45,7 +45,7 @@ class Propagate(torch.autograd.Function):
 def layer_mean(adjacency: Tensor, users: Tensor, items: Tensor, n_layers: int) -> Tensor:
     """Mean of the embeddings after 0 to ``n_layers`` steps over the graph [N, D].
 
-    LightGCN's propagation (arXiv 2002.02126, equations 3, 4 and 8); ``adjacency`` is symmetric.
+    LightGCN's propagation (arXiv 2002.02126); ``adjacency`` is symmetric.
     """
     layer = torch.cat([users, items])
     total = layer
@@ -80,7 +80,7 @@ def pruned_adjacency(dataset: Dataset, share: float, seed: int, epoch: int) -> s
     """The normalised training graph [N, N] without a drawn ``share`` of its edges.
 
     Edge (u, i) is kept with odds ``1 / sqrt(d_u d_i)``, drawn without replacement, and what is kept
-    is normalised by its own degrees (arXiv 2211.06924, section 3.2).
+    is normalised by its own degrees (arXiv 2211.06924).
     """
     ratings = dataset.matrix("train").tocoo()
     odds = _power_of_degrees(ratings, -0.5)[ratings.row]

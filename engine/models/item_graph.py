@@ -2,14 +2,16 @@
 
 Each item points to the k items whose features have the largest cosine with its own, itself among
 them; edges weigh ``1 / sqrt(d_i d_j)`` with d the number of edges that leave an item (Zhang et al.,
-arXiv 2104.09036, section 3.1; frozen in arXiv 2211.06924, section 3.1). An item whose features are
+arXiv 2104.09036; frozen in arXiv 2211.06924). An item whose features are
 all zero points to itself alone.
 
 A list of neighbours is piecewise constant in the features, so the true gradient by them is zero
 almost everywhere and says nothing about how to break the graph. Features that ask for a gradient
 get a straight-through one instead: exact edges forward, and backward as if each edge's weight moved
 with its cosine. To let it see what might come in, as many edges of weight 0, to the next nearest
-items, take part.
+items, take part. It finds what it seeks, a higher loss on the triples it is taken on; that is not
+yet a lower recall on others, so compare with noise of equal length. Input sharpness is of this
+gradient too, and not comparable with that of models whose gradient is the true one.
 
 Legend: I items, F feature width, k edges of an item, E edges of an item over all modalities, D
 width.

@@ -28,13 +28,14 @@ class MMGCNConfig(ModelConfig):
     name: Literal["mmgcn"] = "mmgcn"
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the embeddings and of every layer's output (columns)."""
-    feature_width: int = Field(default=64, ge=1, le=1024)
-    """Width at which features enter the first layer (columns; MMRec has 256 for images and leaves
-    text as wide as it is)."""
+    feature_width: int | None = Field(default=None, ge=1, le=1024)
+    """Width at which features enter the first layer (columns), or none for ``width``; MMRec has 256
+    for images and leaves text as wide as it is."""
     modalities: tuple[ModalityName, ...] = ("image", "text")
     """Which features it reads; those that the dataset lacks are an error."""
     n_layers: int = Field(default=2, ge=1, le=8)
-    """Layers of each modality's network (2 in the paper, 3 in MMRec)."""
+    """Layers of each modality's network (2 in MMRec's configuration, whose port takes 3
+    whatever it says)."""
 
 
 class Layer(nn.Module):
@@ -47,12 +48,12 @@ class Layer(nn.Module):
             return nn.Parameter(xavier_uniform(rows, inner, generator=generator))
 
         self.message = matrix(inner)
-        """W1 of equation 3."""
+        """W1."""
         self.own = matrix(outer)
-        """W2 of equation 5."""
+        """W2, with ``own_bias``."""
         self.own_bias = nn.Parameter(torch.zeros(outer))
         self.heard = matrix(outer)
-        """W3 of equation 7."""
+        """W3, with ``heard_bias``."""
         self.heard_bias = nn.Parameter(torch.zeros(outer))
 
     def forward(self, mean: Tensor, transposed: Tensor, nodes: Tensor, free: Tensor) -> Tensor:
@@ -68,9 +69,9 @@ class MMGCN(Recommender):
     In layer l, with N(n) the neighbours of a user or item n in the training graph and e_n its free
     embedding, shared by the modalities:
 
-        h_n  = LeakyReLU(mean over m in N(n) of W1 x_m)         (aggregation, equation 3)
-        own  = LeakyReLU(W2 x_n + b2) + e_n                     (equation 5)
-        x_n' = LeakyReLU(W3 h_n + b3 + own)                     (element-wise form, equation 7)
+        h_n  = LeakyReLU(mean over m in N(n) of W1 x_m)         (aggregation)
+        own  = LeakyReLU(W2 x_n + b2) + e_n
+        x_n' = LeakyReLU(W3 h_n + b3 + own)   (element-wise combination)
 
     Items enter with their projected features, users with a free preference of each modality; all
     of these have length 1, as in the released code. Features reach users as well as items, and
@@ -96,7 +97,7 @@ class MMGCN(Recommender):
         self.projection = nn.ParameterDict()
         self.projection_bias = nn.ParameterDict()
         self.layers = nn.ModuleDict()
-        inner = config.feature_width
+        inner = config.feature_width or config.width
         for m in self.modalities:
             shape = inner, int(dataset.features[m].shape[1])
             self.preference[m] = nn.Parameter(

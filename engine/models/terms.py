@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,13 +44,13 @@ class Unseen(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: object, factors: Tensor, *features: Tensor) -> Tensor:
-        ctx.save_for_backward(*features)  # type: ignore[attr-defined]
+    def forward(ctx: Any, factors: Tensor, *features: Tensor) -> Tensor:
+        ctx.save_for_backward(*features)
         return factors.view_as(factors)
 
     @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> tuple[Tensor, ...]:
-        features = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        features = ctx.saved_tensors
         return gradients[0], *(torch.zeros_like(x) for x in features)
 
 

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from engine.geometry.ranking_loss import mean_ranking_loss
+from engine.geometry.sharpness import input_gradients
+from engine.geometry.triples import frozen_triples
 from engine.models import FREEDOMConfig, build_model
 from engine.models.graphs import pruned_adjacency
 from engine.models.item_graph import ItemGraph, edges, smoothed_with_gradient, unit_rows
-from engine.objectives import AMRConfig, Objective, ObjectiveConfig
+from engine.objectives import AMRConfig, Objective, ObjectiveConfig, of_length
+from engine.training import TrainConfig, fit
 
 
 def dense_item_graph(x, k):
-    """Equations 1 to 3: cosines, the k largest of each row set to one, normalised by degrees."""
+    """Cosines, the k largest of each row set to one, normalised by degrees."""
     n = len(x)
     similar = torch.zeros(n, n, dtype=torch.float64)
     for a in range(n):
@@ -167,6 +171,27 @@ def test_a_frozen_graph_leaves_nothing_to_attack(made, triples):
     objective = Objective(ObjectiveConfig(adversary=AMRConfig()), model, features)
     step = objective.start(model, triples, features, torch.Generator())
     assert all((delta == 0).all() for delta in objective.adversary.perturbation(step).values())
+
+
+def test_features_moved_along_it_raise_the_loss_more_than_noise_of_equal_length(tiny):
+    settings = {"model": "freedom", "epochs": 15, "batch_size": 256, "device": "cpu"}
+    trained = fit(tiny, TrainConfig().changed(settings)).trained(tiny)
+    triples = frozen_triples(tiny)
+    lengths = {m: 0.3 * x.norm(dim=1) for m, x in trained.features.items()}
+
+    def loss(directions):
+        moved = {m: x + of_length(directions[m], lengths[m]) for m, x in trained.features.items()}
+        with torch.no_grad():
+            return mean_ranking_loss(*trained.model(moved), triples)
+
+    draws = torch.Generator().manual_seed(0)
+    noise = [
+        loss({m: torch.randn(x.shape, generator=draws) for m, x in trained.features.items()})
+        for _ in range(5)
+    ]
+    uphill = input_gradients(trained, triples)
+    assert loss(uphill) > max(noise)
+    assert loss({m: -g for m, g in uphill.items()}) < min(noise)
 
 
 def test_weights_are_those_of_the_config_whatever_the_graph(tiny):

@@ -15,7 +15,7 @@ def rectified(vector):
 
 
 def slow_network(model, modality, x, graph):
-    """One modality's network, one node after another (equations 3, 5 and 7)."""
+    """One modality's network, one node after another."""
     weight, bias = model.projection[modality], model.projection_bias[modality]
     nodes = [p / p.norm() for p in model.preference[modality]]
     nodes += [(weight @ row + bias) / (weight @ row + bias).norm() for row in x]
