@@ -7,7 +7,7 @@ import streamlit as st
 from app import state
 from app.quiet import spare_the_collector
 from engine.foundation.errors import BasinError
-from engine.jobs.work import GroupStatus, group_status, newest_group, start_demonstration
+from engine.jobs.demonstration import GroupStatus, group_status, newest_group, start_demonstration
 
 PAGES = (
     ("views/compare.py", "Compare", "Which training ranks best, and by how much?"),

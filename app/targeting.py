@@ -56,12 +56,13 @@ def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
             f"{choice.dataset}, test users who do not have the item in train, one seed a run. "
             f"Thin: before; thick: under {config.title} of strength {strength:g} "
             f"({config.strength_unit}) on this item alone. The control is a random change of equal "
-            "norm. An attack that fails here may succeed with more steps or strength."
+            "norm; ranks are medians over users. An attack that fails here may succeed with more "
+            "steps or strength."
         )
         percent = st.column_config.NumberColumn(format="percent")
         rank = st.column_config.NumberColumn(format="%.0f")
         formats = {c: percent for c in map(str, table) if c.startswith("in first")}
-        formats |= {c: rank for c in map(str, table) if "rank" in c}
+        formats |= {c: rank for c in map(str, table) if c in ("rank: clean", "perturbed")}
         st.dataframe(table, hide_index=True, column_config=formats)
     with errors_shown():
         _pictures(known, config, strength, item)
@@ -120,10 +121,10 @@ def exposure_table(
     for run, answer in answers.items():
         row: dict[str, Any] = {"run": labels[run]}
         for name, metrics in answer.target.items():
-            row[f"in first {CUTOFF}, {name}"] = metrics[f"entered@{CUTOFF}"]
+            row[f"in first {CUTOFF}: {name}"] = metrics[f"entered@{CUTOFF}"]
         found = ranks[labels[run]]
-        row["median rank, clean"] = found["rank_before"].median()
-        row["median rank, perturbed"] = found["rank_after"].median()
+        row["rank: clean"] = found["rank_before"].median()
+        row["perturbed"] = found["rank_after"].median()
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import NEUTRAL, Look, finished, look_of
+from app.charts.style import NEUTRAL, Look, finished, look_of, ratio_ticks
 
 
 def share_by_rank(
@@ -38,7 +38,11 @@ def share_by_rank(
         x=np.log10(cutoff), y=1, yref="paper", yanchor="top", xanchor="left", xshift=4,
         text=f"first {cutoff}", showarrow=False,
     )  # fmt: skip
-    figure.update_xaxes(title="rank of the item (1 is the top)", type="log", dtick=1)
+    last = max((float(table["rank_before"].max()) for table in ranks.values()), default=10.0)
+    values, texts = ratio_ticks(1.0, max(last, 10.0))
+    figure.update_xaxes(
+        title="rank of the item (1 is the top)", type="log", tickvals=values, ticktext=texts
+    )
     figure.update_yaxes(title="share of users", tickformat=".0%", rangemode="tozero")
     return finished(figure, height=400)
 

@@ -28,7 +28,7 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
         ended = _train_together(runs, progress)
     finally:
         if "group" in params:
-            from engine.jobs.work import follow_up
+            from engine.jobs.demonstration import follow_up
 
             follow_up(store, params["group"])
     errors = [outcome for outcome in ended if isinstance(outcome, BasinError)]

@@ -11,7 +11,8 @@ from engine.models import VBPRConfig, build_model
 from engine.objectives import Objective, Triples
 from engine.training import MemoryRecorder, fit, preset
 from engine.training.seeds import fit_seeds, why_apart
-from engine.training.stacked import StackedBatch, StackedObjective, stacked_model, virtual_ids
+from engine.training.stacked import stacked_model
+from engine.training.stacked_loss import StackedBatch, StackedObjective, virtual_ids
 from engine.training.stacked_metrics import metrics_of_seeds
 
 SEEDS = (0, 4, 2)
