@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import (
     layer_mean,
     normalised_adjacency,
@@ -23,7 +24,6 @@ from engine.models.recommender import (
     Block,
     ModalityName,
     ModelConfig,
-    Recommender,
     readable_modalities,
     xavier_uniform,
 )
@@ -81,7 +81,7 @@ class KnownGraph:
         )
 
 
-class FREEDOM(Recommender):
+class FREEDOM(GraphRecommender):
     """``U = mean of layers``, ``V = mean of layers + S^n q`` with S the item graph; affine.
 
     Features reach the scores through S alone; ``item_graph.py`` says what its gradient by them is.
@@ -183,20 +183,6 @@ class FREEDOM(Recommender):
         self._known = (KnownGraph(used, versions, graph), *self._known[:1])
         return graph
 
-    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
-        factors = self.forward(features)[0]
-        return factors if users is None else factors[users]
-
-    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
-        factors = self.forward(features)[1]
-        return factors if items is None else factors[items]
-
-    def batch_factors(
-        self, features: Features, users: Tensor, items: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        user_factors, item_factors = self.forward(features)
-        return user_factors[users], item_factors[items]
-
     def terms(self, batch: TermInputs) -> dict[str, Tensor]:
         found = {}
         for m in self.modalities:
@@ -207,17 +193,6 @@ class FREEDOM(Recommender):
             loss = batch.ranking((batch.user_factors * gaps).sum(dim=1))
             found[f"{m}_ranking"] = self.settings.modality_weight * loss
         return found
-
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            nn.functional.embedding(users, self.users),
-            nn.functional.embedding(items, self.items),
-        )
-
-    def regularised(
-        self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return self.embeddings(users, items)
 
     def block(self, parameter: str) -> Block:
         if parameter in ("users", "items"):

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import layer_mean, normalised_adjacency, sparse_tensor
-from engine.models.recommender import Block, ModelConfig, Recommender, xavier_uniform
+from engine.models.recommender import Block, ModelConfig, xavier_uniform
 
 
 class LightGCNConfig(ModelConfig):
@@ -24,7 +25,7 @@ class LightGCNConfig(ModelConfig):
     """Propagation steps; the layers' embeddings are averaged (section 3.1 of the paper)."""
 
 
-class LightGCN(Recommender):
+class LightGCN(GraphRecommender):
     """Free embeddings averaged over propagation layers; affine in them."""
 
     affine: ClassVar[bool] = True
@@ -44,31 +45,6 @@ class LightGCN(Recommender):
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
         mean = layer_mean(self.adjacency, self.users, self.items, self.n_layers)
         return mean[: self.n_users], mean[self.n_users :]
-
-    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
-        factors = self.forward(features)[0]
-        return factors if users is None else factors[users]
-
-    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
-        factors = self.forward(features)[1]
-        return factors if items is None else factors[items]
-
-    def batch_factors(
-        self, features: Features, users: Tensor, items: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        user_factors, item_factors = self.forward(features)
-        return user_factors[users], item_factors[items]
-
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            nn.functional.embedding(users, self.users),
-            nn.functional.embedding(items, self.items),
-        )
-
-    def regularised(
-        self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return self.embeddings(users, items)
 
     def block(self, parameter: str) -> Block:
         return "users" if parameter == "users" else "items"

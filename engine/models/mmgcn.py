@@ -11,12 +11,12 @@ from torch.nn.functional import leaky_relu
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import Propagate, averaging, bipartite, compressed, sparse_tensor
 from engine.models.recommender import (
     Block,
     ModalityName,
     ModelConfig,
-    Recommender,
     readable_modalities,
     xavier_uniform,
 )
@@ -63,7 +63,7 @@ class Layer(nn.Module):
         return leaky_relu(heard @ self.heard.T + self.heard_bias + own)
 
 
-class MMGCN(Recommender):
+class MMGCN(GraphRecommender):
     """Mean over modalities of a graph network's output; its rectifiers make it not affine.
 
     In layer l, with N(n) the neighbours of a user or item n in the training graph and e_n its free
@@ -129,31 +129,6 @@ class MMGCN(Recommender):
         for layer in layers:
             nodes = layer(self.mean, self.transposed, nodes, free)
         return nodes
-
-    def user_factors(self, features: Features, users: Tensor | None = None) -> Tensor:
-        factors = self.forward(features)[0]
-        return factors if users is None else factors[users]
-
-    def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
-        factors = self.forward(features)[1]
-        return factors if items is None else factors[items]
-
-    def batch_factors(
-        self, features: Features, users: Tensor, items: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        user_factors, item_factors = self.forward(features)
-        return user_factors[users], item_factors[items]
-
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            nn.functional.embedding(users, self.users),
-            nn.functional.embedding(items, self.items),
-        )
-
-    def regularised(
-        self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return self.embeddings(users, items)
 
     def block(self, parameter: str) -> Block:
         if parameter == "users" or parameter.startswith("preference"):
