@@ -123,7 +123,8 @@ def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
         + f"): share of clean test {found.metric} lost under {_named(drop)} at "
         f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
         f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
-        f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. A correlation over few "
+        f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. Point at a run for its "
+        "name. A correlation over few "
         "strategies is mostly a difference between strategies, of which flatness need not be the "
         "cause: believe it only where it also holds within strategies and at equal accuracy."
     )

@@ -11,6 +11,9 @@ import plotly.graph_objects as go
 from app.charts.spectrum import SHORT
 from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, Look, finished, look_of
 
+MOST_NAMED = 8
+"""Strategies that a legend names; of more, each point names its run when pointed at."""
+
 CONTROLS = ("none", "within strategy", "equal clean accuracy")
 """The controls that are drawn."""
 
@@ -36,7 +39,8 @@ def runs_scattered(
         figure.update_xaxes(type="log", exponentformat="power")
     figure.update_xaxes(title=f"{SHORT.get(measure, measure)} (larger is sharper)")
     figure.update_yaxes(title="share of clean accuracy lost", tickformat=".0%")
-    return finished(figure, height=420)
+    # A long legend would leave no room for the points, which name themselves when pointed at.
+    return finished(figure, height=420, legend=len(strategies) <= MOST_NAMED)
 
 
 def correlation_dots(found: pd.DataFrame) -> go.Figure:

@@ -250,3 +250,21 @@ def test_measures_that_stay_are_drawn_solid_and_those_that_move_dashed() -> None
     moves, stays = symmetry.measures_by_factor(pd.DataFrame(rows)).data
     assert (moves.line.dash, stays.line.dash) == ("dash", "solid")
     assert list(moves.y) == [16.0, 1.0]
+
+
+@pytest.mark.parametrize(("count", "has_legend"), [(8, True), (9, False)])
+def test_a_scatter_of_many_strategies_keeps_its_room(count: int, has_legend: bool) -> None:
+    from app.charts.flatness import runs_scattered
+
+    table = pd.DataFrame(
+        {
+            "strategy": [f"s{i}" for i in range(count)],
+            "label": [f"run {i}" for i in range(count)],
+            "clean_accuracy": 0.2,
+            "trace": np.arange(1.0, count + 1),
+            "drop fgsm both": 0.1,
+        }
+    )
+    figure = runs_scattered(table, "trace", "drop fgsm both")
+    assert figure.layout.showlegend is has_legend
+    assert len(figure.data) == count
