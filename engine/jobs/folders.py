@@ -6,10 +6,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from engine.foundation.errors import BasinError
+from engine.foundation.errors import BasinError, JobError
 from engine.jobs.address import JOBS_NAME
 from engine.jobs.job import Job
 from engine.runs import RunStore
+from engine.runs.ownership import Owner
+from engine.runs.records import read_record_or
+from engine.runs.status import RunState
 
 
 def active_jobs(store: RunStore) -> list[Job]:
@@ -20,26 +23,32 @@ def active_jobs(store: RunStore) -> list[Job]:
             continue
         job = Job(path)
         try:
-            over = job.status().is_over
+            status = job.status()
         except BasinError:
             continue
-        if over:
+        if status.is_over:
             _over.add(path)
-            _end_queued_runs(store, job)
+            with suppress(BasinError):
+                settle_runs(store, job, status.state, status.reason)
         else:
             active.append(job)
     return active
 
 
-def _end_queued_runs(store: RunStore, job: Job) -> None:
-    """Runs that wait for a job which was cancelled or lost with its cluster wait no longer."""
-    status = job.status()
-    if status.state in ("interrupted", "cancelled"):
-        for run_id in status.run_ids:
-            with suppress(BasinError):
-                run = store.get(run_id)
-                if run.state == "queued":
-                    run.end(status.state, status.reason)
+def settle_runs(store: RunStore, job: Job, state: RunState, reason: str) -> None:
+    """Give runs that a job left behind its end: those that never started, and those it worked on
+    when its process was ended because it did not stop in time."""
+    if state not in ("failed", "interrupted", "cancelled"):
+        return
+    record = read_record_or(job.path / "progress.json", {}, JobError)
+    lost = Owner.from_record(record.get("owner")) if record.get("state") == "running" else None
+    for run_id in record.get("run_ids", job.request.get("run_ids", ())):
+        with suppress(BasinError):
+            run = store.get(run_id)
+            if run.state == "queued":
+                run.end(state, reason)
+            elif state == "cancelled" and lost is not None:
+                run.end_after(lost, state, reason)
 
 
 _over: set[Path] = set()

@@ -13,13 +13,15 @@ from typing import Any
 
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
+from engine.jobs.folders import settle_runs
 from engine.jobs.job import Job
 from engine.jobs.mlflow import log_ended_runs
 from engine.jobs.reporter import Reporter
 from engine.jobs.tasks import load_task
-from engine.runs import Run, RunStore
+from engine.runs import RunStore
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import read_record_or, write_record
+from engine.runs.status import RunState
 
 
 def perform(path: str, progress: Progress = silent) -> str:
@@ -42,8 +44,12 @@ def perform(path: str, progress: Progress = silent) -> str:
     try:
         reporter = Reporter(job, progress)
         if record["state"] == "running":
-            cancelled = job.cancel_asked
-            reporter.end("cancelled" if cancelled else "interrupted", "Its worker was lost.")
+            end: RunState = "cancelled" if job.cancel_asked else "interrupted"
+            reason = "Its worker was lost."
+            if end == "cancelled":
+                reason = "It did not stop when asked, so its worker was ended."
+            settle_runs(RunStore(job.root), job, end, reason)
+            reporter.end(end, reason)
         else:
             _do(job, reporter)
         return reporter.state
@@ -74,19 +80,10 @@ def _do(job: Job, reporter: Reporter) -> None:
         reporter.log(traceback.format_exc())
         reporter.end("failed", _one_line(f"{type(error).__name__}: {error}"))
     finally:
-        _end_queued_runs(store, reporter)
+        settle_runs(store, job, reporter.state, reporter.reason)
     if request["task"] == "train":  # after the end is written, so that nobody waits for a server
         with _logged_to(job.path / "log.txt"):
             log_ended_runs(store, reporter.run_ids)
-
-
-def _end_queued_runs(store: RunStore, reporter: Reporter) -> None:
-    """Runs that were made for this job and never started share its end."""
-    for run_id in reporter.run_ids:
-        with suppress(BasinError):
-            run: Run = store.get(run_id)
-            if run.state == "queued" and reporter.state in ("failed", "cancelled", "interrupted"):
-                run.end(reporter.state, reporter.reason)
 
 
 def _one_line(text: str) -> str:

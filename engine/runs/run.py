@@ -137,6 +137,19 @@ class Run:
         """Say how it ended; raises RunError where that cannot be written."""
         self._write_status(state, reason=reason, ended=now())
 
+    def end_after(self, owner: Owner, state: RunState, reason: str) -> None:
+        """Say how it ended for a process that is gone, if that was the last to work on it.
+
+        Does nothing otherwise; raises RunError if somebody works on it, or it cannot be written.
+        """
+        self._ownership.acquire(owner)
+        try:
+            status = self.status
+            if status.state == "interrupted" and status.owner == owner:
+                self.end(state, reason)
+        finally:
+            self._ownership.release()
+
     def _end_quietly(self, state: RunState, reason: str) -> None:
         # On a full disk this fails too; the released heartbeat then makes it read "interrupted".
         with suppress(RunError):

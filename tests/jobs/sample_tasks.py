@@ -60,10 +60,10 @@ def fail(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[st
 
 
 def deaf(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Never look whether it should stop."""
-    del store
-    progress(0.5, "step 0")
-    time.sleep(params["seconds"])
+    """Never look whether it should stop, in the middle of a run."""
+    with store.create(params, {"seed": 0}).running():
+        progress(0.5, "step 0")
+        time.sleep(params["seconds"])
     return {}
 
 

@@ -19,7 +19,7 @@ import pytest
 from clusters import embedded, end_cluster, until, until_running, worker_of
 
 from engine.foundation.errors import JobError
-from engine.jobs import ensure_cluster, find_cluster, submit
+from engine.jobs import active_jobs, ensure_cluster, find_cluster, submit
 from engine.jobs.address import cluster_is_alive, cluster_owner, wake_cluster
 from engine.runs import RunStore
 
@@ -139,6 +139,9 @@ def test_a_job_that_does_not_listen_loses_its_worker(store: RunStore) -> None:
     status = job.wait(20)
     assert status.state == "cancelled"
     assert submit(store, "count", {}).wait(WAIT).state == "finished"
+    assert active_jobs(store) == []
+    (run_id,) = status.run_ids
+    assert store.get(run_id).state == "cancelled", "whoever stops it is not told that it broke"
 
 
 def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(

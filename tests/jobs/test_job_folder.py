@@ -14,6 +14,7 @@ import pytest
 from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.progress import silent
 from engine.jobs import Job, active_jobs, jobs, reporter, run_here, waiting
+from engine.jobs.folders import settle_runs
 from engine.jobs.perform import perform
 from engine.jobs.reporter import Reporter
 from engine.jobs.submit import _written, wants_gpu
@@ -225,3 +226,19 @@ def test_a_disk_that_fills_up_ends_the_job_with_the_reason(
         assert len(run.events("epoch")) > 10
     else:
         assert jobs(store) == []
+
+
+def test_a_run_taken_up_again_after_a_forced_stop_keeps_its_own_end(
+    store: RunStore, queued: Job
+) -> None:
+    job, run = queued, store.create({}, {"seed": 0})
+    gone = Owner(2**22 + 1, "here", Owner.here().machine, "1")
+    other = Owner(2**22 + 2, "here", Owner.here().machine, "1")
+    (job.path / "cancel").touch()
+    record(job, state="running", owner=gone.as_record(), run_ids=[run.id])
+    run._write_status("running", owner=other.as_record())
+    settle_runs(store, job, "cancelled", "stopped")
+    assert run.state == "interrupted"
+    run._write_status("running", owner=gone.as_record())
+    settle_runs(store, job, "cancelled", "stopped")
+    assert (run.state, run.status.reason) == ("cancelled", "stopped")
