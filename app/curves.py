@@ -44,7 +44,7 @@ def against_strength(curves: RobustnessCurves, choice: state.Choice) -> None:
     if not metric.startswith(EXPOSURE):
         warning = charts.said_of_indifferent(indifferent(curves, metric), metric)
         if warning:
-            st.warning(warning, icon=":material/visibility_off:")
+            st.info(warning, icon=":material/visibility_off:")
     st.caption(f"{choice.dataset}. {charts.curves_caption(titled)} {curves.caption}")
     table_and_csv(summary(curves, metric), "robustness-summary", "Summary")
     table_and_csv(table, "robustness-bands", "Means, intervals and losses at each strength")

@@ -102,17 +102,18 @@ def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def indifferent(curves: RobustnessCurves, metric: str, share: float = 0.9) -> pd.DataFrame:
+def indifferent(curves: RobustnessCurves, metric: str, tolerance: float = 0.1) -> pd.DataFrame:
     """Strategies that hardly read what is perturbed: strategy, modality, kept.
 
     ``kept``: mean over seeds of the metric with the features set to zero, as a share of the clean
-    value; listed where it is at least ``share``. Their curves are flat whatever the training.
+    value; listed where it is within ``tolerance`` of 1. Nothing done to features that do not count
+    can cost much, so their curves are flat whatever the training.
     """
     rows = per_run(curves, metric)
     rows = rows[(rows["strength"] == 0) & (rows["control_of"] == "")]
     kept = (rows["removed"] / rows["clean"].where(rows["clean"] > 0)).rename("kept")
     means = kept.groupby([rows["strategy"], rows["modality"]], sort=False).mean().reset_index()
-    return means[means["kept"] >= share].reset_index(drop=True)
+    return means[(means["kept"] - 1).abs() <= tolerance].reset_index(drop=True)
 
 
 def kept_area(strengths: np.ndarray, values: np.ndarray) -> float:
