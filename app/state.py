@@ -152,19 +152,21 @@ def default_runs(table: pd.DataFrame) -> list[str]:
 
 
 def distinct_looks(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
-    """A look for each run by label: its place among all runs, moved on where it is taken."""
+    """A look for each chosen run by label: its place among all, moved on where it is taken.
+
+    Seeds of one strategy look alike, unless only one strategy is chosen.
+    """
     oldest_first = table.sort_values("id")
-    taken: set[Look] = set()
-    looks: dict[str, Look] = {}
-    for place, (run, label) in enumerate(
-        zip(oldest_first["id"], oldest_first["label"], strict=True)
-    ):
-        if run in ids:
-            while look(place).colour in {t.colour for t in taken} and len(taken) < 6:
-                place += 1
-            taken.add(look(place))
-            looks[label] = look(place)
-    return looks
+    chosen = oldest_first[oldest_first["id"].isin(ids)]
+    by = "group" if chosen["group"].nunique() > 1 else "id"
+    places = {name: place for place, name in enumerate(oldest_first[by].unique())}
+    found: dict[str, Look] = {}
+    for name in chosen[by].unique():
+        place = places[name]
+        while look(place).colour in {t.colour for t in found.values()} and len(found) < 6:
+            place += 1
+        found[name] = look(place)
+    return {label: found[name] for label, name in zip(chosen["label"], chosen[by], strict=True)}
 
 
 def known_datasets() -> dict[str, str]:

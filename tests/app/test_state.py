@@ -30,7 +30,7 @@ def table(names: list[str], seeds: list[int], widths: list[float] | None = None)
         }
     )
     frame["label"] = group_labels(frame)
-    return frame
+    return with_groups(frame)
 
 
 def test_runs_that_differ_only_in_the_seed_are_one_group() -> None:
@@ -93,16 +93,24 @@ def test_the_newest_run_of_each_strategy_is_shown_first() -> None:
 
 
 def test_chosen_runs_never_share_a_colour_while_there_are_enough() -> None:
-    runs = table([f"r{i}" for i in range(14)], [0] * 14)
+    runs = table([f"r{i}" for i in range(14)], [0] * 14, list(range(14)))
     ids = [str(i) for i in runs["id"].iloc[[0, 6, 12]]]
     looks = distinct_looks(runs, ids)
     assert len({look.colour for look in looks.values()}) == 3
 
 
 def test_a_runs_look_does_not_change_with_later_runs() -> None:
-    few = table(["a", "b"], [0, 0])
-    many = table(["a", "b", "c"], [0, 0, 0])
+    few = table(["a", "b"], [0, 0], [1, 2])
+    many = table(["a", "b", "c"], [0, 0, 0], [1, 2, 3])
     assert distinct_looks(few, [few["id"][1]])["b"] == distinct_looks(many, [few["id"][1]])["b"]
+
+
+def test_seeds_of_a_strategy_look_alike_beside_other_strategies_and_differ_alone() -> None:
+    runs = table(["mg", "mg", "sam", "sam"], [0, 1, 0, 1], [8, 8, 9, 9])
+    together = distinct_looks(runs, list(runs["id"]))
+    assert together["mg, seed 0"] == together["mg, seed 1"] != together["sam, seed 0"]
+    alone = distinct_looks(runs, list(runs["id"][:2]))
+    assert alone["mg, seed 0"] != alone["mg, seed 1"]
 
 
 def test_intervals_come_from_seeds() -> None:
