@@ -14,16 +14,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.models import LinearProjection
-from engine.robustness.perturbation import (
+from engine.data.perturbations.noise.gaussian import GaussianConfig
+from engine.data.perturbations.perturbation import (
     Change,
     Path,
     PerturbationConfig,
-    ProjectedPath,
-    ProjectedRay,
     Ray,
     Replacement,
 )
+from engine.models import LinearProjection
+from engine.robustness.attacks.attack import AttackConfig
+from engine.robustness.projected_noise import projected_gaussian
+from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
 from engine.robustness.subject import Subject
 
 
@@ -77,9 +79,11 @@ def factor_path(
     if not subject.modalities(config):
         return lambda _: _unchanged(subject)
     if subject.linear is not None:
-        projected = config.projected(subject, seed, draw)
-        if projected is None and draw_at == "projection":
-            projected = config.projected_alike(subject, seed, draw)
+        projected = None
+        if isinstance(config, AttackConfig):
+            projected = config.projected(subject, seed, draw)
+        elif isinstance(config, GaussianConfig) and draw_at == "projection":
+            projected = projected_gaussian(config, subject, seed, draw)
         if projected is not None:
             return _along_projected(subject, projected)
     path = _path(subject, config, seed, draw, {} if shared is None else shared)
