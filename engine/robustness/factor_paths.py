@@ -21,6 +21,7 @@ from engine.data.perturbations.perturbation import (
     PerturbationConfig,
     Ray,
     Replacement,
+    changed_features,
 )
 from engine.models import LinearProjection
 from engine.robustness.attacks.attack import AttackConfig
@@ -174,15 +175,5 @@ def _whole(subject: Subject, change: Change) -> FactorChange:
     if len(change.items) == 0:
         return _unchanged(subject)
     with torch.no_grad():
-        users_UD, items_ID = subject.model(changed_features(subject, change))
+        users_UD, items_ID = subject.model(changed_features(subject.features, change))
     return FactorChange(torch.arange(len(items_ID), device=items_ID.device), items_ID, users_UD)
-
-
-def changed_features(subject: Subject, change: Change) -> dict[str, Tensor]:
-    """All features [I, F] by modality with a change put in place; always copies."""
-    return {
-        m: x.index_copy(0, change.items, change.features[m])
-        if m in change.features and len(change.items)
-        else x.clone()
-        for m, x in subject.features.items()
-    }

@@ -26,6 +26,7 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.foundation.config import Config
+from engine.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
     from engine.data.perturbations.table import FeatureTable
@@ -104,6 +105,16 @@ class Pointwise:
         if strength == 0:
             return nothing(self.items)
         return Change(self.items, self.features_at(strength))
+
+
+def changed_features(features: Features, change: Change) -> dict[str, Tensor]:
+    """All features [I, F] by modality with a change put in place; always copies."""
+    return {
+        m: x.index_copy(0, change.items, change.features[m])
+        if m in change.features and len(change.items)
+        else x.clone()
+        for m, x in features.items()
+    }
 
 
 def nothing(like: Tensor) -> Change:
@@ -211,3 +222,13 @@ def length_unit(norm: Norm, unit: Unit) -> str:
         "absolute": "in the unit of the features as read",
     }[unit]
     return f"{what}, {of}"
+
+
+def check_strength(config: PerturbationConfig, strength: float) -> None:
+    """Raises ConfigError for a strength that the kind cannot have."""
+    limit = config.strength_limit
+    if not (strength >= 0 and (limit is None or strength <= limit)):
+        allowed = "0 or more" if limit is None else f"between 0 and {limit:g}"
+        raise ConfigError(
+            f"{config.title}: strength {strength} ({config.strength_unit}) must be {allowed}."
+        )
