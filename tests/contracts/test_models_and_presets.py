@@ -30,7 +30,7 @@ def quick(config, preset_name, **overrides):
         "checkpoint_every": 1,
     }
     start = preset(preset_name)
-    if start.optimiser.name == "adam":
+    if start.optimiser.name in ("adam", "adamw"):
         changes["optimiser.learning_rate"] = 0.01
     if start.objective.adversary is not None:
         changes["objective.adversary.warm_start_epochs"] = 1
