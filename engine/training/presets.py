@@ -59,8 +59,8 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         TrainConfig(stepper=ASAMConfig()),
     ),
     "gradient-norm": (
-        "Explicit gradient-norm penalty, weight 0.08, radius 0.1 (arXiv 2202.03599 and its released "
-        "recipe): Mirror Gradient's control",
+        "Explicit gradient-norm penalty, weight 0.08, radius 0.1 (arXiv 2202.03599 and its "
+        "released recipe): Mirror Gradient's control",
         TrainConfig(stepper=GradientNormConfig()),
     ),
     "weight-decay": (
@@ -73,8 +73,8 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         TrainConfig(averaging=SWAConfig()),
     ),
     "ema": (
-        "Exponential moving average of the weights, decay 0.99 (averaging as in Polyak and Juditsky "
-        "1992; the decay is Basin's choice)",
+        "Exponential moving average of the weights, decay 0.99 (averaging as in Polyak and "
+        "Juditsky 1992; the decay is Basin's choice)",
         TrainConfig(averaging=EMAConfig()),
     ),
     "noise": (

@@ -81,7 +81,7 @@ def test_no_room_for_anything_else_is_a_clear_error(tiny, monkeypatch, no_room, 
         raise no_room
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    with pytest.raises(TrainingError, match="out of memory on device cpu; .*(width|one by one)"):
+    with pytest.raises(TrainingError, match=r"out of memory on device cpu; .*(width|one by one)"):
         train(tiny, preset("plain", QUICK))
 
 
