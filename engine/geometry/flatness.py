@@ -11,7 +11,8 @@ from scipy.stats import rankdata
 from engine.evaluation import mean_interval
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
-from engine.geometry.curvature import MEASURES, Curvature
+from engine.geometry.curvature import Curvature
+from engine.geometry.measures import MEASURES
 
 
 def flatness_frame(results: Sequence[Curvature]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 from engine.cli import main
 from engine.foundation.errors import ConfigError, RunError
 from engine.geometry import Curvature, ModePath, ScaleSymmetry, Slice, SliceConfig
-from engine.geometry.slices import PerturbationName
+from engine.geometry.slice_config import PerturbationName
 from engine.jobs import flatness
 from engine.jobs.trainings import train
 from engine.jobs.work import analyse, create_run, find_result
