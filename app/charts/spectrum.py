@@ -81,8 +81,11 @@ def block_eigenvalues(
             marker={"color": style.colour, "symbol": style.marker, "size": 11},
             hovertemplate=f"%{{y}}: %{{x:.4g}}<extra>{label}</extra>",
         )
+    known = [v for r in results.values() for v in (r.top_eigenvalues_K[0], *r.blocks.values())]
+    known = [float(v) for v in known if v > 0] or [1.0]
+    ticks, texts = ratio_ticks(min(known) / 1.2, max(known) * 1.2)
     figure.update_xaxes(
-        title="largest eigenvalue (nats / weight²)", type="log", exponentformat="power"
+        title="largest eigenvalue (nats / weight²)", type="log", tickvals=ticks, ticktext=texts
     )
     figure.update_yaxes(autorange="reversed")
     return finished(figure, height=300)
@@ -128,12 +131,15 @@ def measures_against(
     low = min([*ratios["ratio"], *ratios["low"][ratios["low"] > 0], 1.0]) / 1.08
     high = max([*ratios["ratio"], *ratios["high"].dropna(), 1.0]) * 1.08
     figure = go.Figure()
-    for name in names:
+    measures = list(dict.fromkeys(table["measure"]))
+    for place, name in enumerate(names):
         style = look_of(name, looks, names)
         mine = ratios[ratios["strategy"] == name]
+        # Side by side, so that no bar hides another.
+        beside = 0.7 * ((place + 0.5) / len(names) - 0.5)
         figure.add_scatter(
-            x=mine["ratio"], y=mine["measure"].map(lambda m: SHORT.get(m, m)), name=name,
-            mode="markers",
+            x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=name,
+            mode="markers", text=mine["measure"].map(lambda m: SHORT.get(m, m)),
             marker={"color": style.colour, "symbol": style.marker, "size": 11},
             # A bar that reaches 0 or below leaves the logarithmic axis on the left.
             error_x={"type": "data", "symmetric": False, "thickness": 1.5,
@@ -141,7 +147,7 @@ def measures_against(
                      "array": mine["high"] - mine["ratio"],
                      "arrayminus": mine["ratio"] - mine["low"].clip(lower=low / 2)},
             customdata=mine[["mean", "n"]],
-            hovertemplate="%{y}: %{customdata[0]:.4g}, mean of %{customdata[1]}<br>"
+            hovertemplate="%{text}: %{customdata[0]:.4g}, mean of %{customdata[1]}<br>"
             f"%{{x:.2f}} times {baseline}<extra>{name}</extra>",
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
@@ -150,8 +156,12 @@ def measures_against(
         title=f"times {baseline}", type="log", tickvals=ticks, ticktext=texts, tickangle=0,
         range=[np.log10(low), np.log10(high)],
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed")
-    return finished(figure, height=120 + 40 * table["measure"].nunique())
+    figure.update_yaxes(
+        tickvals=list(range(len(measures))),
+        ticktext=[SHORT.get(m, m) for m in measures],
+        autorange="reversed",
+    )
+    return finished(figure, height=120 + len(measures) * max(40, 12 * len(names)))
 
 
 def flatness_by_strategy(table: pd.DataFrame) -> pd.DataFrame:

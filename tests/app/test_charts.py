@@ -166,7 +166,8 @@ def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
     assert (amr.error_x.visible, plain.error_x.visible) == (False, True)
     np.testing.assert_allclose(amr.x, 1.0)
     row = table[(table["measure"] == "trace") & (table["strategy"] == "plain")].iloc[0]
-    place = list(plain.y).index("trace")
+    place = list(plain.text).index("trace")
+    assert not set(plain.y) & set(amr.y)  # bars lie side by side
     own = known[0].trace
     assert plain.x[place] == pytest.approx(row["mean"] / own)
     assert plain.error_x.array[place] == pytest.approx((row["high"] - row["mean"]) / own)
