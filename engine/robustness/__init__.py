@@ -3,7 +3,14 @@
 from engine.robustness.attacks.attack import AttackConfig, GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.bands import bands, half_strength, kept_area, per_run, summary
+from engine.robustness.bands import (
+    bands,
+    half_strength,
+    indifferent,
+    kept_area,
+    per_run,
+    summary,
+)
 from engine.robustness.comparison import compare_strategies
 from engine.robustness.curve_config import CurveConfig
 from engine.robustness.curve_result import RobustnessCurves
@@ -80,6 +87,7 @@ __all__ = [
     "bands",
     "compare_strategies",
     "half_strength",
+    "indifferent",
     "item_groups",
     "kept_area",
     "per_run",
