@@ -19,7 +19,7 @@ from engine.geometry.directions import length_of, normalised, random_direction
 from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.plane import Plane
-from engine.geometry.slices import DirectionKind, SliceConfig
+from engine.geometry.slice_config import DirectionKind, SliceConfig
 from engine.geometry.surfaces import Survey
 from engine.geometry.theta import Theta, ThetaSpace, moved, theta_of
 from engine.geometry.trajectories import main_axes, projected
@@ -49,6 +49,24 @@ def check_comparable(trained: Sequence[Trained]) -> None:
                 f"'{name_of(trained, 0)}' on '{first.dataset.name}'; compare runs of one "
                 "dataset."
             )
+
+
+def check_one_network(trained: Sequence[Trained]) -> None:
+    """Raises ConfigError unless equal weights mean equal scores in all runs.
+
+    What passes through several runs is measured with the first one's network and features.
+    """
+    first = trained[0].config
+    for r, other in enumerate(trained[1:], 1):
+        for what in ("model", "features"):
+            mine, its = (getattr(c, what).model_dump() for c in (first, other.config))
+            if mine != its:
+                differing = ", ".join(name for name in its if its[name] != mine.get(name))
+                raise ConfigError(
+                    f"'{name_of(trained, r)}' and '{name_of(trained, 0)}' have different "
+                    f"{what} settings ({differing}), so the weights of one mean something else in "
+                    "the other; what passes through both needs runs of equal model and features."
+                )
 
 
 def name_of(trained: Sequence[Trained], r: int) -> str:
@@ -93,6 +111,8 @@ def chosen_planes(
             f"direction 'difference' {'twice ' if n_others > 1 else ''}needs {n_others + 1} runs, "
             f"{len(trained)} given; choose as many, or another direction."
         )
+    if n_others:
+        check_one_network(trained)
     eigenvectors = _eigenvectors(trained[0], triples, kinds, config.seed, progress)
     counts: dict[str, int] = {}
     per_run: list[list[Theta]] = [[] for _ in trained]

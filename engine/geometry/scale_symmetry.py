@@ -22,14 +22,14 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent, track
 from engine.foundation.result import Result
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature import MEASURES
 from engine.geometry.factor_hessian import FactorHessian, FactorLoss
 from engine.geometry.lanczos import extreme_eigenpairs
+from engine.geometry.measures import MEASURES
 from engine.geometry.sharpness import (
     Neighbourhood,
     adaptive_sharpness,
-    adaptive_top_eigenvalue,
-    balanced_top_eigenvalue,
+    adaptive_top_eigenpair,
+    balanced_top_eigenpair,
     ball_sharpness,
 )
 from engine.geometry.theta import theta_of
@@ -73,6 +73,9 @@ SHOWN = (
 )
 """Measures that are followed: two raw ones and their invariant companions."""
 
+LARGEST = 1e4
+"""Measures move with its fourth power, which float32 still holds."""
+
 
 class ScaleSymmetryConfig(Config):
     """By which factors the same recommender is written down."""
@@ -89,6 +92,11 @@ class ScaleSymmetryConfig(Config):
     def _are_positive(self) -> Self:
         if min(self.factors) <= 0:
             raise ValueError(f"factors holds {min(self.factors):g}; all must be above 0")
+        if max(self.factors) > LARGEST or min(self.factors) < 1 / LARGEST:
+            raise ValueError(
+                f"factors reach from {min(self.factors):g} to {max(self.factors):g}; beyond "
+                f"{1 / LARGEST:g} to {LARGEST:g} rounding would change the scores"
+            )
         return self
 
 
@@ -178,13 +186,13 @@ def scale_symmetry(
         start_P = hessian.space.normal(torch_generator(config.seed, "lanczos"))
         loss: FactorLoss = hessian.factor_loss
         found = {
-            "top_eigenvalue": float(extreme_eigenpairs(hessian.product, start_P, 1).values_K[0]),
+            "top_eigenvalue": extreme_eigenpairs(hessian.product, start_P, 1).top,
             "ball_sharpness": ball_sharpness(around, 0.05),
-            "adaptive_top_eigenvalue": adaptive_top_eigenvalue(
+            "adaptive_top_eigenvalue": adaptive_top_eigenpair(
                 hessian, hessian.space.vector(theta_of(run)), config.seed
-            )[0],
+            ).top,
             "adaptive_sharpness": adaptive_sharpness(around, 0.5),
-            "balanced_top_eigenvalue": balanced_top_eigenvalue(loss, triples, config.seed)[0],
+            "balanced_top_eigenvalue": balanced_top_eigenpair(loss, triples, config.seed).top,
         }
         losses.append(hessian.loss())
         values.append([found[name] for name in SHOWN])

@@ -169,12 +169,12 @@ def analyse(
 def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
     """What a slice needs beside the runs: weights kept along training, perturbed features."""
     inputs: dict[str, Any] = {}
-    if "trajectory" in config.kinds:
+    if config.needs_snapshots:
         inputs["snapshots"] = [store.get(trained.run).trajectory() for trained in opened]
         if not all(inputs["snapshots"]):
             raise JobError(
-                "a slice along the training trajectory needs weights kept along it; train with "
-                "snapshots_every set, e.g. to 2, or choose another direction."
+                "the training trajectory needs weights kept along it; train with snapshots_every "
+                "set, e.g. to 2, or choose another direction and do not draw it."
             )
     if config.robust_quantities:
         from engine.robustness import FEATURE_PERTURBATIONS, perturb

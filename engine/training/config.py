@@ -52,8 +52,9 @@ class TrainConfig(Config):
     """Negatives (items) that a batch shares, drawn anew for each batch; none draws every triple's
     negative alone. Each negative stays uniform; a pool makes large catalogues faster."""
     match_gradient_passes: int | None = Field(default=None, ge=1)
-    """Train for exactly so many gradient passes, whatever epochs and patience say: the
-    compute-matched baseline of a strategy that used that many. None: off."""
+    """Train for so many gradient passes, whatever epochs and patience say: the compute-matched
+    baseline of a strategy that used that many. Exactly so many where a step takes one; else the
+    last step that would take more is left out. A decay ends with them. None: off."""
     max_seconds: float | None = Field(default=None, gt=0)
     """Stop at the end of the epoch in which training has taken so long, in seconds."""
     validation_metric: Literal["recall", "ndcg", "precision", "map", "hr"] = "recall"

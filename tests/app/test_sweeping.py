@@ -60,7 +60,7 @@ def here(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
 
 
 def opened() -> AppTest:
-    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test = AppTest.from_file(str(MAIN), default_timeout=180)
     test.query_params["dataset"] = DATA
     test.run()
     test.switch_page("views/train.py").run()

@@ -94,6 +94,21 @@ def test_an_analysis_is_computed_once_and_kept(kind, options, runs_folder, capsy
     assert {path: path.stat().st_mtime_ns for path in kept} == times
 
 
+def test_curvatures_of_several_runs_come_one_by_one_with_all_their_tables(
+    runs_folder, capsys, tmp_path
+):
+    ids = sorted(ids_of(runs_folder, capsys))
+    csv = tmp_path / "flat.csv"
+    command = ["curvature", *ids, "--runs-folder", str(runs_folder), "--csv", str(csv)]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    for word in ("eigenvalues:", "residual", "top eigenvalue, users alone", "products"):
+        assert word in printed
+    assert printed.count("frozen training triples") == len(ids)  # a caption each
+    for name in ("flat", "flat-eigenvalues", "flat-summary", "flat-cost"):
+        assert sorted(pd.read_csv(tmp_path / f"{name}.csv")["run"].unique()) == ids
+
+
 def test_a_run_goes_to_another_folder_as_a_zip(runs_folder, tmp_path, capsys):
     ids = ids_of(runs_folder, capsys)
     zip_path = tmp_path / "run.zip"

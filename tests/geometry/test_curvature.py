@@ -79,8 +79,42 @@ def test_equal_seeds_give_equal_results_and_a_saved_one_reads_back(make_run, tmp
     assert loaded.measures == first.measures
     np.testing.assert_array_equal(loaded.density_G, first.density_G)
     assert set(first.to_frame()["measure"]) == set(first.measures)
-    assert len(first.eigenvalue_frame()) == 6
-    assert "do" in first.caption
+    tables = first.tables()
+    assert len(tables["eigenvalues"]) == 6
+    trace = tables["summary"].set_index("quantity").loc["trace"]
+    assert (trace["value"], trace["error"]) == (first.trace, first.trace_error)
+    products = tables["cost"].set_index("purpose")["products"]
+    assert products["eigenvalues"] == first.products["eigenvalues"]
+
+
+def test_the_caption_says_on_what_and_that_the_weights_are_no_minimum(make_run):
+    result = curvature(make_run(), CurvatureConfig(n_triples=100))
+    assert result.n_pairs == len(make_run().dataset.train)
+    assert f"100 frozen training triples ({100 / result.n_pairs:.0%} of all)" in result.caption
+    assert result.bottom_eigenvalues_K[0] < 0
+    assert "no minimum" in result.caption
+    whole = curvature(make_run(), CurvatureConfig(n_bottom=0, loss="objective", measures=False))
+    assert f"whole objective on all {whole.n_triples:,} frozen" in whole.caption
+    assert "no minimum" not in whole.caption
+
+
+def test_what_did_not_converge_is_named_wherever_it_is(make_run):
+    result = curvature(make_run(), CurvatureConfig(max_products=10, tolerance=1e-9))
+    assert not result.has_converged
+    assert {"eigenvalues", "block users", "block items"} <= set(result.unconverged)
+    assert "Not within tolerance when the products ran out: eigenvalues, block" in result.caption
+    table = result.eigenvalue_frame()
+    assert (table["estimated_error"] > table["tolerance"]).all()
+    fine = curvature(make_run(), CurvatureConfig())
+    assert fine.unconverged == []
+    table = fine.eigenvalue_frame()
+    assert (table["estimated_error"] <= table["tolerance"]).all()
+    assert "Not within" not in fine.caption
+
+
+def test_fewer_products_than_eigenvalues_are_refused():
+    with pytest.raises(ConfigError, match="at least 51 products"):
+        CurvatureConfig.parse({"max_products": 20, "n_top": 50})
 
 
 def test_cancelling_stops_it(make_run):
