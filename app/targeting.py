@@ -54,13 +54,14 @@ def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
         figure = share_by_rank(ranks, choice.looks, CUTOFF)
         st.plotly_chart(figure, config=CONFIG, key="target.chart", alt="Share of users by rank")
         table = exposure_table(answers, ranks, choice.labels)
+        of_category = "CHR: share of all places of the lists that the category takes. "
         st.caption(
             f"{choice.dataset}, test users who do not have the item in train, one seed a run. "
             f"Thin: before; thick: under {config.title} of strength {strength:g} "
             f"({config.strength_unit}) on {_said(target)} alone. The control is a random change of "
-            "equal norm; ranks are medians over users; CHR: share of all places of the lists that "
-            "the category takes. An attack that fails here may succeed with more "
-            "steps or strength."
+            "equal norm; ranks are medians over users. "
+            f"{of_category if config.target_category else ''}An attack that fails here may succeed "
+            "with more steps or strength."
         )
         percent = st.column_config.NumberColumn(format="percent")
         formats: dict[str, Any] = {c: percent for c in map(str, table) if c.startswith(SHARES)}
