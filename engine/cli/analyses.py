@@ -6,8 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engine.cli.terminal import Command, Options, add_common, records, store_of, with_bar
-from engine.jobs.work import find_result, known_analysis, run_and_wait
+from engine.cli.terminal import (
+    Command,
+    Options,
+    add_common,
+    add_scheduler,
+    records,
+    store_of,
+    with_bar,
+)
+from engine.jobs.submit import run_and_wait
+from engine.jobs.work import find_result, known_analysis
 
 
 def options_of(kind: str) -> Options:
@@ -21,6 +30,7 @@ def options_of(kind: str) -> Options:
         parser.add_argument("runs", nargs="+" if analysis.compares else 1, help=many)
         parser.add_argument("--csv", type=Path, help="also write the result as a tidy table")
         parser.add_argument("--force", action="store_true", help="compute even if kept already")
+        add_scheduler(parser)
         add_common(parser)
         add_config_options(parser, analysis.config_class())
 
@@ -41,7 +51,7 @@ def command_of(kind: str) -> Command:
         result = None if arguments.force else find_result(store, kind, runs, config)
         if result is None:
             params = {"runs": runs, "config": config.model_dump(mode="json")}
-            with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar))
+            with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar, arguments.scheduler))
             result = find_result(store, kind, runs, config)
         assert result is not None
         table = result.to_frame()
