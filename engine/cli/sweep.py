@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.cli.terminal import add_common, store_of, with_bar
-from engine.foundation.errors import ConfigError
+from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
+from engine.foundation.errors import Cancelled, ConfigError
 from engine.foundation.progress import Progress, silent
 
 
@@ -32,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", help="strategy that differences are taken to")
     parser.add_argument("--retry", action="store_true", help="also train failed runs again")
     parser.add_argument("--here", action="store_true", help="train in this process, no cluster")
+    add_scheduler(parser, "the cluster of the runs folder")
     parser.add_argument("--csv", type=Path, help="write the table of all runs")
     add_common(parser)
 
@@ -64,6 +65,7 @@ def parse_range(text: str) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
+    from engine.jobs.scheduler import chosen_scheduler
     from engine.jobs.sweeps import Sweep
     from engine.training.sweep import SweepConfig
 
@@ -82,6 +84,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     if arguments.at_once < 1:
         raise ConfigError(f"--at-once is {arguments.at_once}; at least 1 is needed.")
+    if arguments.here and arguments.scheduler:
+        raise ConfigError("--here and --scheduler say different things; give one of them.")
+    chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
     sweep = Sweep.start(store_of(arguments), arguments.name, arguments.dataset, config)
 
     def work(progress: Progress) -> dict[str, Any]:
@@ -90,11 +95,20 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             arguments.here,
             progress if arguments.here else silent,
             arguments.at_once,
+            arguments.scheduler,
         )
         sweep.wait(progress)
         return {"started": started}
 
-    started = with_bar(sweep.name, work)["started"]
+    try:
+        started = with_bar(sweep.name, work)["started"]
+    except KeyboardInterrupt:
+        if arguments.here:
+            raise
+        raise Cancelled(
+            f"No longer waiting; what was queued goes on. `python -m engine sweep {sweep.name} "
+            "...` waits for it again, `python -m engine jobs --cancel` stops it."
+        ) from None
     table = sweep.table()
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
