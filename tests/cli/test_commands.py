@@ -73,6 +73,53 @@ def test_a_matched_run_takes_as_many_gradient_passes_as_the_one_it_is_compared_w
     assert last_json(capsys)["gradient_passes"] == passes
 
 
+def test_seeds_are_matched_to_the_runs_of_their_own_seed(tmp_path, capsys):
+    """Early stopping gives each seed its own number of passes."""
+    options = ["--dataset", DATA, *QUICK, "--epochs", "30", "--patience", "2", "--seeds", "3",
+               "--runs-folder", str(tmp_path), "--json"]  # fmt: skip
+    assert main(["train", "--preset", "mg", *options]) == 0
+    mirrored = last_json(capsys)
+    assert mirrored["intervals"]["recall@20"]["n"] == 3
+    assert main(["train", "--match", "mg", *options]) == 0
+    matched = last_json(capsys)["runs"]
+    passes = [run["gradient_passes"] for run in mirrored["runs"]]
+    assert len(set(passes)) > 1
+    assert sorted(run["gradient_passes"] for run in matched) == sorted(passes)
+    assert main(["compare", "--runs-folder", str(tmp_path), "--json", "--baseline",
+                 "plain matched to mg"]) == 0  # fmt: skip
+    table = {row["strategy"]: row for row in last_json(capsys)["table"]}
+    assert table["mg"]["n_pairs"] == 3
+    assert table["mg"]["gradient_passes"] == table["plain matched to mg"]["gradient_passes"]
+    assert main(["train", "--match", "mg", *options, "--seeds", "4"]) == 1
+    assert "no finished run called 'mg' has seed 3" in capsys.readouterr().err
+
+
+def test_a_sweep_ends_in_one_tidy_table(tmp_path, capsys):
+    folder = tmp_path / "runs"
+    command = ["sweep", "s", "--dataset", DATA, "--here", "--runs-folder", str(folder),
+               "--set", "epochs=2", "--set", "model.width=8", "--seeds", "2",
+               "--grid", "optimiser.weight_decay=0,0.01", "--metric", "recall@20,ndcg@10",
+               "--csv", str(tmp_path / "s.csv"), "--runs-csv", str(tmp_path / "r.csv")]  # fmt: skip
+    assert main(command) == 0
+    assert "4 started now; 4 finished" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert table["metric"].tolist() == ["recall@20"] * 2 + ["ndcg@10"] * 2
+    wanted = {"strategy", "test", "test_low", "test_high", "difference", "difference_low",
+              "difference_high", "by_user", "by_user_low", "by_user_high", "effect_size",
+              "gradient_passes", "seconds"}  # fmt: skip
+    assert wanted <= set(table.columns)
+    assert (table["n_seeds"] == 2).all()
+    assert pd.read_csv(tmp_path / "r.csv")["state"].tolist() == ["finished"] * 4
+
+
+def test_a_sweep_of_which_nothing_finished_says_why(tmp_path, capsys):
+    command = ["sweep", "s", "--dataset", DATA, "--here", "--runs-folder", str(tmp_path / "runs")]
+    assert main([*command, "--preset", "amr", "--set", "epochs=2"]) == 1
+    printed = capsys.readouterr()
+    assert "failed: amr, seed 0: objective.adversary.warm_start_epochs is 20" in printed.out
+    assert "no finished run" in printed.err
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
