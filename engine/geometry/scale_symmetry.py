@@ -6,7 +6,6 @@ moves at will (arXiv 1703.04933, for the two factors of an inner product).
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from engine.geometry.sharpness import (
 )
 from engine.geometry.theta import theta_of
 from engine.geometry.triples import frozen_triples
+from engine.models import build_model
 from engine.training import Trained
 
 
@@ -45,12 +45,16 @@ def rescaled(trained: Trained, c: float) -> Trained:
     """
     if c <= 0:
         raise ConfigError(f"c is {c}; a positive factor is needed.")
-    # Buffers are shared: they hold no weights, and a sparse graph cannot be copied this way.
-    buffers = {id(b): b for b in trained.model.buffers()}
-    model = copy.deepcopy(trained.model, buffers)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.mul_(c if model.block(name) == "users" else 1.0 / c)
+    at = next(trained.model.parameters())
+    model = build_model(trained.config.model, trained.dataset, trained.config.seed)
+    model = model.to(at.device, at.dtype)
+    model.load_theta(
+        {
+            name: t * (c if model.block(name) == "users" else 1.0 / c)
+            for name, t in theta_of(trained).items()
+        }
+    )
+    model.eval().requires_grad_(False)
     copied = dataclasses.replace(trained, model=model)
     users, items = trained.factors()
     users_c, items_c = copied.factors()

@@ -58,9 +58,15 @@ def test_relative_noise_does_not_see_the_rescaling_and_absolute_noise_does(make_
     assert abs(absolute[1] / absolute[0] - 1) > 0.3
 
 
-def test_a_model_that_mixes_users_and_items_cannot_be_rescaled(make_run):
+@pytest.mark.parametrize("model", ["lightgcn", "freedom", "mmgcn", "bm3"])
+def test_a_model_that_mixes_users_and_items_cannot_be_rescaled(make_run, model):
     with pytest.raises(ConfigError, match="mixes user and item"):
-        rescaled(make_run("lightgcn"), 2.0)
+        rescaled(make_run(model), 2.0)
+
+
+def test_factors_beyond_what_rounding_allows_are_refused():
+    with pytest.raises(ConfigError, match="beyond 0.0001 to 10000"):
+        ScaleSymmetryConfig.parse({"factors": [1.0, 1e9]})
 
 
 def test_balanced_factors_keep_scores_and_forget_any_change_of_basis():
