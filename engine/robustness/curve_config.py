@@ -10,15 +10,15 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from engine.data import Dataset
+from engine.data.perturbations.noise.gaussian import GaussianConfig
+from engine.data.perturbations.noise.swap import SwapConfig
+from engine.data.perturbations.perturbation import PerturbationConfig, check_strength
 from engine.evaluation import Metric
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
-from engine.robustness.kinds import AnyPerturbationConfig, check_strength
-from engine.robustness.noise.gaussian import GaussianConfig
-from engine.robustness.noise.swap import SwapConfig
-from engine.robustness.perturbation import PerturbationConfig
+from engine.robustness.kinds import AnyPerturbationConfig
 
 
 class CurveConfig(Config):

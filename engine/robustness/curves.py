@@ -13,6 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from engine.data import Dataset
+from engine.data.perturbations.noise.missing import MissingConfig
+from engine.data.perturbations.perturbation import Modality, Path, PerturbationConfig
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.robustness.curve_config import CurveConfig, Variant, variants_of
@@ -20,8 +22,6 @@ from engine.robustness.curve_result import RobustnessCurves
 from engine.robustness.exposure import Exposure, exposure_metrics
 from engine.robustness.factor_paths import FactorChange, factor_path
 from engine.robustness.groups import item_groups
-from engine.robustness.noise.missing import MissingConfig
-from engine.robustness.perturbation import Modality, Path, PerturbationConfig
 from engine.robustness.ranking import Ranking
 from engine.robustness.strategies import strategies_of
 from engine.robustness.subject import Subject

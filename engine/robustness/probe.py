@@ -10,13 +10,12 @@ import pandas as pd
 from torch import Tensor
 
 from engine.data import Split
+from engine.data.perturbations.perturbation import Modality, PerturbationConfig, check_strength
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.curves import features_removed, why_flat
 from engine.robustness.exposure import Exposure
 from engine.robustness.factor_paths import FactorChange, FactorPath, factor_path
-from engine.robustness.kinds import check_strength
-from engine.robustness.perturbation import Modality, PerturbationConfig
 from engine.robustness.ranking import Ranking
 from engine.robustness.subject import Subject
 from engine.robustness.threads import few_threads
