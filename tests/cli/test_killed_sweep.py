@@ -10,8 +10,8 @@ from engine.jobs.sweeps import sweep_of
 from engine.runs import RunStore
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=6,text=4"
-SLOW = ("--set", "epochs=100", "--set", "patience=100", "--set", "checkpoint_every=1",
-        "--set", "device=cpu", "--set", "model.width=4", "--set", "batch_size=64")  # fmt: skip
+SLOW = ("--set", "epochs=100", "--set", "patience=100", "--set", "checkpoint_every=5",
+        "--set", "device=cpu", "--set", "model.width=4", "--set", "batch_size=128")  # fmt: skip
 
 
 def sweep(folder, *more):
