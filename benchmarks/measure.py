@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from engine.data import Dataset, read_dataset, synthetic
+from engine.foundation.devices import resolve_device
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Row:
 
 
 def options(description: str, argv: Sequence[str]) -> argparse.Namespace:
-    """The options that all benchmarks share."""
+    """The options that all benchmarks share; ConfigError for a device that is not here."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
@@ -36,6 +37,7 @@ def options(description: str, argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved repetitions")
     given, _ = parser.parse_known_args(list(argv))
+    resolve_device(given.device)
     torch.set_num_threads(given.threads)
     return given
 
