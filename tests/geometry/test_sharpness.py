@@ -65,7 +65,7 @@ def test_a_model_that_mixes_users_and_items_cannot_be_rescaled(make_run, model):
 
 
 def test_factors_beyond_what_rounding_allows_are_refused():
-    with pytest.raises(ConfigError, match="beyond 0.0001 to 10000"):
+    with pytest.raises(ConfigError, match=r"beyond 0\.0001 to 10000"):
         ScaleSymmetryConfig.parse({"factors": [1.0, 1e9]})
 
 
