@@ -158,6 +158,13 @@ def test_a_robust_slice_is_measured_on_the_features_perturbed_once(store, runs, 
         assert by_hand[0] != pytest.approx(by_hand[1])
 
 
+def test_an_apple_gpu_is_passed_over_for_analyses(store, runs, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    opened = open_run(store.get(runs[0]))
+    assert {p.device.type for p in opened.model.parameters()} == {"cpu"}
+
+
 def test_a_perturbation_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="perturbation"):
         SliceConfig.parse({"perturbation": "blur"})
