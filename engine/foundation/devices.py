@@ -30,6 +30,13 @@ def resolve_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def ran_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that a device has no memory left; only CUDA has a type of its own."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return any(text in str(error) for text in ("MPS backend out of memory", "DefaultCPUAllocator"))
+
+
 def multiplies_bfloat16_fast(device: torch.device) -> bool:
     """Whether products of bfloat16 matrices beat float32 on this device."""
     if device.type == "cuda":

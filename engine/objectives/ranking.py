@@ -56,7 +56,11 @@ class NormPenaltyConfig(Config):
 
 
 class SquaredPenaltyConfig(Config):
-    """AMR's penalty: squared entries of the gathered rows, with a rate for each table."""
+    """AMR's penalty: squared entries of a batch's user and item rows, with a rate for each.
+
+    As in the released code an item's row is its whole factor, projected features included; graph
+    models are penalised on their free embeddings.
+    """
 
     name: Literal["squared"] = "squared"
     users: float = Field(default=0.1, ge=0)
@@ -72,8 +76,9 @@ class SquaredPenaltyConfig(Config):
         def penalty(
             model: Recommender, batch: Batch, user_factors: Tensor, item_factors: Tensor
         ) -> Tensor:
-            del user_factors, item_factors  # this form acts on the tables themselves
-            users, items = model.embeddings(batch.triples.users, batch.items)
+            users, items = model.regularised(
+                batch.triples.users, batch.items, user_factors, item_factors
+            )
             squares = items.square().sum(dim=1)
             both = squares[batch.positive_rows].sum() + squares[batch.negative_rows].sum()
             total = self.users * users.square().sum() + self.items * both

@@ -2,7 +2,13 @@
 
 from engine.training.config import TrainConfig
 from engine.training.loop import Fit, fit
-from engine.training.optimisers import AdagradConfig, AdamConfig, GuardedOptimiser, SGDConfig
+from engine.training.optimisers import (
+    AdagradConfig,
+    AdamConfig,
+    AdamWConfig,
+    GuardedOptimiser,
+    SGDConfig,
+)
 from engine.training.presets import PRESETS, preset
 from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
 from engine.training.seeds import fit_seeds
@@ -13,6 +19,7 @@ __all__ = [
     "PRESETS",
     "AdagradConfig",
     "AdamConfig",
+    "AdamWConfig",
     "Fit",
     "GuardedOptimiser",
     "MemoryRecorder",

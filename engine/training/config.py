@@ -13,6 +13,7 @@ from engine.models import AnyModelConfig
 from engine.models.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.averaging import AnyAveragingConfig
+from engine.training.noise import NoiseConfig
 from engine.training.optimisers import AdamConfig, AnyOptimiserConfig
 from engine.training.schedules import ScheduleConfig
 from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
@@ -41,6 +42,8 @@ class TrainConfig(Config):
     """Average of the weights that is judged and kept instead of them, or none."""
     features: FeatureConfig = FeatureConfig()
     """How features are scaled before the model reads them."""
+    noise: NoiseConfig = NoiseConfig()
+    """Perturbation of the features while training, or none."""
     epochs: int = Field(default=150, ge=1, le=100_000)
     """Most passes over the training interactions."""
     batch_size: int = Field(default=2048, ge=1)
@@ -49,8 +52,9 @@ class TrainConfig(Config):
     """Negatives (items) that a batch shares, drawn anew for each batch; none draws every triple's
     negative alone. Each negative stays uniform; a pool makes large catalogues faster."""
     match_gradient_passes: int | None = Field(default=None, ge=1)
-    """Train for exactly so many gradient passes, whatever epochs and patience say: the
-    compute-matched baseline of a strategy that used that many. None: off."""
+    """Train for so many gradient passes, whatever epochs and patience say: the compute-matched
+    baseline of a strategy that used that many. Exactly so many where a step takes one; else the
+    last step that would take more is left out. A decay ends with them. None: off."""
     max_seconds: float | None = Field(default=None, gt=0)
     """Stop at the end of the epoch in which training has taken so long, in seconds."""
     validation_metric: Literal["recall", "ndcg", "precision", "map", "hr"] = "recall"

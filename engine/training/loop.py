@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import torch
 from engine.data import Dataset
 from engine.data.features import Features, load_features
 from engine.evaluation import UserMetrics
+from engine.foundation.devices import ran_out_of_memory
+from engine.foundation.errors import TrainingError
 from engine.foundation.progress import Progress, silent
 from engine.models import Recommender
 from engine.training.config import TrainConfig
@@ -54,10 +57,11 @@ def fit(
 
     Goes on from the recorder's checkpoint where it has one, to the same numbers bit for bit as an
     uninterrupted run on the same machine. A non-finite loss ends it as 'diverged' with the best
-    finite weights. Raises ConfigError or TrainingError where the config does not fit the dataset.
+    finite weights. Raises ConfigError or TrainingError where the config does not fit the dataset,
+    TrainingError where the device's memory does not suffice even for small pieces of a batch.
     """
     recorder = recorder or MemoryRecorder()
-    with determinism(config.deterministic):
+    with determinism(config.deterministic), clear_about_memory(config.device):
         trainer = Trainer(dataset, config, recorder)
         snapshot = recorder.load_checkpoint()
         if snapshot is not None:
@@ -103,8 +107,22 @@ def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
 def determinism(wanted: bool) -> Iterator[None]:
     """Let torch refuse operations whose result may vary, where that is wanted."""
     before = torch.are_deterministic_algorithms_enabled()
+    if wanted:  # without it cuBLAS has no reproducible products, and torch refuses them
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(wanted or before)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def clear_about_memory(device: str, advice: str = "") -> Iterator[None]:
+    """Say what to do where a device has no memory left: raises TrainingError instead."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not ran_out_of_memory(error):
+            raise
+        advice = advice or "choose a smaller model.width, feature_precision bfloat16, or device cpu"
+        raise TrainingError(f"out of memory on device {device}; {advice}.") from error

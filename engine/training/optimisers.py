@@ -35,6 +35,24 @@ class AdamConfig(Config):
         )
 
 
+class AdamWConfig(Config):
+    """Adam with decoupled weight decay (arXiv 1711.05101): weights shrink whatever the gradient."""
+
+    name: Literal["adamw"] = "adamw"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Step size (1e-3 in Mirror Gradient's released code, which takes Adam)."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Share of each weight, times the step size, taken off at every step (0.01 in torch)."""
+
+    def build(self, model: Recommender) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            model.parameters(),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            fused=_can_fuse(model),
+        )
+
+
 class SGDConfig(Config):
     """Stochastic gradient descent; with it Mirror Gradient is exactly the paper's Algorithm 1."""
 
@@ -80,7 +98,9 @@ class AdagradConfig(Config):
         )
 
 
-AnyOptimiserConfig = Annotated[AdamConfig | SGDConfig | AdagradConfig, Field(discriminator="name")]
+AnyOptimiserConfig = Annotated[
+    AdamConfig | AdamWConfig | SGDConfig | AdagradConfig, Field(discriminator="name")
+]
 
 
 def _can_fuse(model: Recommender) -> bool:

@@ -17,7 +17,7 @@ from engine.objectives import (
 )
 from engine.training.averaging import EMAConfig, SWAConfig
 from engine.training.config import TrainConfig
-from engine.training.optimisers import AdagradConfig, SGDConfig
+from engine.training.optimisers import AdagradConfig, AdamWConfig, SGDConfig
 from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
 from engine.training.steppers import MirrorGradientConfig
 
@@ -59,15 +59,22 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         TrainConfig(stepper=ASAMConfig()),
     ),
     "gradient-norm": (
-        "Explicit gradient-norm penalty (arXiv 2202.03599): Mirror Gradient's control",
+        "Explicit gradient-norm penalty, weight 0.08, radius 0.1 (arXiv 2202.03599 and its "
+        "released recipe): Mirror Gradient's control",
         TrainConfig(stepper=GradientNormConfig()),
     ),
+    "weight-decay": (
+        "Decoupled weight decay 0.01 (AdamW, arXiv 1711.05101); sweep optimiser.weight_decay",
+        TrainConfig(optimiser=AdamWConfig()),
+    ),
     "swa": (
-        "Mean of the weights at the ends of epochs 15 and later (arXiv 1803.05407)",
+        "Mean of the weights at the ends of epochs 15 and later (arXiv 1803.05407; the start is "
+        "Basin's choice)",
         TrainConfig(averaging=SWAConfig()),
     ),
     "ema": (
-        "Exponential moving average of the weights, decay 0.99",
+        "Exponential moving average of the weights, decay 0.99 (averaging as in Polyak and "
+        "Juditsky 1992; the decay is Basin's choice)",
         TrainConfig(averaging=EMAConfig()),
     ),
     "noise": (
@@ -75,8 +82,8 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         TrainConfig(objective=ObjectiveConfig(adversary=AMRConfig(direction="random"))),
     ),
     "pgd": (
-        "Adversarial features by 3 steps of PGD in L2, epsilon 0.3 of each row's norm "
-        "(arXiv 1706.06083)",
+        "Adversarial features by 3 steps of PGD in L2, epsilon 0.3 of each row's norm (method of "
+        "arXiv 1706.06083; steps and epsilon are Basin's choice)",
         TrainConfig(objective=ObjectiveConfig(adversary=PGDConfig())),
     ),
     "apr": (

@@ -21,7 +21,7 @@ class ScheduleConfig(Config):
     final_share: float = Field(default=0.0, ge=0, le=1)
     """Factor at the last epoch."""
 
-    def factor(self, position: float, epochs: int) -> float:
+    def factor(self, position: float, epochs: float) -> float:
         """The factor at ``position`` epochs (fractional, from 0) of ``epochs``."""
         if position < self.warmup_epochs:
             return max(position, 1e-3) / self.warmup_epochs
@@ -38,14 +38,15 @@ class LearningRates:
 
     def __init__(self, config: ScheduleConfig, optimiser: torch.optim.Optimizer) -> None:
         self.config = config
-        self.groups = optimiser.param_groups
-        self.base = [float(group["lr"]) for group in self.groups]
+        self.optimiser = optimiser
+        self.base = [float(group["lr"]) for group in optimiser.param_groups]
         self.is_constant = config.decay == "none" and config.warmup_epochs == 0
 
-    def set(self, position: float, epochs: int) -> None:
-        """Set every rate for a position in epochs."""
+    def set(self, position: float, epochs: float) -> None:
+        """Set every rate for a position in epochs, of so many in all."""
         if self.is_constant:
             return
         factor = self.config.factor(position, epochs)
-        for group, rate in zip(self.groups, self.base, strict=True):
+        # Asked of the optimiser each time: loading a state gives it new groups.
+        for group, rate in zip(self.optimiser.param_groups, self.base, strict=True):
             group["lr"] = rate * factor

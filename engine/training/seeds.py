@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
-
 from engine.data import Dataset
-from engine.foundation.errors import BasinError, Cancelled, ConfigError, TrainingError
+from engine.foundation.errors import BasinError, Cancelled, ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.objectives import AMRConfig, PGDConfig
 from engine.training.config import TrainConfig
-from engine.training.loop import Fit, determinism, finished, fit
+from engine.training.loop import Fit, clear_about_memory, determinism, finished, fit
 from engine.training.recorder import MemoryRecorder, Recorder
 from engine.training.stack import Stack
 from engine.training.stacked import can_stack
@@ -34,6 +32,8 @@ def why_apart(dataset: Dataset, config: TrainConfig) -> str | None:
         return "random perturbations are drawn at the features' width, for each seed's own rows"
     if isinstance(adversary, PGDConfig) and adversary.norm == "linf":
         return "PGD in L-infinity works at the features' width"
+    if config.noise.kind is not None:
+        return "noise on features is drawn for each seed anew"
     if config.max_seconds is not None:
         return "max_seconds limits each seed's own time"
     if dataset.n_items > 2 * config.batch_size:
@@ -84,7 +84,8 @@ def fits_and_errors(
     configs = [config.changed({"seed": seed}) for seed in seeds]
     if len(seeds) < 2 or why_apart(dataset, config) is not None:
         return _one_after_the_other(dataset, configs, recorders, progress)
-    with determinism(config.deterministic):
+    fewer = f"{len(seeds)} seeds are too many at once; train fewer together, or one by one"
+    with determinism(config.deterministic), clear_about_memory(config.device, fewer):
         trainers: list[Trainer] = []
         for one, recorder in zip(configs, recorders, strict=True):
             trainer = Trainer(dataset, one, recorder)
@@ -93,13 +94,7 @@ def fits_and_errors(
             snapshot = recorder.load_checkpoint()
             if snapshot is not None:
                 trainer.restore(snapshot)
-        try:
-            return Together(trainers).run(progress)
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                f"out of memory on {trainers[0].device} with {len(seeds)} seeds at once; train "
-                "fewer of them together, or one after the other."
-            ) from error
+        return Together(trainers).run(progress)
 
 
 def _one_after_the_other(

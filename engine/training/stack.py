@@ -19,7 +19,7 @@ from engine.training.stacked_loss import StackedBatch, StackedObjective, virtual
 from engine.training.stacked_metrics import metrics_of_seeds
 from engine.training.stacked_steps import StackedMirrorGradient, StackedOptimiser
 from engine.training.steppers import MirrorGradient
-from engine.training.trainer import BudgetSpent, Trainer
+from engine.training.trainer import Trainer
 
 
 class Stack:
@@ -74,8 +74,7 @@ class Stack:
     def _steps(self, epoch: int, progress: Progress) -> list[float]:
         """One pass over every seed's triples; the mean loss a step of each."""
         first, config = self.trainers[0], self.config
-        objective = first.warm_objective if epoch <= first.warm_epochs else first.objective
-        stacked = StackedObjective(objective)
+        stacked = StackedObjective(first.objective_of(epoch))
         draws = torch_generator(config.seed, "objective", epoch)
         n_users, n_items = self.model.n_users, self.model.n_items
         triples = virtual_ids([t.epoch_triples(epoch) for t in self.trainers], n_users, n_items)
@@ -85,6 +84,9 @@ class Stack:
         self.stepper.start_epoch()
         steps = 0
         for step, start in enumerate(starts):
+            leading = self._lasting()[0]  # all that last have taken as many passes
+            if not leading.can_afford(self.stepper, stacked.passes):
+                break
             columns = slice(start, start + config.batch_size)
             part_SB = Triples(
                 triples.users[:, columns],
@@ -92,10 +94,10 @@ class Stack:
                 triples.negatives[:, columns],
             )
             batch = StackedBatch.of(part_SB, n_users, n_items, first.features, like)
-            self.rates.set(epoch - 1 + step / len(starts), config.epochs)
+            leading.set_rates(self.rates, epoch - 1 + step / len(starts))
             try:
                 total += self.stepper.step(self._closure(stacked, batch, draws))
-            except (BudgetSpent, NonFiniteError):
+            except NonFiniteError:  # every seed met one
                 break
             steps += 1
             self._average(lambda trainer: trainer.average.after_step(trainer.model))
@@ -112,17 +114,12 @@ class Stack:
         self, objective: StackedObjective, batch: StackedBatch, draws: torch.Generator
     ) -> Callable[[], Tensor]:
         def closure() -> Tensor:
-            budget, spent = self.config.match_gradient_passes, objective.passes
-            if budget is not None and any(
-                t.position.gradient_passes + spent > budget for t in self._lasting()
-            ):
-                raise BudgetSpent
             self.optimiser.optimiser.zero_grad(set_to_none=True)
             losses = objective(self.model, batch, draws)
             self.optimiser.check_losses(losses.detach())
             losses.sum().backward()
             for trainer in self._lasting():
-                trainer.position.gradient_passes += spent
+                trainer.position.gradient_passes += objective.passes
             return losses.detach()
 
         return closure

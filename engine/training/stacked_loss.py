@@ -231,10 +231,9 @@ class StackedObjective:
     ) -> Tensor:
         """The config's penalty [S] on the rows each seed's batch uses, by how often it does."""
         config = self.objective.config.regulariser
-        ids = batch.triples.users, batch.items
+        users, items = model.regularised(batch.triples.users, batch.items, users, items)
         size = len(batch.triples) // len(users)
         if isinstance(config, NormPenaltyConfig):
-            users, items = model.regularised(*ids, users, items)
             of_items = RowSquares.apply(items)
             squares = torch.stack(
                 [
@@ -245,7 +244,6 @@ class StackedObjective:
             )
             return config.weight * squares.clamp_min(1e-30).sqrt().sum(dim=0) / size
         assert isinstance(config, SquaredPenaltyConfig)
-        users, items = model.embeddings(*ids)
         total = config.users * (batch.user_counts * RowSquares.apply(users)).sum(dim=1)
         both = batch.positive_counts + batch.negative_counts
         total = total + config.items * (both * RowSquares.apply(items)).sum(dim=1)

@@ -28,6 +28,9 @@ class Stepper(Protocol):
     def step(self, closure: Closure) -> Tensor:
         """Move the weights on one batch; returns the loss at the weights before the step."""
 
+    def gradients_ahead(self, epoch_starts: bool = False) -> int:
+        """Gradients that the next step takes, or with ``epoch_starts`` the next epoch's first."""
+
     def state_dict(self) -> dict[str, Any]:
         """Plain values that a resumed run needs."""
 
@@ -57,6 +60,10 @@ class Plain:
         loss = closure()
         self.optimiser.apply()
         return loss
+
+    def gradients_ahead(self, epoch_starts: bool = False) -> int:
+        del epoch_starts
+        return 1
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -127,9 +134,7 @@ class MirrorGradient:
             self.batches = 0
 
     def step(self, closure: Closure) -> Tensor:
-        # The released code starts at index 0, so batch 0 mirrors; the paper counts t from 1.
-        index = self.batches if self.counter == "epoch" else self.batches + 1
-        mirrors = index % self.beta == 0 and self.alpha2 > 0
+        mirrors = self._mirrors(self.batches)
         self.batches += 1
         loss = closure()
         if not mirrors:
@@ -142,6 +147,18 @@ class MirrorGradient:
         else:
             self._apply_and_measure()
         return loss
+
+    def _mirrors(self, batches: int) -> bool:
+        """Whether the step after so many mirrors.
+
+        The released code starts at index 0, so batch 0 mirrors; the paper counts t from 1.
+        """
+        index = batches if self.counter == "epoch" else batches + 1
+        return index % self.beta == 0 and self.alpha2 > 0
+
+    def gradients_ahead(self, epoch_starts: bool = False) -> int:
+        afresh = epoch_starts and self.counter == "epoch"
+        return 2 if self._mirrors(0 if afresh else self.batches) else 1
 
     def _apply_and_measure(self) -> None:
         """The ascent half-step, and how far uphill it really went (once an epoch: it is cheap).

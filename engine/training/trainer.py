@@ -14,17 +14,22 @@ from engine.data import Dataset
 from engine.data.features import load_features
 from engine.data.negatives import NegativeSampler
 from engine.evaluation import Evaluation, EvaluationConfig, evaluate
-from engine.foundation.devices import multiplies_bfloat16_fast, resolve_device
+from engine.foundation.devices import (
+    multiplies_bfloat16_fast,
+    ran_out_of_memory,
+    resolve_device,
+)
 from engine.foundation.errors import BasinError, Cancelled, TrainingError
 from engine.foundation.progress import Progress
 from engine.foundation.seeding import torch_generator
 from engine.models import build_model
 from engine.objectives import Objective, Triples
 from engine.training.config import TrainConfig
+from engine.training.noise import TrainingNoise
 from engine.training.optimisers import GuardedOptimiser, NonFiniteError
 from engine.training.recorder import Recorder, Snapshot
 from engine.training.schedules import LearningRates
-from engine.training.steppers import MirrorGradient
+from engine.training.steppers import MirrorGradient, Stepper
 
 
 @dataclass
@@ -45,10 +50,6 @@ class Position:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "best"}
 
 
-class BudgetSpent(Exception):
-    """The gradient passes that were asked for are used up."""
-
-
 class Trainer:
     """One run in progress; ``fit`` is its public face."""
 
@@ -63,6 +64,10 @@ class Trainer:
         self.features = load_features(
             dataset, self.model.modalities, config.features, self.device, self.feature_dtype
         )
+        self.noise = TrainingNoise(
+            config.noise, dataset, self.features, config.features.scaling, config.seed
+        )
+        self.seen_features = self.features
         self.sampler = NegativeSampler(dataset)
         self.train_users = torch.tensor(dataset.train.users)
         self.train_items = torch.tensor(dataset.train.items)
@@ -76,6 +81,11 @@ class Trainer:
         self.average = config.averaging.build() if config.averaging else None
         self.position = Position(best=self.model.theta())
         self.pieces = 1
+        if not self.can_afford(self.stepper, self.objective_of(1).passes, epoch_starts=True):
+            raise TrainingError(
+                f"match_gradient_passes is {config.match_gradient_passes}, less than one step "
+                "takes; raise it."
+            )
         cutoffs = {5, 10, 20, 50, config.validation_cutoff}
         self.evaluation = EvaluationConfig(cutoffs=tuple(sorted(cutoffs)))
 
@@ -83,7 +93,7 @@ class Trainer:
         config = self.config
         adversary = config.objective.adversary
         self.warm_epochs = adversary.warm_start_epochs if adversary else 0
-        if self.warm_epochs >= config.epochs:
+        if self.warm_epochs >= config.epochs and config.match_gradient_passes is None:
             raise TrainingError(
                 f"objective.adversary.warm_start_epochs is {self.warm_epochs}, but training ends "
                 f"after {config.epochs} epochs; lower it or raise epochs."
@@ -102,6 +112,10 @@ class Trainer:
         if wanted == "bfloat16" or (wanted == "auto" and fast):
             return torch.bfloat16
         return self.dtype
+
+    def objective_of(self, epoch: int) -> Objective:
+        """What an epoch, counted from 1, minimises: without the adversary while warming up."""
+        return self.warm_objective if epoch <= self.warm_epochs else self.objective
 
     def epoch_triples(self, epoch: int) -> Triples:
         """All training pairs in the epoch's order, each with a fresh negative."""
@@ -124,9 +138,10 @@ class Trainer:
         Raises NonFiniteError before a non-finite loss or gradient moves any weight.
         """
         config = self.config
-        objective = self.warm_objective if epoch <= self.warm_epochs else self.objective
+        objective = self.objective_of(epoch)
         draws = torch_generator(config.seed, "objective", epoch)
         triples = self.epoch_triples(epoch)
+        self.seen_features = self.noise.features(epoch)
         starts = range(0, len(triples), config.batch_size)
         self.model.train()
         self.model.start_epoch(config.seed, epoch)
@@ -134,12 +149,11 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=self.dtype)
         steps = 0
         for step, start in enumerate(starts):
-            batch = triples.part(start, start + config.batch_size)
-            self.rates.set(epoch - 1 + step / len(starts), config.epochs)
-            try:
-                total += self.stepper.step(partial(self.backward, objective, batch, draws))
-            except BudgetSpent:
+            if not self.can_afford(self.stepper, objective.passes):
                 break
+            batch = triples.part(start, start + config.batch_size)
+            self.set_rates(self.rates, epoch - 1 + step / len(starts))
+            total += self.stepper.step(partial(self.backward, objective, batch, draws))
             steps += 1
             if self.average is not None:
                 self.average.after_step(self.model)
@@ -148,20 +162,37 @@ class Trainer:
             self.average.after_epoch(self.model, epoch)
         return float(total) / max(steps, 1)
 
+    def can_afford(self, stepper: Stepper, passes: int, epoch_starts: bool = False) -> bool:
+        """Whether the next step, at ``passes`` a gradient, stays within the passes asked for."""
+        budget = self.config.match_gradient_passes
+        if budget is None:
+            return True
+        needed = passes * stepper.gradients_ahead(epoch_starts)
+        return self.position.gradient_passes + needed <= budget
+
+    def set_rates(self, rates: LearningRates, at: float) -> None:
+        """Set the learning rates for ``at`` epochs from the start.
+
+        Where gradient passes end training, the decay ends with them: the length in epochs follows
+        from the share of passes used so far.
+        """
+        budget, used = self.config.match_gradient_passes, self.position.gradient_passes
+        length = self.config.epochs if budget is None or not used else at * budget / used
+        rates.set(at, length)
+
     def backward(self, objective: Objective, batch: Triples, draws: torch.Generator) -> Tensor:
         """Put the gradient of one batch in place; returns its loss (a scalar).
 
         Where a GPU's memory does not suffice, the batch is taken in more and smaller pieces whose
         gradients add up; norms in penalties and perturbations are then those of a piece.
         """
-        budget = self.config.match_gradient_passes
-        if budget is not None and self.position.gradient_passes + objective.passes > budget:
-            raise BudgetSpent
         while True:
             try:
                 loss = self._backward_in_pieces(objective, batch, draws)
                 break
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not ran_out_of_memory(error):
+                    raise
                 self.optimiser.optimiser.zero_grad(set_to_none=True)
                 if self.pieces * 2 > len(batch):
                     raise TrainingError(
@@ -181,7 +212,7 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=self.dtype)
         for start in range(0, len(batch), size):
             piece = batch.part(start, start + size)
-            loss = objective(self.model, piece, self.features, draws)
+            loss = objective(self.model, piece, self.seen_features, draws)
             if self.pieces > 1 and self.config.objective.reduction == "mean":
                 loss = loss * (len(piece) / len(batch))
             if not torch.isfinite(loss):
@@ -224,8 +255,9 @@ class Trainer:
         """Whether the epochs, the patience, the time or the gradient passes are used up."""
         config, position = self.config, self.position
         if config.match_gradient_passes is not None:
-            left = config.match_gradient_passes - position.gradient_passes
-            return left < self.objective.passes
+            return not self.can_afford(
+                self.stepper, self.objective_of(position.epoch + 1).passes, epoch_starts=True
+            )
         return (
             position.epoch >= config.epochs
             or position.since_best >= config.patience
@@ -273,8 +305,18 @@ class Trainer:
         self.recorder.event("cancelled", {"epoch": self.position.epoch})
 
     def put_best_in_place(self) -> None:
-        """Put the chosen weights in model and recorder; BasinError where they are not finite."""
+        """Put the chosen weights in model and recorder.
+
+        Raises TrainingError where training ended within the warm start, BasinError where the
+        weights are not finite.
+        """
         position = self.position
+        if position.best_epoch == 0 < position.epoch:
+            raise TrainingError(
+                f"training ended after epoch {position.epoch}, within the {self.warm_epochs} of "
+                "the warm start, so no epoch could be chosen; raise max_seconds or "
+                "match_gradient_passes, or lower objective.adversary.warm_start_epochs."
+            )
         if not all(bool(torch.isfinite(t).all()) for t in position.best.values()):
             raise BasinError("no finite weights were ever reached; lower the learning rate.")
         self.model.load_theta(position.best)

@@ -17,7 +17,7 @@ DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 def opened(page: str, dataset: str = DATA) -> AppTest:
     """The page as a visitor sees it who opens a link to it."""
-    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test = AppTest.from_file(str(MAIN), default_timeout=180)
     test.query_params["dataset"] = dataset
     test.run()
     if page != "overview":
@@ -81,7 +81,7 @@ def test_a_dataset_path_that_is_none_shows_one_clear_error() -> None:
 
 def test_a_link_opens_the_same_runs(trained: RunStore) -> None:
     run = sorted(trained.list()["id"])[1]
-    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test = AppTest.from_file(str(MAIN), default_timeout=180)
     test.query_params["dataset"] = DATA
     test.query_params["runs"] = run
     test.run()

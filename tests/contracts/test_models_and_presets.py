@@ -1,5 +1,7 @@
 """What every model and every preset must satisfy; a new one is tested without a line here."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -30,7 +32,7 @@ def quick(config, preset_name, **overrides):
         "checkpoint_every": 1,
     }
     start = preset(preset_name)
-    if start.optimiser.name == "adam":
+    if start.optimiser.name in ("adam", "adamw"):
         changes["optimiser.learning_rate"] = 0.01
     if start.objective.adversary is not None:
         changes["objective.adversary.warm_start_epochs"] = 1
@@ -166,14 +168,25 @@ def test_the_gradient_is_that_of_finite_differences(built, tiny):
         assert slope == pytest.approx((above - below) / (2 * STEP), rel=1e-5, abs=1e-8), name
 
 
+@pytest.fixture(scope="module")
+def trained(tiny):
+    """Each model under each preset, trained once: what came of it, and the recorder."""
+
+    @cache
+    def train(config, name):
+        recorder = MemoryRecorder()
+        return fit(tiny, quick(config, name), recorder), recorder
+
+    return train
+
+
 @pytest.mark.parametrize(("config", "name"), CASES, ids=CASE_NAMES)
-def test_every_model_trains_under_every_preset(config, name, tiny):
+def test_every_model_trains_under_every_preset(config, name, trained):
     if perturbs_what_is_not_there(config, name):
         with pytest.raises(ConfigError, match="reads no features"):
-            fit(tiny, quick(config, name))
+            trained(config, name)
         return
-    recorder = MemoryRecorder()
-    result = fit(tiny, quick(config, name), recorder)
+    result, recorder = trained(config, name)
     assert result.state == "finished"
     losses = [e["loss"] for e in recorder.events if e["kind"] == "epoch"]
     assert np.isfinite(losses).all()
@@ -186,10 +199,10 @@ def test_every_model_trains_under_every_preset(config, name, tiny):
 
 
 @pytest.mark.parametrize(("config", "name"), CASES, ids=CASE_NAMES)
-def test_resume_equals_uninterrupted_bit_for_bit(config, name, tiny):
+def test_resume_equals_uninterrupted_bit_for_bit(config, name, tiny, trained):
     if perturbs_what_is_not_there(config, name):
         pytest.skip("nothing to perturb in a model without features")
-    whole = fit(tiny, quick(config, name))
+    whole, _ = trained(config, name)
     recorder = MemoryRecorder()
 
     class Stop(Exception):
@@ -222,17 +235,16 @@ def test_training_learns_more_than_chance(tiny):
         assert result.valid["ndcg@20"] > before * 1.2, config.name
 
 
-def test_two_trainings_with_one_seed_agree_bit_for_bit(tiny):
+def test_two_trainings_with_one_seed_agree_bit_for_bit(tiny, trained):
     for config in CONFIGS:
-        one, two = (fit(tiny, quick(config, "mg")) for _ in range(2))
+        one, two = trained(config, "mg")[0], fit(tiny, quick(config, "mg"))
         for weights, expected in zip(one.model.parameters(), two.model.parameters(), strict=True):
             assert torch.equal(weights, expected)
 
 
-def test_opened_again_the_weights_give_the_metrics_that_were_kept(tiny):
+def test_opened_again_the_weights_give_the_metrics_that_were_kept(tiny, trained):
     for config in CONFIGS:
-        recorder = MemoryRecorder()
-        result = fit(tiny, quick(config, "plain"), recorder)
+        result, recorder = trained(config, "plain")
         opened = Trained.from_weights(
             TrainConfig.parse(result.config.model_dump(mode="json")), recorder.weights, tiny
         )

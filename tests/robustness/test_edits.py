@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 
 from engine.data import Dataset, Interactions
+from engine.data.perturbations.pixels.picture import Pictures
+from engine.data.perturbations.texts.text import Texts
 from engine.foundation.errors import ConfigError, MissingExtraError
 from engine.models import VBPRConfig
 from engine.robustness import (
@@ -32,9 +34,7 @@ from engine.robustness import (
     picture_edit,
 )
 from engine.robustness.attacks.attack import AttackedGoal
-from engine.robustness.pixels.picture import Pictures
 from engine.robustness.subject import Subject
-from engine.robustness.texts.text import Texts
 from engine.training import TrainConfig, Trained
 
 PICTURES = list(PICTURE_PERTURBATIONS.values())
@@ -268,7 +268,7 @@ def test_without_pictures_it_says_so(encoded):
 
 def test_without_the_extra_the_error_names_it(linear, monkeypatch):
     import engine.data.encoders as encoders
-    from engine.robustness.encoded import image_encoder
+    from engine.data.perturbations.encoded import image_encoder
 
     def absent(module):
         raise MissingExtraError(f"needs '{module}'; pip install -e .[encoders]")

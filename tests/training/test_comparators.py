@@ -154,42 +154,41 @@ def test_a_schedule_warms_up_and_decays_to_its_end():
     assert optimiser.param_groups[0]["lr"] == 1.0
 
 
-def test_the_ascent_of_mirror_gradient_is_told_each_epoch(tiny):
-    def cosines(**changes):
-        recorder = MemoryRecorder()
-        fit(tiny, preset("mg", QUICK | {"epochs": 2} | changes), recorder)
-        return [e["ascent_cosine"] for e in recorder.events if e["kind"] == "epoch"]
-
-    by_sgd = cosines(optimiser="sgd")
-    assert by_sgd == pytest.approx([1.0, 1.0], abs=1e-4)
-    assert all(-1 <= c < 0.9 for c in cosines())
-
-
-def test_a_batch_that_does_not_fit_is_taken_in_pieces_to_the_same_gradient(tiny, monkeypatch):
-    from engine.objectives import Objective
-    from engine.training.trainer import Trainer
-
-    changes = QUICK | {"objective.regulariser.weight": 0.0, "precision": "float64"}
+def ascents(dataset, **changes):
     recorder = MemoryRecorder()
-    whole = Trainer(tiny, preset("plain", changes), MemoryRecorder())
-    pieces = Trainer(tiny, preset("plain", changes), recorder)
-    triples = whole.epoch_triples(1).part(0, 128)
-    draws = torch.Generator()
-    whole.backward(whole.objective, triples, draws)
+    fit(dataset, preset("mg", QUICK | {"epochs": 2} | changes), recorder)
+    epochs = [e for e in recorder.events if e["kind"] == "epoch"]
+    return [[e[name] for e in epochs] for name in ("ascent_cosine", "share_uphill")]
 
-    real = Objective.__call__
 
-    def limited(self, model, batch, features, generator):
-        if len(batch) > 40:
-            raise torch.OutOfMemoryError("no room")
-        return real(self, model, batch, features, generator)
+def test_under_sgd_the_second_half_step_goes_straight_uphill(tiny):
+    cosines, shares = ascents(tiny, optimiser="sgd")
+    assert cosines == pytest.approx([1.0, 1.0], abs=1e-4)
+    assert shares == [1.0, 1.0]
 
-    monkeypatch.setattr(Objective, "__call__", limited)
-    pieces.backward(pieces.objective, triples, draws)
-    assert pieces.pieces == 4
-    assert [e["kind"] for e in recorder.events] == ["memory", "memory"]
-    for one, two in zip(whole.model.parameters(), pieces.model.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, two.grad, rtol=1e-12, atol=1e-16)
+
+def test_under_adam_the_second_half_step_is_mostly_another_descent(tiny):
+    cosines, shares = ascents(tiny)
+    assert all(-1 <= cosine < 0 for cosine in cosines)
+    assert all(0 <= share < 0.5 for share in shares)
+
+
+def test_the_ascent_is_measured_against_the_gradient_it_was_made_of():
+    theta = torch.nn.Parameter(START.clone())
+    optimiser = torch.optim.SGD([theta], lr=LR, momentum=0.9)
+    stepper = MirrorGradient(GuardedOptimiser(optimiser), 1.0, 0.2, 1)
+    half_way = START - LR * H @ START
+    uphill = H @ half_way
+    move = -LR * (0.9 * H @ START - 0.2 * uphill)  # the momentum of the descent carries on
+
+    def closure():
+        theta.grad = H @ theta.detach()
+        return torch.zeros(())
+
+    stepper.step(closure)
+    cosine = float(move @ uphill / (move.norm() * uphill.norm()))
+    assert stepper.ascent["ascent_cosine"] == pytest.approx(cosine)
+    assert stepper.ascent["share_uphill"] == pytest.approx(float((move * uphill > 0).sum()) / 3)
 
 
 def test_pooled_negatives_train_as_well(tiny):

@@ -9,6 +9,7 @@ import torch
 
 from engine.data import Dataset, Interactions
 from engine.foundation.errors import BasinError, Cancelled, TrainingError
+from engine.foundation.progress import silent
 from engine.training import MemoryRecorder, Trained, fit, preset
 from engine.training.trainer import Trainer
 
@@ -90,6 +91,58 @@ def test_a_checkpoint_of_something_else_is_refused(tiny, change, message):
     )
     with pytest.raises(TrainingError, match=message):
         fit(tiny if change else changed, preset("plain", QUICK | change), recorder)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "adagrad"])
+def test_a_resumed_run_keeps_to_its_schedule(tiny, optimiser):
+    schedule = {"schedule.decay": "cosine", "schedule.warmup_epochs": 2.5}
+    config = preset("plain", QUICK | schedule | {"optimiser": optimiser, "checkpoint_every": 1})
+    recorder = MemoryRecorder()
+
+    def cancel_in_epoch_4(share, message):
+        if message.startswith("epoch 4"):
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        fit(tiny, config, recorder, cancel_in_epoch_4)
+    trainer = Trainer(tiny, config, recorder)
+    trainer.restore(recorder.load_checkpoint())
+    trainer.run(silent)
+    whole = Trainer(tiny, config, MemoryRecorder())
+    whole.run(silent)
+    assert trainer.position.epoch == whole.position.epoch == 6
+    rates = [group["lr"] for group in whole.optimiser.optimiser.param_groups]
+    assert [group["lr"] for group in trainer.optimiser.optimiser.param_groups] == rates
+    for one, two in zip(trainer.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_decay_ends_with_the_gradient_passes_where_these_end_training(tiny):
+    changes = {"match_gradient_passes": 100, "schedule.decay": "linear", "epochs": 2}
+    trainer = Trainer(tiny, preset("plain", QUICK | changes), MemoryRecorder())
+    base = trainer.optimiser.optimiser.param_groups[0]["lr"]
+    rates = []
+    step = trainer.stepper.step
+
+    def noted(closure):
+        rates.append(trainer.optimiser.optimiser.param_groups[0]["lr"])
+        return step(closure)
+
+    trainer.stepper.step = noted
+    trainer.run(silent)
+    assert rates == pytest.approx([base * (1 - done / 100) for done in range(100)])
+
+
+@pytest.mark.parametrize("end", [{"match_gradient_passes": 9}, {"max_seconds": 1e-9}])
+def test_training_that_ends_within_the_warm_start_says_so(tiny, end):
+    config = preset("amr", QUICK | {"objective.adversary.warm_start_epochs": 3} | end)
+    with pytest.raises(TrainingError, match="within the 3 of the warm start"):
+        fit(tiny, config)
+
+
+def test_fewer_gradient_passes_than_a_step_takes_are_refused(tiny):
+    with pytest.raises(TrainingError, match="match_gradient_passes is 1, less than one step"):
+        fit(tiny, preset("sam", QUICK | {"match_gradient_passes": 1}))
 
 
 def test_mirror_gradient_counts_its_extra_passes(tiny):

@@ -1,0 +1,150 @@
+"""Any two choices of a config go together, alone and in one pass of several seeds."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from engine.training import MemoryRecorder, TrainConfig, fit
+from engine.training.seeds import fit_seeds, why_apart
+
+WARM = {"warm_start_epochs": 1}
+CHOICES = {
+    "stepper": [
+        {"name": "plain"},
+        {"name": "mirror-gradient", "beta": 2},
+        {"name": "mirror-gradient", "beta": 2, "counter": "global", "clip": "second"},
+        {"name": "sam"},
+        {"name": "asam"},
+        {"name": "gradient-norm"},
+    ],
+    "adversary": [
+        None,
+        {"name": "amr"} | WARM,
+        {"name": "amr", "direction": "random", "unit": "absolute"} | WARM,
+        {"name": "pgd", "steps": 2} | WARM,
+        {"name": "pgd", "steps": 2, "norm": "linf"} | WARM,
+        {"name": "apr"} | WARM,
+    ],
+    "model": [
+        {"name": "vbpr", "width": 6},
+        {"name": "vbpr", "width": 6, "form": "sum", "modalities": ["text"]},
+        {"name": "bpr-mf", "width": 6},
+        {"name": "lightgcn", "width": 6},
+        {"name": "freedom", "width": 6},
+        {"name": "mmgcn", "width": 6},
+        {"name": "bm3", "width": 6},
+    ],
+    "optimiser": [
+        {"name": "adam"},
+        {"name": "adamw"},
+        {"name": "sgd", "learning_rate": 0.001, "momentum": 0.5},
+        {"name": "adagrad"},
+    ],
+    "averaging": [None, {"name": "ema"}, {"name": "swa", "start_epoch": 2}],
+    "regulariser": [{"name": "norm"}, {"name": "squared", "projection": 0.01}],
+    "reduction": ["mean", "sum"],
+    "clip_norm": [None, 0.1],
+    "decay": ["none", "linear"],
+    "negative_pool": [None, 20],
+    "match_gradient_passes": [None, 14],
+}
+
+
+def allowed(row):
+    """A model without features has none to perturb."""
+    adversary = row.get("adversary")
+    is_of_features = adversary is not None and adversary["name"] != "apr"
+    return not (is_of_features and row.get("model", {}).get("name") in ("bpr-mf", "lightgcn"))
+
+
+def rows_with_every_pair():
+    """Few configs, in which any two values of two choices meet: each the best of random ones."""
+    random = np.random.default_rng(0)
+    values = {k: range(len(v)) for k, v in CHOICES.items()}
+    open_pairs = {
+        ((a, i), (b, j))
+        for a, b in itertools.combinations(CHOICES, 2)
+        for i, j in itertools.product(values[a], values[b])
+        if allowed({a: CHOICES[a][i], b: CHOICES[b][j]})
+    }
+    rows = []
+    while open_pairs:
+        wanted = dict(min(open_pairs))
+        tried = []
+        for _ in range(60):
+            places = {k: int(random.integers(len(v))) for k, v in CHOICES.items()} | wanted
+            row = {k: CHOICES[k][i] for k, i in places.items()}
+            if allowed(row):
+                covered = open_pairs & set(itertools.combinations(places.items(), 2))
+                tried.append((len(covered), len(tried), row, covered))
+        _, _, row, covered = max(tried, key=lambda one: one[:2])
+        rows.append(row)
+        open_pairs -= covered
+    return rows
+
+
+def config_of(row):
+    return TrainConfig.parse(
+        {
+            "model": row["model"],
+            "stepper": row["stepper"],
+            "optimiser": row["optimiser"],
+            "averaging": row["averaging"],
+            "objective": {k: row[k] for k in ("adversary", "regulariser", "reduction")},
+            "schedule": {"decay": row["decay"]},
+            "epochs": 2,
+            "batch_size": 256,
+            "precision": "float64",
+            "device": "cpu",
+            **{k: row[k] for k in ("clip_norm", "negative_pool", "match_gradient_passes")},
+        }
+    )
+
+
+def step_costs(config, n_steps):
+    """Gradient passes of each step, without end: the stepper's gradients times the objective's."""
+    adversary, stepper = config.objective.adversary, config.stepper
+    costs = {"apr": 2, "amr": 2 if getattr(adversary, "direction", "") == "gradient" else 1}
+    full = costs.get(adversary.name, 1 + getattr(adversary, "steps", 0)) if adversary else 1
+    for t in itertools.count():
+        epoch, index = divmod(t, n_steps)
+        if stepper.name == "mirror-gradient":
+            mirrors = (index if stepper.counter == "epoch" else t + 1) % stepper.beta == 0
+            gradients = 2 if mirrors else 1
+        else:
+            gradients = 1 if stepper.name == "plain" else 2
+        yield gradients * (1 if epoch == 0 else full)
+
+
+def passes_of(config, n_steps):
+    """The gradient passes of a run of two epochs, or as many as fit into what was asked for."""
+    costs = itertools.accumulate(step_costs(config, n_steps))
+    budget = config.match_gradient_passes
+    if budget is None:
+        return list(itertools.islice(costs, 2 * n_steps))[-1]
+    return max(itertools.takewhile(lambda used: used <= budget, costs))
+
+
+ROWS = rows_with_every_pair()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[str(i) for i in range(len(ROWS))])
+def test_any_two_choices_train_together_alone_and_in_one_pass(tiny, row):
+    config = config_of(row)
+    steps = -(-len(tiny.train) // 256)
+    apart = [fit(tiny, config.changed({"seed": seed})) for seed in (3, 1)]
+    for found in apart:
+        assert found.state == "finished"
+        assert found.gradient_passes == passes_of(config, steps)
+        assert all(torch.isfinite(p).all() for p in found.model.parameters())
+    if why_apart(tiny, config) is not None:
+        return
+    recorders = [MemoryRecorder(), MemoryRecorder()]
+    for one, two in zip(apart, fit_seeds(tiny, config, (3, 1), recorders), strict=True):
+        assert (one.best_epoch, one.gradient_passes) == (two.best_epoch, two.gradient_passes)
+        assert one.test == pytest.approx(two.test, abs=1e-12)
+        for (name, a), b in zip(one.model.named_parameters(), two.model.parameters(), strict=True):
+            if name != "bias":  # cancels in every margin; see tests/training/test_seeds
+                assert float((a - b).abs().max() / a.abs().max()) < 1e-8, name
