@@ -71,8 +71,9 @@ def flatness(results: Mapping[str, Curvature], choice: state.Choice) -> None:
         f"{choice.dataset}, frozen training triples. Each measure as a multiple of {baseline}'s, "
         "logarithmic; left of the dotted line is flatter. Multiplying user factors and dividing "
         "item factors by one number changes no score, yet moves those on the right. "
-        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Flatter by "
-        "these measures does not prove more robust."
+        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
+        "losses are found by a few gradient steps, so they are lower bounds. Flatter by these "
+        "measures does not prove more robust."
     )
     st.dataframe(charts.flatness_by_strategy(table), hide_index=True, height="content")
     csv_button(table, "flatness")

@@ -143,9 +143,11 @@ def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
         f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
         f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
         f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. Point at a run for its "
-        "name. Of so many intervals one in twenty leaves 0 outside by chance. A correlation over "
-        "few strategies is mostly a difference between strategies, of which flatness need not be "
-        "the cause: believe it only where it also holds within strategies and at equal accuracy."
+        "name. A run that loses nothing when features are swapped ignores them, and loses nothing "
+        "to any attack on them either. Of so many intervals one in twenty leaves 0 outside by "
+        "chance. A correlation over few strategies is mostly a difference between strategies, of "
+        "which flatness need not be the cause: believe it only where it also holds within "
+        "strategies and at equal accuracy."
     )
     table_and_csv(correlations, "flatness-correlations", "Correlations")
     table_and_csv(found.table, "flatness-runs", "Runs")

@@ -68,7 +68,7 @@ def command_of(kind: str) -> Command:
         if not arguments.json:
             for name, table in tables.items():
                 title = f"{name}:\n" if name else ""
-                print(f"{title}{table.to_string(index=False, max_rows=60)}\n")
+                print(f"{title}{table.to_string(index=False, max_rows=20 if name else 60)}\n")
             for result in results:
                 print(result.caption)
         return {

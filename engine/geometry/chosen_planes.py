@@ -115,6 +115,7 @@ def chosen_planes(
         check_one_network(trained)
     eigenvectors = _eigenvectors(trained[0], triples, kinds, config.seed, progress)
     counts: dict[str, int] = {}
+    notes: dict[int, str] = {}
     per_run: list[list[Theta]] = [[] for _ in trained]
     descriptions = []
     for axis, kind in enumerate(kinds):
@@ -133,10 +134,10 @@ def chosen_planes(
             elif kind == "gradient":
                 one = _gradient(trained[0], triples)
             else:
-                one = eigenvectors[kind][index]
+                one, notes[axis] = eigenvectors[kind][index]
             for directions in per_run:
                 directions.append(one)
-        descriptions.append(_description(kind, index, trained, config))
+        descriptions.append(_description(kind, index, trained, config) + notes.get(axis, ""))
     if not n_others:
         planes = [
             Plane(t, origin, tuple(directions), name_of(trained, r))
@@ -157,15 +158,21 @@ def _eigenvectors(
     kinds: Sequence[DirectionKind],
     seed: int,
     progress: Progress,
-) -> dict[str, list[dict[str, Tensor]]]:
+) -> dict[str, list[tuple[dict[str, Tensor], str]]]:
+    """By kind: eigenvectors, each with its eigenvalue in words and whether it has converged."""
     n_top, n_bottom = kinds.count("top_eigenvector"), kinds.count("bottom_eigenvector")
     if not n_top + n_bottom:
         return {}
     hessian = FactorHessian(trained, triples)
     start = hessian.space.normal(torch_generator(seed, "slice eigenvectors"))
     pairs = extreme_eigenpairs(hessian.product, start, n_top, n_bottom, progress=progress)
-    vectors = [hessian.space.theta(v) for v in pairs.vectors_KP]
-    return {"top_eigenvector": vectors[:n_top], "bottom_eigenvector": vectors[n_top:]}
+    found = []
+    for vector_P, value, is_sure in zip(
+        pairs.vectors_KP, pairs.values_K, pairs.converged_K, strict=True
+    ):
+        unsure = "" if is_sure else f", not converged after {pairs.n_products} products"
+        found.append((hessian.space.theta(vector_P), f" (eigenvalue {value:.3g}{unsure})"))
+    return {"top_eigenvector": found[:n_top], "bottom_eigenvector": found[n_top:]}
 
 
 def _axis(

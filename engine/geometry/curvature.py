@@ -227,12 +227,30 @@ class Curvature(Result):
             }
         )
 
+    def input_frame(self) -> pd.DataFrame:
+        """One row a modality and item, most sensitive first: run, label, modality, item (its
+        number in the dataset), input_sharpness.
+        """
+        m, i = np.indices(self.input_sharpness_MI.shape).reshape(2, -1)
+        table = pd.DataFrame(
+            {
+                "run": self.run,
+                "label": self.label,
+                "modality": np.array(self.modalities, dtype=object)[m],
+                "item": i,
+                "input_sharpness": self.input_sharpness_MI.reshape(-1),
+            }
+        )
+        return table.sort_values("input_sharpness", ascending=False, ignore_index=True)
+
     def tables(self) -> dict[str, pd.DataFrame]:
+        inputs = {"inputs": self.input_frame()} if self.modalities else {}
         return {
             "": self.to_frame(),
             "eigenvalues": self.eigenvalue_frame(),
             "summary": self.summary_frame(),
             "cost": self.cost_frame(),
+            **inputs,
         }
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
@@ -21,7 +21,7 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent, track
 from engine.foundation.result import Result
 from engine.foundation.seeding import torch_generator
-from engine.geometry.factor_hessian import FactorHessian, FactorLoss
+from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.measures import MEASURES
 from engine.geometry.sharpness import (
@@ -132,6 +132,8 @@ class ScaleSymmetry(Result):
     values_MC: np.ndarray
     label: str
     run: str
+    unconverged: list[str] = field(default_factory=list)
+    """Measures of which some eigenvalue did not reach its tolerance."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a factor and measure: run, label, c, loss, score_change, measure, value,
@@ -156,6 +158,7 @@ class ScaleSymmetry(Result):
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
         change = self.score_changes_C.max()
+        unsure = ", ".join(name.replace("_", " ") for name in self.unconverged)
         same = f"differ by at most {change:.1g} of the largest, by rounding" if change else "stay"
         return (
             f"{self.label or self.run or 'The run'} with user parameters times c and all others "
@@ -163,6 +166,7 @@ class ScaleSymmetry(Result):
             f"{'' if change else ' the same to the last digit'}. A measure that moves "
             "with c says how the weights are written down, not what the model does. One that "
             "stays may be compared between runs; that alone does not make it predict anything."
+            + (f" Not within tolerance when the products ran out: {unsure}." if unsure else "")
         )
 
 
@@ -183,21 +187,23 @@ def scale_symmetry(
     users, items = trained.factors()
     largest = _largest_score(users, items)
     losses, changes, values = [], [], []
+    unconverged: dict[str, None] = {}
     for c in track(factors, progress, "rescaled weights"):
         run = rescaled(trained, c)
         around = Neighbourhood(run, triples)
         hessian = FactorHessian(run, triples)
         start_P = hessian.space.normal(torch_generator(config.seed, "lanczos"))
-        loss: FactorLoss = hessian.factor_loss
-        found = {
-            "top_eigenvalue": extreme_eigenpairs(hessian.product, start_P, 1).top,
-            "ball_sharpness": ball_sharpness(around, 0.05),
-            "adaptive_top_eigenvalue": adaptive_top_eigenpair(
-                hessian, hessian.space.vector(theta_of(run)), config.seed
-            ).top,
-            "adaptive_sharpness": adaptive_sharpness(around, 0.5),
-            "balanced_top_eigenvalue": balanced_top_eigenpair(loss, triples, config.seed).top,
+        loss = hessian.factor_loss
+        at_P = hessian.space.vector(theta_of(run))
+        pairs = {
+            "top_eigenvalue": extreme_eigenpairs(hessian.product, start_P, 1),
+            "adaptive_top_eigenvalue": adaptive_top_eigenpair(hessian, at_P, config.seed),
+            "balanced_top_eigenvalue": balanced_top_eigenpair(loss, triples, config.seed),
         }
+        unconverged |= {name: None for name, pair in pairs.items() if not pair.has_converged}
+        found = {name: pair.top for name, pair in pairs.items()}
+        found["ball_sharpness"] = ball_sharpness(around, 0.05)
+        found["adaptive_sharpness"] = adaptive_sharpness(around, 0.5)
         losses.append(hessian.loss())
         values.append([found[name] for name in SHOWN])
         users_c, items_c = run.factors()
@@ -210,6 +216,7 @@ def scale_symmetry(
         values_MC=np.array(values).T,
         label=trained.label,
         run=trained.run,
+        unconverged=list(unconverged),
         config=config.model_dump(mode="json"),
         provenance={
             "dataset": trained.dataset.fingerprint,
