@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import state
+from app.boundary import errors_shown
 from app.comparison import column_help
 from app.quiet import spare_the_collector
 from app.sweep_form import sweep_form
@@ -58,6 +59,7 @@ def show_sweeps() -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
+@errors_shown()
 def watch_sweep(name: str, metric: str) -> None:
     """Its share done, what failed and why, the buttons that mend it, and its tables."""
     spare_the_collector()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.boundary import errors_shown
 from app.quiet import spare_the_collector
 from engine.foundation.config import Config
 from engine.foundation.errors import BasinError
@@ -77,6 +78,7 @@ def _say_why_it_failed(store: RunStore, job_id: str | None) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
+@errors_shown()
 def watch(job_ids: list[str]) -> None:
     """Bars of jobs under way, each with a button to stop it; reloads the page when all are over."""
     from app.state import store

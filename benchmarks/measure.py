@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from engine.data import Dataset, find_datasets, read_dataset, synthetic
+from engine.foundation.devices import resolve_device
 from engine.foundation.errors import DataError
 
 
@@ -34,7 +35,7 @@ SIZES = ("sample", "baby", "sports")
 def options(
     description: str, argv: Sequence[str], sizes: Sequence[str] = SIZES
 ) -> argparse.Namespace:
-    """The options that all benchmarks share."""
+    """The options that all benchmarks share; ConfigError for a device that is not here."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
@@ -43,6 +44,7 @@ def options(
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved repetitions")
     given, _ = parser.parse_known_args(list(argv))
+    resolve_device(given.device)
     torch.set_num_threads(given.threads)
     return given
 

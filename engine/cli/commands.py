@@ -8,7 +8,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from engine.cli import analyses, flatness, keeping, listing, sweep, training, working
+from engine.cli import (
+    analyses,
+    evaluation,
+    flatness,
+    keeping,
+    listing,
+    sweep,
+    training,
+    working,
+)
 from engine.cli.terminal import Command, Options, add_common
 from engine.foundation.errors import BasinError, Cancelled
 from engine.jobs.work import ANALYSES
@@ -94,6 +103,11 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
         "train many configs, by grid or at random, each over several seeds",
         sweep.add_options,
         sweep.run,
+    ),
+    "evaluate": (
+        "judge runs again: other cutoffs, the validation split, sampled negatives",
+        evaluation.add_options,
+        evaluation.run,
     ),
     "show": ("everything kept about one run", listing.show_options, listing.show),
     **{

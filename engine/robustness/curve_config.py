@@ -24,9 +24,7 @@ from engine.robustness.kinds import AnyPerturbationConfig
 class CurveConfig(Config):
     """Which curves are drawn."""
 
-    kinds: tuple[AnyPerturbationConfig, ...] = Field(
-        default=(GaussianConfig(), SwapConfig(), FGSMConfig()), min_length=1
-    )
+    kinds: tuple[AnyPerturbationConfig, ...] = (GaussianConfig(), SwapConfig(), FGSMConfig())
     """The perturbations; each attack brings its random control of equal norm. As text: names, each
     with settings after colons where wanted, e.g. ``swap:within=other,pgd:norm=linf:steps=20``;
     several values of one setting are joined by ``+``."""
@@ -64,6 +62,15 @@ class CurveConfig(Config):
             value = [name.strip() for name in value.split(",") if name.strip()]
         if isinstance(value, list | tuple):
             return tuple(kind_of(item) if isinstance(item, str) else item for item in value)
+        return value
+
+    @field_validator("kinds")
+    @classmethod
+    def _are_some(
+        cls, value: tuple[AnyPerturbationConfig, ...]
+    ) -> tuple[AnyPerturbationConfig, ...]:
+        if not value:  # pydantic's own check would also count kinds that are not valid
+            raise ValueError("name at least one kind")
         return value
 
     @field_validator("strengths")

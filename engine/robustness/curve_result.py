@@ -97,6 +97,33 @@ class RobustnessCurves(Result):
                 frames.append(rows.assign(group=name))
         return pd.concat(frames, ignore_index=True)
 
+    def group_means(self) -> pd.DataFrame:
+        """Item groups averaged over draws: the labels of ``to_frame``, group, strength, metric
+        (found@k), clean and value; one row for each series, group, cutoff and strength."""
+        counts = np.isfinite(self.found).sum(axis=2)
+        means = np.nansum(self.found, axis=2) / np.where(counts > 0, counts, np.nan)
+        places = np.indices(means.shape).reshape(4, -1)
+        table = pd.DataFrame([self._labels(s) for s in self.series]).iloc[places[0]]
+        table = table.reset_index(drop=True)
+        table["group"] = np.array(self.groups, dtype=object)[places[2]]
+        table["strength"] = self.strengths[places[0], places[1]]
+        table["metric"] = np.array([f"found@{k}" for k in self.cutoffs], dtype=object)[places[3]]
+        table["clean"] = means[places[0], 0, places[2], places[3]]
+        table["value"] = means.ravel()
+        return table.dropna(subset=["strength", "value"]).reset_index(drop=True)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every draw; item groups; and means, areas and half strengths of each strategy."""
+        from engine.robustness.bands import summary
+
+        metrics = [m for m in self.metrics if m.startswith(("recall", "ndcg"))]
+        summaries = [summary(self, metric).assign(metric=metric) for metric in metrics]
+        return {
+            "": self.to_frame(),
+            "groups": self.group_means(),
+            "summary": pd.concat(summaries, ignore_index=True),
+        }
+
     def user_frame(self, series: int, strength: float) -> pd.DataFrame:
         """Who lost most in one series at the given strength: user, clean, perturbed, change; worst
         first. Raises KeyError where the series has no such strength."""
@@ -127,6 +154,10 @@ class RobustnessCurves(Result):
             }
         )
         table = table[table["value"].notna() & table["strength"].notna()]
-        labels = {k: value for k, value in series.items() if k not in ("settings", "title")}
-        described = pd.DataFrame([labels] * len(table), index=table.index)
+        described = pd.DataFrame([self._labels(series)] * len(table), index=table.index)
         return pd.concat([described, table], axis=1)
+
+    @staticmethod
+    def _labels(series: dict[str, Any]) -> dict[str, Any]:
+        """What tables say of a series."""
+        return {k: value for k, value in series.items() if k not in ("settings", "title")}

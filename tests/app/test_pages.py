@@ -156,6 +156,31 @@ def test_an_attacked_item_climbs_and_its_ranks_are_tabled() -> None:
 
 
 @pytest.mark.usefixtures("trained")
+def test_a_whole_category_is_attacked_at_once() -> None:
+    test = opened("robustness")
+    test.segmented_control(key="target.what").set_value("a category").run()
+    assert not test.exception
+    assert not test.error
+    assert "pixel_pgd" not in str(test.selectbox(key="target.way").options)
+    chosen = test.selectbox(key="target.category").value
+    assert any(f"products of category {chosen} alone" in c.value for c in test.caption)
+    table = next(f.value for f in test.dataframe if "CHR@20: clean" in f.value)
+    assert (table["CHR@20: perturbed"] >= table["CHR@20: clean"]).all()
+
+
+@pytest.mark.usefixtures("trained")
+def test_curves_are_shown_as_losses_and_paired_between_strategies() -> None:
+    test = opened("robustness")
+    test.segmented_control(key="curves.shown").set_value("share lost").run()
+    assert not test.exception
+    test.selectbox(key="paired.baseline").set_value("amr").run()
+    assert not test.exception
+    assert not test.error
+    assert any("of plain minus that of amr" in c.value for c in test.caption)
+    assert any("who lost most first" in c.value for c in test.caption)
+
+
+@pytest.mark.usefixtures("trained")
 def test_an_attack_on_a_picture_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.targeting.find_spec", lambda name: None)
     test = opened("robustness")

@@ -73,6 +73,27 @@ def test_a_matched_run_takes_as_many_gradient_passes_as_the_one_it_is_compared_w
     assert last_json(capsys)["gradient_passes"] == passes
 
 
+def test_runs_are_judged_again_by_full_and_by_sampled_ranking(runs_folder, tmp_path, capsys):
+    ids = ids_of(runs_folder, capsys)
+    assert main(["show", ids[0], "--runs-folder", str(runs_folder), "--json"]) == 0
+    kept = last_json(capsys)["summary"]["test"]
+    again = ["--runs-folder", str(runs_folder), "--json", "--csv", str(tmp_path / "e.csv")]
+    assert main(["evaluate", *ids[:2], *again]) == 0
+    found = {r["metric"]: r["value"] for r in last_json(capsys)["table"] if r["run"] == ids[0]}
+    assert found == pytest.approx(kept, abs=1e-6)
+    assert set(pd.read_csv(tmp_path / "e.csv")["run"]) == set(ids[:2])
+    options = ["--dataset", DATA.replace("items=40", "items=200"), *QUICK, "--json"]
+    assert main(["train", *options, "--runs-folder", str(tmp_path)]) == 0
+    command = ["evaluate", last_json(capsys)["run"], "--runs-folder", str(tmp_path), "--json"]
+    assert main([*command, "--negatives", "9", "--cutoffs", "1,5", "--split", "valid"]) == 0
+    rows = last_json(capsys)["table"]
+    assert [r["metric"] for r in rows] == ["hr@1", "ndcg@1", "hr@5", "ndcg@5"]
+    assert {r["ranking"] for r in rows} == {"against 9 sampled negatives"}
+    for wrong, message in ((["--negatives", "0"], "at least 1"), (["--cutoffs", "x"], "5,10")):
+        assert main([*command, *wrong]) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_seeds_are_matched_to_the_runs_of_their_own_seed(tmp_path, capsys):
     """Early stopping gives each seed its own number of passes."""
     options = ["--dataset", DATA, *QUICK, "--epochs", "30", "--patience", "2", "--seeds", "3",

@@ -278,3 +278,21 @@ def test_losses_have_intervals_of_their_own(trained_models):
         assert at[name] == pytest.approx(losses[name].mean())
         assert at[f"{name}_low"] == pytest.approx(mean_interval(losses[name].to_numpy()).low)
         assert at[f"{name}_low"] <= at[name] <= at[f"{name}_high"]
+
+
+def test_group_means_are_the_draws_of_the_groups_averaged(curves):
+    means = curves.group_means()
+    keys = ["run", "perturbation", "control_of", "modality", "group", "strength", "metric"]
+    slow = curves.group_frame().groupby(keys)["value"].mean()
+    fast = means.set_index(keys)["value"].sort_index()
+    np.testing.assert_allclose(fast.to_numpy(), slow.sort_index().to_numpy())
+    assert len(fast) == len(slow)
+    at_zero = means[means.strength == 0]
+    assert (at_zero["value"] == at_zero["clean"]).all()
+
+
+def test_all_tables_are_offered(curves):
+    tables = curves.tables()
+    assert set(tables) == {"", "groups", "summary"}
+    assert {"recall@10", "ndcg@5"} <= set(tables["summary"]["metric"])
+    assert tables[""].equals(curves.to_frame())
