@@ -11,7 +11,6 @@ import streamlit as st
 from app import state
 from app.charts import spectrum as charts
 from app.charts.style import CONFIG, Look
-from app.groups import with_groups
 from app.tables import csv_button, table_and_csv
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def strategies(choice: state.Choice) -> tuple[dict[str, str], dict[str, Look]]:
 
     Runs that differ in nothing but the seed are one strategy, drawn as its oldest run is.
     """
-    groups = with_groups(choice.table).set_index("id")["group"]
+    groups = choice.table.set_index("id")["group"]
     sizes = groups.value_counts()
     names = {r: groups[r] if sizes[groups[r]] > 1 else choice.labels[r] for r in choice.ids}
     looks: dict[str, Look] = {}

@@ -21,7 +21,7 @@ from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.plane import Plane
 from engine.geometry.slice_config import DirectionKind, SliceConfig
 from engine.geometry.surfaces import Survey
-from engine.geometry.theta import Theta, ThetaSpace, moved, theta_of
+from engine.geometry.theta import Theta, ThetaSpace, factors_at, moved, theta_of
 from engine.geometry.trajectories import main_axes, projected
 from engine.objectives import Triples
 from engine.training import Trained
@@ -42,6 +42,11 @@ def check_comparable(trained: Sequence[Trained]) -> None:
                 "different names or shapes, so they share no direction; compare runs of one model "
                 "and width."
             )
+        if next(other.model.parameters()).dtype != next(first.model.parameters()).dtype:
+            raise ConfigError(
+                f"'{name_of(trained, r)}' and '{name_of(trained, 0)}' have weights of different "
+                "precision, so they share no direction; compare runs of one precision."
+            )
         same = other.dataset is first.dataset
         if not same and other.dataset.fingerprint != first.dataset.fingerprint:
             raise ConfigError(
@@ -54,19 +59,27 @@ def check_comparable(trained: Sequence[Trained]) -> None:
 def check_one_network(trained: Sequence[Trained]) -> None:
     """Raises ConfigError unless equal weights mean equal scores in all runs.
 
-    What passes through several runs is measured with the first one's network and features.
+    What passes through several runs is measured with the first one's network and features, which
+    must make of each other run's weights the factors that it has itself.
     """
-    first = trained[0].config
+    first = trained[0]
     for r, other in enumerate(trained[1:], 1):
-        for what in ("model", "features"):
-            mine, its = (getattr(c, what).model_dump() for c in (first, other.config))
-            if mine != its:
-                differing = ", ".join(name for name in its if its[name] != mine.get(name))
-                raise ConfigError(
-                    f"'{name_of(trained, r)}' and '{name_of(trained, 0)}' have different "
-                    f"{what} settings ({differing}), so the weights of one mean something else in "
-                    "the other; what passes through both needs runs of equal model and features."
-                )
+        with torch.no_grad():
+            here = factors_at(first, theta_of(other))
+        pairs = list(zip(here, other.factors(), strict=True))
+        if all(torch.allclose(a, b, 1e-3, 1e-4 * float(b.abs().max())) for a, b in pairs):
+            continue
+        differing = [
+            f"{part}.{name}"
+            for part in ("model", "features")
+            for name, value in getattr(other.config, part).model_dump().items()
+            if getattr(first.config, part).model_dump().get(name) != value
+        ]
+        raise ConfigError(
+            f"the weights of '{name_of(trained, r)}' give other scores in the network of "
+            f"'{name_of(trained, 0)}' (settings that differ: {', '.join(differing) or 'none'}); "
+            "what passes through both needs runs of equal networks and features."
+        )
 
 
 def name_of(trained: Sequence[Trained], r: int) -> str:

@@ -10,16 +10,15 @@ from app.state import Choice
 
 
 def choice_of(names: list[str]) -> Choice:
-    """Runs r0, r1, ... of these names; what differs between strategies is the stepper."""
+    """Runs r0, r1, ... of these names, grouped by what stands before the seed."""
     ids = [f"r{i}" for i in range(len(names))]
     table = pd.DataFrame({"id": ids, "name": names, "fingerprint": "f", "dataset": "shop"})
-    table["config.stepper.name"] = [name.partition(",")[0] for name in names]
-    table["config.seed"] = range(len(names))
+    table["group"] = [name.partition(",")[0] for name in names]
     labels = dict(zip(ids, names, strict=True))
     return Choice(ids, labels, {name: look(i) for i, name in enumerate(names)}, table)
 
 
-def test_runs_that_differ_in_the_seed_alone_are_one_strategy_in_the_look_of_the_oldest() -> None:
+def test_runs_of_one_group_are_one_strategy_in_the_look_of_the_oldest() -> None:
     names, looks = eigenvalues.strategies(choice_of(["plain, seed 3", "plain, seed 4", "mg"]))
     assert names == {"r0": "plain", "r1": "plain", "r2": "mg"}
     assert looks == {"plain": look(0), "mg": look(2)}

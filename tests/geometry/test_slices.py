@@ -137,6 +137,16 @@ def test_nothing_passes_through_runs_whose_weights_mean_different_things(
         mode_path(runs)
 
 
+def test_settings_that_matter_in_training_alone_do_not_part_runs(make_run):
+    runs = [make_run("bm3"), make_run("bm3", seed=1, **{"model.contrast_weight": 0.5})]
+    assert len(loss_slice(runs, small(first="difference", dimensions=1)).marks_M2) == 2
+
+
+def test_runs_of_different_precision_share_no_direction(make_run):
+    with pytest.raises(ConfigError, match="precision"):
+        loss_slice([make_run(), make_run(precision="float32")], small())
+
+
 def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
     from engine.geometry import CurvatureConfig, curvature
 
