@@ -11,7 +11,6 @@ import streamlit as st
 from app import state
 from app.charts import spectrum as charts
 from app.charts.style import CONFIG, Look
-from app.groups import with_groups
 from app.tables import csv_button, table_and_csv
 
 if TYPE_CHECKING:
@@ -71,8 +70,9 @@ def flatness(results: Mapping[str, Curvature], choice: state.Choice) -> None:
         f"{choice.dataset}, frozen training triples. Each measure as a multiple of {baseline}'s, "
         "logarithmic; left of the dotted line is flatter. Multiplying user factors and dividing "
         "item factors by one number changes no score, yet moves those on the right. "
-        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Flatter by "
-        "these measures does not prove more robust."
+        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
+        "losses are found by a few gradient steps, so they are lower bounds. Flatter by these "
+        "measures does not prove more robust."
     )
     st.dataframe(charts.flatness_by_strategy(table), hide_index=True, height="content")
     csv_button(table, "flatness")
@@ -88,7 +88,7 @@ def strategies(choice: state.Choice) -> tuple[dict[str, str], dict[str, Look]]:
 
     Runs that differ in nothing but the seed are one strategy, drawn as its oldest run is.
     """
-    groups = with_groups(choice.table).set_index("id")["group"]
+    groups = choice.table.set_index("id")["group"]
     sizes = groups.value_counts()
     names = {r: groups[r] if sizes[groups[r]] > 1 else choice.labels[r] for r in choice.ids}
     looks: dict[str, Look] = {}

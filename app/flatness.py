@@ -12,7 +12,6 @@ from app.boundary import errors_shown
 from app.charts import flatness as charts
 from app.charts.spectrum import SHORT, flatness_by_strategy
 from app.charts.style import CONFIG
-from app.groups import with_groups
 from app.tables import csv_button, table_and_csv
 from engine.runs import RunStore
 
@@ -58,10 +57,8 @@ def does_flatness_predict_robustness(choice: state.Choice) -> None:
     )  # fmt: skip
     with errors_shown():
         store = state.store()
-        groups = with_groups(same).sort_values("id")
-        ids = list(groups["id"])
-        named = dict(zip(ids, groups["group"], strict=True))
-        kept = sum(1 for run in ids for _ in (store.root / run / "results").glob("*.npz"))
+        named = same.sort_values("id").set_index("id")["group"].to_dict()
+        kept = sum(1 for run in named for _ in (store.root / run / "results").glob("*.npz"))
         found = _gathered(
             str(store.root), named, metric or "recall@20", float(strength or 0.1), kept
         )
@@ -69,7 +66,7 @@ def does_flatness_predict_robustness(choice: state.Choice) -> None:
             _by_strategy(choice, found)
         if len(found.table) < 5 or not found.drops:
             st.info(
-                f"{len(found.table)} of {len(ids)} finished runs on {choice.dataset} keep both a "
+                f"{len(found.table)} of {len(named)} finished runs on {choice.dataset} keep both a "
                 f"curvature and robustness curves with strength {found.strength:g}; a rank "
                 "correlation needs at least 5. Choose more runs on the left, e.g. several seeds "
                 "of each strategy, compute their curvature above and their curves on the "
@@ -143,9 +140,11 @@ def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
         f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
         f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
         f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. Point at a run for its "
-        "name. Of so many intervals one in twenty leaves 0 outside by chance. A correlation over "
-        "few strategies is mostly a difference between strategies, of which flatness need not be "
-        "the cause: believe it only where it also holds within strategies and at equal accuracy."
+        "name. A run that loses nothing when features are swapped ignores them, and loses nothing "
+        "to any attack on them either. Of so many intervals one in twenty leaves 0 outside by "
+        "chance. A correlation over few strategies is mostly a difference between strategies, of "
+        "which flatness need not be the cause: believe it only where it also holds within "
+        "strategies and at equal accuracy."
     )
     table_and_csv(correlations, "flatness-correlations", "Correlations")
     table_and_csv(found.table, "flatness-runs", "Runs")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import sys
 
+from engine.foundation.errors import BasinError
+
 BENCHMARKS = {
     "training": "an epoch, over what any code that projects the whole catalogue each step pays",
     "evaluation": "full ranking, over plain scores and topk",
@@ -33,7 +35,11 @@ def main(argv: list[str] | None = None) -> int:
         if len(names) > 1 and "--json" not in given:
             print(f"\n== {name}: {BENCHMARKS[name]}")
         module = importlib.import_module(f"benchmarks.{name}")
-        worst = max(worst, module.main(given[1:]))
+        try:
+            worst = max(worst, module.main(given[1:]))
+        except BasinError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     return worst
 
 

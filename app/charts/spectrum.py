@@ -206,8 +206,9 @@ def spectrum_caption(results: Mapping[str, Curvature]) -> str:
     """On what, how exactly, and what it does not prove."""
     first = next(iter(results.values()))
     text = (
-        f"Hessian of the {first.ground}, {first.n_parameters:,} parameters, one seed a run, no "
-        "interval. The error of the trace is its standard error. "
+        f"Hessian of the {first.ground}{', the same for all runs' if len(results) > 1 else ''}; "
+        f"{first.n_parameters:,} parameters, one seed a run, no interval. The error of the trace "
+        "is its standard error. "
     )
     unsure = {label: r for label, r in results.items() if not r.has_converged}
     for label, result in unsure.items():

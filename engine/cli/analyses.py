@@ -8,10 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from engine.cli.terminal import Command, Options, add_common, records, store_of, with_bar
+from engine.cli.terminal import (
+    Command,
+    Options,
+    add_common,
+    add_scheduler,
+    records,
+    store_of,
+    with_bar,
+)
 from engine.foundation.config import Config
 from engine.foundation.result import Result
-from engine.jobs.work import find_result, known_analysis, run_and_wait
+from engine.jobs.submit import run_and_wait
+from engine.jobs.work import find_result, known_analysis
 from engine.runs import RunStore
 
 
@@ -30,6 +39,7 @@ def options_of(kind: str) -> Options:
             "--csv", type=Path, help="also write the tidy table; further tables lie beside it"
         )
         parser.add_argument("--force", action="store_true", help="compute even if kept already")
+        add_scheduler(parser)
         add_common(parser)
         add_config_options(parser, analysis.config_class())
 
@@ -48,7 +58,7 @@ def command_of(kind: str) -> Command:
         config_class = analysis.config_class()
         config = config_class().changed(given_settings(arguments, config_class))
         asked = [runs] if analysis.compares else [[run] for run in dict.fromkeys(runs)]
-        results = [_found(store, kind, names, config, arguments.force) for names in asked]
+        results = [_found(store, kind, names, config, arguments) for names in asked]
         tables = _together([result.tables() for result in results])
         if arguments.csv:
             for name, table in tables.items():
@@ -58,7 +68,7 @@ def command_of(kind: str) -> Command:
         if not arguments.json:
             for name, table in tables.items():
                 title = f"{name}:\n" if name else ""
-                print(f"{title}{table.to_string(index=False, max_rows=60)}\n")
+                print(f"{title}{table.to_string(index=False, max_rows=20 if name else 60)}\n")
             for result in results:
                 print(result.caption)
         return {
@@ -78,12 +88,14 @@ def command_of(kind: str) -> Command:
     return run_analysis
 
 
-def _found(store: RunStore, kind: str, runs: list[str], config: Config, is_forced: bool) -> Result:
+def _found(
+    store: RunStore, kind: str, runs: list[str], config: Config, arguments: argparse.Namespace
+) -> Result:
     """The kept result of an analysis, computed first where there is none or it is forced."""
-    result = None if is_forced else find_result(store, kind, runs, config)
+    result = None if arguments.force else find_result(store, kind, runs, config)
     if result is None:
         params = {"runs": runs, "config": config.model_dump(mode="json")}
-        with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar))
+        with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar, arguments.scheduler))
         result = find_result(store, kind, runs, config)
     assert result is not None
     return result

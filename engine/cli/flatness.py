@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         print(
             f"\nFlatness by strategy: mean and 95 % interval over its n runs (Student's t). "
             f"Curvatures of one setting: {found.ground}. Only measures with is_invariant may be "
-            "compared between runs; larger is sharper."
+            "compared between runs; larger is sharper. Worst losses are lower bounds."
         )
         columns = ["measure", "strategy", "mean", "low", "high", "n", "is_invariant"]
         shown = found.flatness[columns]

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.terminal import add_common, records, store_of
+from engine.foundation.errors import ConfigError
+from engine.runs import Run
+from engine.runs.records import writing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def data_options(parser: argparse.ArgumentParser) -> None:
@@ -96,27 +103,52 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
 def compare_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``compare``."""
     parser.add_argument("runs", nargs="*", help="runs to compare; none: all that finished")
-    parser.add_argument("--metric", default="recall@20", help="e.g. ndcg@10 (default: recall@20)")
+    add_comparison_options(parser)
+    add_common(parser)
+
+
+def add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    """What a table of strategies is asked for by."""
+    parser.add_argument(
+        "--metric",
+        default="recall@20",
+        help="one or several metrics, e.g. recall@20,ndcg@10 (default: recall@20)",
+    )
     parser.add_argument("--baseline", help="strategy that differences are taken to (plain)")
     parser.add_argument("--csv", type=Path, help="also write the table")
-    add_common(parser)
+
+
+def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
+    """Strategies over seeds for each metric asked for, written to --csv where that is given."""
+    from engine.evaluation import compare_metrics
+    from engine.runs.outcomes import outcomes_of
+
+    metrics = [name.strip() for name in arguments.metric.split(",") if name.strip()]
+    table = compare_metrics({m: outcomes_of(runs, m) for m in metrics}, arguments.baseline)
+    if arguments.csv:
+        with writing(arguments.csv, ConfigError):
+            table.to_csv(arguments.csv, index=False)
+    return table
+
+
+def print_compared(table: pd.DataFrame) -> None:
+    """The table of strategies with what its numbers are."""
+    print(
+        "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals: t "
+        "over seeds, bootstrap over users"
+    )
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep=""))
 
 
 def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     """Strategies over seeds, with intervals and paired differences."""
-    from engine.evaluation import compare
-    from engine.runs.outcomes import outcomes_of
-
     store = store_of(arguments)
     if arguments.runs:
         runs = [store.get(run) for run in arguments.runs]
     else:
         table = store.list()
         runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
-    found = compare(outcomes_of(runs, arguments.metric), arguments.metric, arguments.baseline)
-    if arguments.csv:
-        found.to_csv(arguments.csv, index=False)
+    found = compared(runs, arguments)
     if not arguments.json:
-        print(f"test {arguments.metric} at the epoch validation chose, 95 % intervals over seeds")
-        print(found.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        print_compared(found)
     return {"metric": arguments.metric, "table": records(found)}

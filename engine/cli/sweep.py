@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from engine.cli.terminal import add_common, store_of, with_bar
-from engine.foundation.errors import ConfigError
+from engine.cli.listing import add_comparison_options, compared, print_compared
+from engine.cli.terminal import add_common, add_scheduler, records, store_of, with_bar
+from engine.foundation.errors import Cancelled, ConfigError
 from engine.foundation.progress import Progress, silent
+from engine.runs.records import writing
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,19 +23,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
                         help="a setting that all runs share")  # fmt: skip
     parser.add_argument("--grid", action="append", default=[], metavar="FIELD=A,B,...",
-                        help="values of a field; several --grid multiply")  # fmt: skip
-    parser.add_argument("--random", action="append", default=[], metavar="FIELD=LOW:HIGH[:log]",
-                        help="a field drawn at random for each sample")  # fmt: skip
+                        help="values of a field; several --grid multiply. Lists within a value "
+                        "are joined by +: model.modalities=image,image+text")  # fmt: skip
+    parser.add_argument("--random", action="append", default=[],
+                        metavar="FIELD=LOW:HIGH[:log][:whole]|A,B,...",
+                        help="a field drawn at random for each sample, from a range or from "
+                        "values")  # fmt: skip
     parser.add_argument("--samples", type=int, default=1, help="draws of the random fields")
     parser.add_argument("--seeds", type=int, default=1, help="seeds of each config")
     parser.add_argument("--at-once", type=int, default=5, metavar="N",
                         help="seeds of a config trained in one pass, equal to training each "
                         "alone up to rounding (5; 1: each alone, bit for bit)")  # fmt: skip
-    parser.add_argument("--metric", default="recall@20", help="what the table compares")
-    parser.add_argument("--baseline", help="strategy that differences are taken to")
     parser.add_argument("--retry", action="store_true", help="also train failed runs again")
     parser.add_argument("--here", action="store_true", help="train in this process, no cluster")
-    parser.add_argument("--csv", type=Path, help="write the table of all runs")
+    add_scheduler(parser, "the cluster of the runs folder")
+    add_comparison_options(parser)
+    parser.add_argument("--runs-csv", type=Path,
+                        help="also write one row a run: state, epoch, all metrics")  # fmt: skip
     add_common(parser)
 
 
@@ -52,18 +59,23 @@ def plain_value(text: str) -> Any:
         return text
 
 
-def parse_range(text: str) -> dict[str, Any]:
-    """``LOW:HIGH``, with ``:log`` or ``:whole`` behind; raises ConfigError otherwise."""
-    low, _, rest = text.partition(":")
-    high, *flags = rest.split(":")
+def parse_draw(text: str) -> dict[str, Any] | list[Any]:
+    """``LOW:HIGH``, with ``:log`` or ``:whole`` behind, or values ``A,B,...`` to draw from.
+
+    Raises ConfigError where it is neither.
+    """
+    if ":" not in text:
+        return [plain_value(part.strip()) for part in text.split(",")]
+    low, high, *flags = text.split(":")
     try:
         return {"low": float(low), "high": float(high), **dict.fromkeys(flags, True)}
     except ValueError:
-        raise ConfigError(f"'{text}' is not LOW:HIGH or LOW:HIGH:log.") from None
+        raise ConfigError(f"'{text}' is not LOW:HIGH, LOW:HIGH:log or A,B,...") from None
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
+    from engine.jobs.scheduler import chosen_scheduler
     from engine.jobs.sweeps import Sweep
     from engine.training.sweep import SweepConfig
 
@@ -75,13 +87,16 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 f: [plain_value(p) for p in v.split(",")]
                 for f, v in map(split_setting, arguments.grid)
             },
-            "random": {f: parse_range(v) for f, v in map(split_setting, arguments.random)},
+            "random": {f: parse_draw(v) for f, v in map(split_setting, arguments.random)},
             "n_samples": arguments.samples,
             "n_seeds": arguments.seeds,
         }
     )
     if arguments.at_once < 1:
         raise ConfigError(f"--at-once is {arguments.at_once}; at least 1 is needed.")
+    if arguments.here and arguments.scheduler:
+        raise ConfigError("--here and --scheduler say different things; give one of them.")
+    chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
     sweep = Sweep.start(store_of(arguments), arguments.name, arguments.dataset, config)
 
     def work(progress: Progress) -> dict[str, Any]:
@@ -90,25 +105,36 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             arguments.here,
             progress if arguments.here else silent,
             arguments.at_once,
+            arguments.scheduler,
         )
         sweep.wait(progress)
         return {"started": started}
 
-    started = with_bar(sweep.name, work)["started"]
+    try:
+        started = with_bar(sweep.name, work)["started"]
+    except KeyboardInterrupt:
+        if arguments.here:
+            raise
+        raise Cancelled(
+            f"No longer waiting; what was queued goes on. `python -m engine sweep {sweep.name} "
+            "...` waits for it again, `python -m engine jobs --cancel` stops it."
+        ) from None
     table = sweep.table()
-    if arguments.csv:
-        table.to_csv(arguments.csv, index=False)
+    if arguments.runs_csv:
+        with writing(arguments.runs_csv, ConfigError):
+            table.to_csv(arguments.runs_csv, index=False)
     states = table["state"].value_counts().to_dict()
-    compared = sweep.compared(arguments.metric, arguments.baseline)
+    counts = ", ".join(f"{n} {state}" for state, n in states.items())
+    told = sys.stderr if arguments.json else sys.stdout
+    print(f"{sweep.name}: {started} started now; {counts}", file=told)
+    for row in table[table["state"] == "failed"].itertuples():
+        print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}", file=told)
+    found = compared([r for r in sweep.runs().values() if r.summary.get("test")], arguments)
     if not arguments.json:
-        counts = ", ".join(f"{n} {state}" for state, n in states.items())
-        print(f"{sweep.name}: {started} started now; {counts}. Rows are ordered by validation.")
-        print(compared.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
-        for row in table[table["state"] == "failed"].itertuples():
-            print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}")
+        print_compared(found)
     return {
         "sweep": sweep.name,
         "started": started,
         "states": states,
-        "table": json.loads(compared.to_json(orient="records")),
+        "table": records(found),
     }

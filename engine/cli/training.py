@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from engine.cli.terminal import add_common, store_of, with_bar
+import numpy as np
+
+from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import RunError
-from engine.jobs.work import create_run, run_and_wait
-from engine.runs import RunStore
+from engine.jobs.scheduler import chosen_scheduler
+from engine.jobs.submit import run_and_wait
+from engine.jobs.work import create_run
+from engine.runs import Run, RunStore
+
+SHOWN = ("recall@20", "ndcg@20")
+"""The metrics whose intervals over seeds are printed; all are in the JSON."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +43,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match",
         metavar="RUN",
-        help="train for exactly as many gradient passes as that run took: the compute-matched "
-        "baseline",
+        help="train for as many gradient passes as that run took, or as the run of that name and "
+        "the same seed: the compute-matched baseline",
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    add_scheduler(parser)
     add_common(parser)
     add_config_options(parser, TrainConfig)
 
@@ -49,34 +59,45 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from engine.training import TrainConfig, preset
 
     store = store_of(arguments)
+    chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
     if arguments.resume:
         runs = [store.get(arguments.resume)]
     else:
         if arguments.seeds < 1:
             raise ConfigError(f"--seeds is {arguments.seeds}; at least 1 is needed.")
         settings = given_settings(arguments, TrainConfig)
-        if arguments.match:
-            settings["match_gradient_passes"] = passes_of(store, arguments.match)
         config = preset(arguments.preset, settings)
+        seeds = range(config.seed, config.seed + arguments.seeds)
+        budgets = passes_of(store, arguments.match, seeds) if arguments.match else {}
+        name = arguments.name or arguments.preset
+        if arguments.match and not arguments.name:
+            name += f" matched to {name_of(store, arguments.match)}"
         runs = []
-        for seed in range(config.seed, config.seed + arguments.seeds):
+        for seed in seeds:
+            changes = {"seed": seed}
+            if seed in budgets:
+                changes["match_gradient_passes"] = budgets[seed]
             runs.append(
                 create_run(
                     store,
                     arguments.dataset,
-                    config.changed({"seed": seed}),
-                    name=arguments.name or arguments.preset,
-                    label=arguments.name or arguments.preset,
+                    config.changed(changes),
+                    name=name,
+                    label=name,
                     command=["python", "-m", "engine", *sys.argv[1:]],
                 )
             )
-    ids = [run.id for run in runs]
-    passes = [[run] for run in ids] if arguments.one_by_one else [ids]
+    together: dict[Any, list[str]] = {}
+    for run in runs:  # runs of one pass differ in nothing but their seed
+        key = run.id if arguments.one_by_one else run.config["match_gradient_passes"]
+        together.setdefault(key, []).append(run.id)
+    passes = list(together.values())
     results = []
     for each in passes:
         params = {"run": each[0]} if len(each) == 1 else {"runs": each}
         title = each[0] if len(each) == 1 else f"{len(each)} seeds"
-        found = with_bar(title, partial(run_and_wait, store, "train", params))
+        work = partial(run_and_wait, store, "train", params, scheduler=arguments.scheduler)
+        found = with_bar(title, work)
         results += found.get("runs", [found])
     for result in results:
         print(
@@ -85,12 +106,57 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             f"recall@20 {result['test'].get('recall@20', float('nan')):.4f}, "
             f"{result['seconds']:.1f} s"
         )
-    return results[0] if len(results) == 1 else {"runs": results}
+    if len(results) == 1:
+        return results[0]
+    return {"runs": results, "intervals": intervals_of(results)}
 
 
-def passes_of(store: RunStore, run: str) -> int:
-    """The gradient passes a finished run took; raises RunError where it has not finished."""
-    passes = store.get(run).summary.get("gradient_passes")
-    if not passes:
-        raise RunError(f"run {run} has not finished, so its gradient passes are not known yet.")
-    return int(passes)
+def intervals_of(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Test metrics over the seeds: mean, 95 % interval (None for one seed) and n; also printed."""
+    from engine.evaluation import mean_interval
+
+    found = {}
+    for metric in results[0]["test"]:
+        interval = mean_interval(np.array([result["test"][metric] for result in results]))
+        found[metric] = asdict(interval)
+        if metric in SHOWN:
+            print(f"test {metric} over {interval.n} seeds, 95 % t interval: {interval}")
+    return found
+
+
+def runs_named(store: RunStore, match: str) -> list[Run]:
+    """The run of that id or folder, or all runs of that name, oldest first."""
+    table = store.list()
+    named = sorted(map(str, table.loc[table["name"] == match, "id"])) if len(table) else []
+    return [store.get(run) for run in named] or [store.get(match)]
+
+
+def name_of(store: RunStore, match: str) -> str:
+    """The name of the run, or runs, that --match names."""
+    run = runs_named(store, match)[0]
+    return run.name or run.id
+
+
+def passes_of(store: RunStore, match: str, seeds: Iterable[int]) -> dict[int, int]:
+    """The gradient passes each seed is allowed: those of the run of its seed, if there are several.
+
+    Raises RunError where the run has not finished, or none of that name has a seed.
+    """
+    runs = runs_named(store, match)
+    taken = {
+        int(run.config["seed"]): int(run.summary["gradient_passes"])
+        for run in runs
+        if run.summary.get("gradient_passes")
+    }
+    if not taken:
+        raise RunError(f"run {match} has not finished, so its gradient passes are not known yet.")
+    if len(runs) == 1:
+        (passes,) = taken.values()
+        return dict.fromkeys(seeds, passes)
+    missing = [str(seed) for seed in seeds if seed not in taken]
+    if missing:
+        raise RunError(
+            f"no finished run called '{match}' has seed {', '.join(missing)}; there are seeds "
+            f"{', '.join(map(str, sorted(taken)))}. Train the others first, or name one run by id."
+        )
+    return {seed: taken[seed] for seed in seeds}

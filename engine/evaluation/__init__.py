@@ -1,6 +1,6 @@
 """Ranking metrics, intervals and paired comparisons."""
 
-from engine.evaluation.comparison import SeedOutcome, compare
+from engine.evaluation.comparison import SeedOutcome, compare, compare_metrics
 from engine.evaluation.intervals import (
     Interval,
     bootstrap_interval,
@@ -31,6 +31,7 @@ __all__ = [
     "UserMetrics",
     "bootstrap_interval",
     "compare",
+    "compare_metrics",
     "effect_size",
     "evaluate",
     "evaluate_sampled",

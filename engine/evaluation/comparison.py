@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.evaluation.intervals import bootstrap_interval, effect_size, mean_interval
+from engine.evaluation.intervals import (
+    Interval,
+    bootstrap_interval,
+    effect_size,
+    mean_interval,
+)
 from engine.foundation.errors import ConfigError
 
 
@@ -24,6 +29,26 @@ class SeedOutcome:
     """The compared test metric of each user, where it was kept."""
     gradient_passes: int = 0
     seconds: float = 0.0
+    diverged: bool = False
+    """Whether it met a value that was not finite; its metrics are those of its best weights."""
+
+
+def compare_metrics(
+    outcomes: Mapping[str, Sequence[SeedOutcome]], baseline: str | None = None
+) -> pd.DataFrame:
+    """One table for several metrics, each with the outcomes that hold its metrics of each user.
+
+    Rows and columns of ``compare`` for each metric in turn, after two columns ``metric`` and
+    ``baseline``. Raises ConfigError as ``compare`` does.
+    """
+    parts = []
+    for metric, found in outcomes.items():
+        table = compare(found, metric, baseline)
+        table.insert(0, "baseline", table.attrs["baseline"])
+        table.insert(0, "metric", metric)
+        table.attrs.clear()
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
 
 
 def compare(
@@ -35,8 +60,9 @@ def compare(
     ordered), ``test, test_low, test_high`` (mean and 95 % t interval over seeds); then against the
     baseline ``difference, difference_low, difference_high`` (paired by seed), ``effect_size``
     (Cohen's d of those), ``n_pairs``, ``by_user, by_user_low, by_user_high`` (difference of each
-    user's mean over the paired seeds, bootstrap over users), ``note``; and ``gradient_passes,
-    seconds`` (means). ``baseline`` None takes 'plain' where there is one, else the first strategy.
+    user's mean over the paired seeds, bootstrap over users), ``n_users``, ``note``; and
+    ``gradient_passes, seconds`` (means; runs trained in one pass share its time evenly).
+    ``baseline`` None takes 'plain' where there is one, else the first strategy.
 
     Raises ConfigError where there is nothing to compare, the metric was not measured, or the
     baseline is none of the strategies.
@@ -92,19 +118,26 @@ def _row(
         "by_user": users.mean,
         "by_user_low": users.low,
         "by_user_high": users.high,
-        "note": "baseline" if is_baseline else _note(between.n, between.holds_zero),
+        "n_users": users.n,
+        "note": _note(between, is_baseline, sum(o.diverged for o in group)),
         "gradient_passes": float(np.mean([o.gradient_passes for o in group])),
         "seconds": float(np.mean([o.seconds for o in group])),
     }
     return row
 
 
-def _note(n_pairs: int, holds_zero: bool) -> str:
-    if n_pairs == 0:
-        return "no seed in common with the baseline"
-    if n_pairs == 1:
-        return "one seed: no interval"
-    return "interval holds zero: no difference shown" if holds_zero else "differs over seeds"
+def _note(between: Interval, is_baseline: bool, n_diverged: int) -> str:
+    if is_baseline:
+        note = "baseline"
+    elif between.n == 0:
+        note = "no seed in common with the baseline"
+    elif between.n == 1:
+        note = "one seed: no interval"
+    elif between.holds_zero:
+        note = "interval holds zero: no difference shown"
+    else:
+        note = "differs over seeds"
+    return f"{note}; {n_diverged} diverged" if n_diverged else note
 
 
 def paired(

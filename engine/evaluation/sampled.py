@@ -44,7 +44,10 @@ def evaluate_sampled(
     rows_of = np.split(order, firsts[1:])
     full = users[np.diff(seen.indptr)[users] == dataset.n_items]
     if len(full) > 0:
-        raise ConfigError(f"user {full[0]} has interacted with every item; none is negative.")
+        raise ConfigError(
+            f"user {full[0]} has interacted with every item, so no negative is left for it; rank "
+            "all items instead."
+        )
     ranks = np.empty(len(pairs), dtype=np.int64)
     random = numpy_generator(seed, "sampled negatives")
     for part in blocks(len(users), USERS_AT_ONCE):

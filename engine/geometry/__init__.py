@@ -1,7 +1,8 @@
 """Loss landscapes and curvature: slices, trajectories, Hessian spectra, flatness measures."""
 
-from engine.geometry.curvature import Curvature, CurvatureConfig
+from engine.geometry.curvature import Curvature
 from engine.geometry.curvature_analysis import curvature
+from engine.geometry.curvature_config import CurvatureConfig
 from engine.geometry.flatness import flatness_frame, flatness_table, flatness_versus_robustness
 from engine.geometry.measures import MEASURES, Measure
 from engine.geometry.mode_path import ModePath, ModePathConfig, mode_path

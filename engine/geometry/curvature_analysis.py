@@ -11,7 +11,8 @@ import numpy as np
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature import Curvature, CurvatureConfig
+from engine.geometry.curvature import Curvature
+from engine.geometry.curvature_config import CurvatureConfig
 from engine.geometry.factor_hessian import FactorHessian, FactorLoss
 from engine.geometry.hessian import Curved, GatheredHessian
 from engine.geometry.lanczos import Eigenpairs, extreme_eigenpairs

@@ -183,7 +183,10 @@ class Slice(Result):
                 "at, where an attack may therefore be weaker than it could be."
             )
         if len(self.trajectory_run_N):
-            shares = ", ".join(f"{x:.0%}" for x in self.explained_variance_R2.sum(axis=1))
+            shares = ", ".join(
+                " + ".join(f"{x:.0%}" for x in shares_2[: self.dimensions])
+                for shares_2 in self.explained_variance_R2
+            )
             gap = np.abs(self.trajectory_loss_N - self.trajectory_surface_N).max()
             text += (
                 f" The trajectory is a projection that holds {shares} of its squared distance; "

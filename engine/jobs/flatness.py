@@ -15,6 +15,7 @@ from engine.runs import Run, RunStore
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
+    from engine.robustness import RobustnessCurves
 
 CLEAN = "clean_accuracy"
 
@@ -76,11 +77,11 @@ def gathered(
 ) -> FlatnessAndRobustness:
     """Flatness and accuracy drops of finished runs, from the results kept in a runs folder.
 
-    Only curvatures of one config may be compared: of the configs kept, the one that most runs have
+    Only results of one config may be compared: of the configs kept, the one that most runs have
     counts. Curves of several runs lie in the folder of one of them, so all the given runs' folders
-    are read; the newest count. Draws are averaged and random controls left out. ``strategies``
-    names each run's strategy by id; by default its name without the seed. Raises RunError where the
-    runs were trained on different datasets.
+    are read. Draws are averaged and random controls left out. ``strategies`` names each run's
+    strategy by id; by default its name without the seed. Raises RunError where the runs were
+    trained on different datasets.
     """
     from engine.geometry import flatness_table
 
@@ -125,7 +126,10 @@ def _curvatures(runs: Sequence[Run]) -> dict[str, Curvature]:
 
 
 def _drops(runs: Sequence[Run], metric: str, strength: float) -> pd.DataFrame:
-    """By run id: clean_accuracy, and the share lost under each perturbation and modality."""
+    """By run id: clean_accuracy, and the share lost under each perturbation and modality.
+
+    On the test split, each perturbation with the settings that most runs have.
+    """
     from engine.robustness import RobustnessCurves, per_run
 
     wanted = {run.id for run in runs}
@@ -133,16 +137,32 @@ def _drops(runs: Sequence[Run], metric: str, strength: float) -> pd.DataFrame:
     for run in runs:
         for key in run.results(RobustnessCurves.kind):
             curves = run.load_result(RobustnessCurves, key)
-            if metric not in curves.metrics:
+            if metric not in curves.metrics or curves.split != "test":
                 continue
             rows = per_run(curves, metric)
             rows = rows[(rows["control_of"] == "") & np.isclose(rows["strength"], strength)]
-            frames.append(rows[rows["run"].isin(wanted)])
+            rows = rows[rows["run"].isin(wanted)]
+            rows["drop"] = "drop " + rows["perturbation"] + " " + rows["modality"]
+            rows["settings"] = rows["drop"].map(_settings_by_drop(curves))
+            frames.append(rows)
     if not frames or not sum(map(len, frames)):
         return pd.DataFrame()
-    rows = pd.concat(frames, ignore_index=True)
-    rows["drop"] = "drop " + rows["perturbation"] + " " + rows["modality"]
-    rows = rows.drop_duplicates(["run", "drop"], keep="last")
+    rows = pd.concat(frames, ignore_index=True).drop_duplicates(["run", "drop", "settings"])
+    counts = rows.groupby(["drop", "settings"], sort=False)["run"].count().reset_index()
+    usual = counts.sort_values("run", ascending=False, kind="stable").drop_duplicates("drop")
+    rows = rows.merge(usual[["drop", "settings"]])
     wide = rows.pivot(index="run", columns="drop", values="relative_drop")
     wide.insert(0, CLEAN, rows.groupby("run")["clean"].first())
     return wide
+
+
+def _settings_by_drop(curves: RobustnessCurves) -> dict[str, str]:
+    """All that decides a series' numbers beside the run and the strength, as text."""
+    shared = {name: curves.config.get(name) for name in ("n_draws", "draw_at", "seed")}
+    return {
+        f"drop {series['perturbation']} {series['modality']}": json.dumps(
+            [series.get("settings"), shared], sort_keys=True
+        )
+        for series in curves.series
+        if not series["control_of"]
+    }

@@ -38,6 +38,7 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
                 by_user=by_user,
                 gradient_passes=int(summary.get("gradient_passes", 0)),
                 seconds=float(summary.get("seconds", 0.0)),
+                diverged=run.state == "diverged",
             )
         )
     return found

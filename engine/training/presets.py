@@ -92,17 +92,22 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
     ),
     "amr-published": (
         "AMR with its released code's settings: summed loss, Adagrad, image only, epsilon 0.1 of "
-        "globally scaled features (arXiv 1809.07062)",
+        "globally scaled features (arXiv 1809.07062); its small rates want long training, so 300 "
+        "plain epochs come first (the code starts from trained VBPR and takes 2,000)",
         TrainConfig(
             model=VBPRConfig(form="sum", modalities=("image",)),
             objective=ObjectiveConfig(
                 reduction="sum",
                 regulariser=SquaredPenaltyConfig(),
-                adversary=AMRConfig(epsilon=0.1, unit="absolute", modalities=("image",)),
+                adversary=AMRConfig(
+                    epsilon=0.1, unit="absolute", modalities=("image",), warm_start_epochs=300
+                ),
             ),
             optimiser=AdagradConfig(),
             features=FeatureConfig(scaling="global_max"),
             batch_size=512,
+            epochs=1000,
+            validate_every=10,
         ),
     ),
 }

@@ -31,7 +31,7 @@ ARGUMENTS = [
 ]
 PAGES = ("", "train", "compare", "landscape", "curvature", "embeddings", "robustness")
 DRAWN = ("", "compare", "landscape", "curvature", "embeddings", "robustness")
-DEMONSTRATION_SECONDS = 420
+DEMONSTRATION_SECONDS = 900
 """Generous: it takes well under a minute on two free cores, but tests share theirs."""
 
 PATIENCE_MS = 180_000

@@ -1,9 +1,12 @@
 """Comparing strategies: what is paired, what is shown, and what is not claimed."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from engine.evaluation import SeedOutcome, compare, mean_interval
+from engine.evaluation import SeedOutcome, compare, compare_metrics, mean_interval
 from engine.foundation.errors import ConfigError
 
 
@@ -53,6 +56,30 @@ def test_users_are_paired_over_seeds():
     row = compare([*plain, *better], "recall@20").set_index("strategy").loc["x"]
     assert row["by_user"] == pytest.approx(0.05)
     assert 0.03 < row["by_user_low"] < 0.05 < row["by_user_high"] < 0.07
+    assert row["n_users"] == 200
+
+
+def test_a_diverged_seed_is_told():
+    runs = [outcome("plain", 0, 0.1), outcome("x", 0, 0.2), outcome("x", 1, 0.3)]
+    table = compare([*runs[:2], replace(runs[2], diverged=True)], "recall@20")
+    notes = table.set_index("strategy")["note"]
+    assert notes["x"] == "one seed: no interval; 1 diverged"
+    assert notes["plain"] == "baseline"
+
+
+def test_several_metrics_make_one_table_that_says_which_is_which():
+    runs = [outcome("plain", 0, 0.1, by_user={0: 0.0, 1: 0.2}), outcome("x", 0, 0.2)]
+    both = [replace(r, test={**r.test, "ndcg@5": 0.5}, valid={**r.valid, "ndcg@5": 0.1})
+            for r in runs]  # fmt: skip
+    table = compare_metrics({"recall@20": both, "ndcg@5": both})
+    assert table.columns[:3].tolist() == ["metric", "baseline", "strategy"]
+    assert table["metric"].tolist() == ["recall@20"] * 2 + ["ndcg@5"] * 2
+    assert set(table["baseline"]) == {"plain"}
+    alone = compare(both, "ndcg@5")
+    columns = alone.columns.tolist()
+    pd.testing.assert_frame_equal(
+        table[table["metric"] == "ndcg@5"][columns].reset_index(drop=True), alone
+    )
 
 
 @pytest.mark.parametrize(

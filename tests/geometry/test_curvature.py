@@ -61,12 +61,19 @@ def test_products_are_counted_and_measures_are_known(make_run):
     assert result.products["density"] == 40
     assert result.measures["gauss_newton_top_eigenvalue"] > 0
     assert result.input_sharpness_MI.shape == (2, 40)
+    inputs = result.tables()["inputs"]
+    assert len(inputs) == 80
+    first = inputs.iloc[0]
+    row = result.modalities.index(first["modality"])
+    assert first["input_sharpness"] == result.input_sharpness_MI[row, first["item"]]
+    assert first["input_sharpness"] == result.input_sharpness_MI.max()
 
 
 def test_a_model_without_features_has_no_input_sharpness(make_run):
     result = curvature(make_run("bpr-mf"), CurvatureConfig(n_triples=200))
     assert result.modalities == []
     assert "input_sharpness_image" not in result.measures
+    assert "inputs" not in result.tables()
 
 
 def test_equal_seeds_give_equal_results_and_a_saved_one_reads_back(make_run, tmp_path):

@@ -1,12 +1,14 @@
 """Slices: exact where models are affine, shared by the runs compared, and harmless."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 
 from engine.evaluation import EvaluationConfig, evaluate
 from engine.foundation.errors import Cancelled, ConfigError
-from engine.geometry import Slice, SliceConfig, frozen_triples, loss_slice, mode_path
+from engine.geometry import Slice, SliceConfig, chosen_planes, frozen_triples, loss_slice, mode_path
 from engine.geometry.directions import normalised, random_direction
 
 
@@ -135,6 +137,16 @@ def test_nothing_passes_through_runs_whose_weights_mean_different_things(
         mode_path(runs)
 
 
+def test_settings_that_matter_in_training_alone_do_not_part_runs(make_run):
+    runs = [make_run("bm3"), make_run("bm3", seed=1, **{"model.contrast_weight": 0.5})]
+    assert len(loss_slice(runs, small(first="difference", dimensions=1)).marks_M2) == 2
+
+
+def test_runs_of_different_precision_share_no_direction(make_run):
+    with pytest.raises(ConfigError, match="precision"):
+        loss_slice([make_run(), make_run(precision="float32")], small())
+
+
 def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
     from engine.geometry import CurvatureConfig, curvature
 
@@ -147,6 +159,20 @@ def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
         config = small(dimensions=1, first=kind, radius=1e-3, n_points=3)
         line = loss_slice([run], config).surface("train_loss")
         assert (line[0] - 2 * line[1] + line[2]) / 1e-6 == pytest.approx(value, rel=2e-2)
+
+
+def test_eigenvectors_are_named_with_their_eigenvalue_and_said_not_to_have_converged(
+    make_run, monkeypatch
+):
+    config = small(first="top_eigenvector", second="bottom_eigenvector", n_points=3)
+    found = loss_slice([make_run()], config)
+    assert "top Hessian eigenvector of vbpr 0 (eigenvalue " in found.directions[0]
+    assert "(eigenvalue -" in found.directions[1]
+    assert "not converged" not in found.caption
+    few = functools.partial(chosen_planes.extreme_eigenpairs, max_products=4)
+    monkeypatch.setattr(chosen_planes, "extreme_eigenpairs", few)
+    unsure = loss_slice([make_run()], config)
+    assert all("not converged after 4 products" in way for way in unsure.directions)
 
 
 def test_a_preview_sharpens_from_coarse_to_fine_for_all_runs_alike(make_run):

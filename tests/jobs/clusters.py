@@ -124,9 +124,10 @@ def separate(root: Path) -> Iterator[RunStore]:
         processes += [subprocess.Popen(command, stdout=log, stderr=log) for _ in range(2)]
         yield RunStore(root / "runs")
     finally:
+        for process in reversed(processes[1:]):
+            process.terminate()
         for process in reversed(processes):
             process.terminate()
-        for process in processes:
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:

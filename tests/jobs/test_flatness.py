@@ -1,6 +1,7 @@
 """Flatness beside robustness, gathered from what runs keep."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine.cli import main
@@ -73,6 +74,13 @@ def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
     assert found.without_curvature == (runs[5],)
     whole = find_result(store, "curvature", runs[:1], {})
     assert found.table["top_eigenvalue"][0] == whole.measures["top_eigenvalue"]
+
+
+def test_curves_of_other_settings_or_of_validation_are_not_mixed_in(store, runs):
+    usual = flatness.gathered(store, runs).table
+    for other in ({"seed": 7}, {"split": "valid"}):
+        analyse(store, "robustness", {"runs": runs[3:4], "config": CURVES | other}, silent)
+    pd.testing.assert_frame_equal(flatness.gathered(store, runs).table, usual)
 
 
 def test_flatness_by_strategy_is_over_all_runs_that_keep_a_curvature(store, runs):
@@ -148,6 +156,13 @@ def test_a_robust_slice_is_measured_on_the_features_perturbed_once(store, runs, 
         by_hand = [loss_by_hand(trained, trained.features), loss_by_hand(trained, features)]
         np.testing.assert_allclose(found.values_RQAB[r, :, 1, 0], by_hand, rtol=1e-5)
         assert by_hand[0] != pytest.approx(by_hand[1])
+
+
+def test_an_apple_gpu_is_passed_over_for_analyses(store, runs, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    opened = open_run(store.get(runs[0]))
+    assert {p.device.type for p in opened.model.parameters()} == {"cpu"}
 
 
 def test_a_perturbation_that_is_none_is_refused():

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
-from clusters import until
+from clusters import PATIENCE, take_worker, until, until_running
 
-from engine.jobs import Job, active_jobs, submit, waiting
+from engine.jobs import Job, active_jobs, run_here, submit, waiting
 from engine.jobs.scheduler import identity_of
 from engine.runs import RunStore
 
@@ -117,3 +118,42 @@ def test_a_submitter_killed_while_handing_over_leaves_no_job_queued_for_ever(
 
 def test_nothing_is_asked_of_an_unencrypted_scheduler_elsewhere() -> None:
     assert identity_of("tcp://10.0.0.7:8786", timeout=0.1) is None
+
+
+@contextmanager
+def worker(address: str, log: Path) -> Iterator[None]:
+    """One worker of a scheduler, gone afterwards with all that it started."""
+    command = [sys.executable, "-m", "engine.jobs", "worker", "--scheduler", address]
+    with open(log, "ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        for member in [*psutil.Process(process.pid).children(recursive=True), process]:
+            member.kill()
+        process.wait()
+
+
+def test_a_training_outlives_a_killed_scheduler_and_goes_on_with_the_next(
+    store: RunStore, tmp_path: Path
+) -> None:
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    with scheduler(port, tmp_path / "log") as first, worker(address, tmp_path / "log"):
+        job = submit(store, "walk", {"steps": 30, "stays_at": 10}, scheduler=address)
+        until_running(job, 10)
+        waiting_job, _ = queued_on(store, address)
+        first.kill()
+        until(lambda: waiting_job.status().state == "interrupted")
+        assert job.status().state == "running"  # its process is still at work, and is not hidden
+        take_worker(job)
+        assert job.status().state == "interrupted"
+    (run_id,) = job.status().run_ids
+    assert store.get(run_id).state == "interrupted"
+    with scheduler(port, tmp_path / "log"), worker(address, tmp_path / "log"):
+        params = {"steps": 30, "run": run_id}
+        again = submit(store, "walk", params, [run_id], scheduler=address)
+        assert again.wait(PATIENCE).state == "finished"
+    whole = run_here(store, "walk", {"steps": 30})
+    expected = store.get(whole.result()["run"]).events("epoch")
+    assert store.get(run_id).events("epoch")["loss"].tolist() == expected["loss"].tolist()

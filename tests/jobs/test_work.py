@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from clusters import PATIENCE, take_worker, until, until_running
+from clusters import PATIENCE, take_worker, until, until_running, worker_of
 
 from engine.foundation.errors import Cancelled, JobError
 from engine.jobs import Job, active_for, active_jobs, find_job, jobs, submit
@@ -225,6 +226,28 @@ def test_a_worker_computes_with_its_share_of_the_cores(store: RunStore) -> None:
     job = submit(store, "environment", {})
     assert job.wait(WAIT).state == "finished"
     assert job.result()["threads"] <= max(1, (os.cpu_count() or 2) // 2)
+
+
+def test_a_command_and_a_sweep_compute_on_the_cluster(
+    store: RunStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from engine.cli import main
+
+    options = ["--dataset", "synthetic:users=40,items=30,interactions=400,image=6,text=4"]
+    options += ["--runs-folder", str(store.root), "--json"]
+    quick = {"epochs": "2", "batch_size": "128", "device": "cpu", "model.width": "4"}
+    scheduler = ["--scheduler", os.environ.get("BASIN_SCHEDULER", "embedded")]
+    settings = [part for key, value in quick.items() for part in (f"--{key}", value)]
+    assert main(["train", *options, *settings, *scheduler]) == 0
+    job = jobs(store)[0]
+    assert job.status().state == "finished"
+    assert worker_of(job) != os.getpid()
+    shared = [part for key, value in quick.items() for part in ("--set", f"{key}={value}")]
+    for started in (6, 0):
+        sweep = ["sweep", "grid", "--preset", "plain", "--preset", "mg", "--seeds", "3"]
+        assert main([*sweep, "--at-once", "1", *shared, *options, *scheduler]) == 0
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert (told["started"], told["states"]) == (started, {"finished": 6})
 
 
 def test_an_unknown_task_leaves_no_job(store: RunStore) -> None:

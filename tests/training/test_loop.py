@@ -1,6 +1,7 @@
 """The loop: how it stops, what it keeps, and that one seed decides everything."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -145,6 +146,23 @@ def test_fewer_gradient_passes_than_a_step_takes_are_refused(tiny):
         fit(tiny, preset("sam", QUICK | {"match_gradient_passes": 1}))
 
 
+def test_a_deterministic_run_is_the_same_and_torch_refuses_what_may_vary(tiny, monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    seen = []
+
+    def watch(share, message):
+        seen.append(
+            (torch.are_deterministic_algorithms_enabled(), "CUBLAS_WORKSPACE_CONFIG" in os.environ)
+        )
+
+    usual = fit(tiny, preset("mg", QUICK))
+    strict = fit(tiny, preset("mg", QUICK | {"deterministic": True}), None, watch)
+    assert set(seen) == {(True, True)}
+    assert not torch.are_deterministic_algorithms_enabled()
+    for one, two in zip(usual.model.parameters(), strict.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
 def test_mirror_gradient_counts_its_extra_passes(tiny):
     plain = fit(tiny, preset("plain", QUICK | {"epochs": 2}))
     mirrored = fit(tiny, preset("mg", QUICK | {"epochs": 2}))
@@ -176,13 +194,12 @@ print(json.dumps([float(p.double().sum()).hex() for p in result.model.parameters
 
 
 @pytest.mark.processes
-def test_two_processes_with_one_seed_agree():
+def test_two_processes_with_one_seed_agree(monkeypatch, capsys):
     settings = json.dumps(QUICK | {"objective.adversary.warm_start_epochs": 2})
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM, settings], capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
-    assert outputs[0] == outputs[1]
-    assert outputs[0].startswith("[")
+    there = subprocess.run(
+        [sys.executable, "-c", PROGRAM, settings], capture_output=True, text=True, check=True
+    )
+    monkeypatch.setattr(sys, "argv", ["", settings])
+    exec(PROGRAM, {})
+    assert capsys.readouterr().out == there.stdout
+    assert there.stdout.startswith("[")

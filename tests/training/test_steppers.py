@@ -3,8 +3,21 @@
 import pytest
 import torch
 
-from engine.training import GuardedOptimiser, MirrorGradient, Plain
+from engine.foundation.progress import silent
+from engine.objectives import Objective
+from engine.training import (
+    GuardedOptimiser,
+    MemoryRecorder,
+    MirrorGradient,
+    MirrorGradientConfig,
+    Plain,
+    PlainConfig,
+    fit,
+    preset,
+)
 from engine.training.optimisers import NonFiniteError
+from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
+from engine.training.trainer import Trainer
 
 
 def quadratic(h, theta):
@@ -107,3 +120,70 @@ def test_a_non_finite_gradient_moves_nothing(bad):
     with pytest.raises(NonFiniteError):
         optimiser.apply()
     assert torch.equal(theta.detach(), before)
+
+
+STEPPERS = [
+    PlainConfig(),
+    MirrorGradientConfig(beta=1),
+    SAMConfig(),
+    ASAMConfig(),
+    GradientNormConfig(),
+]
+
+
+@pytest.mark.parametrize("config", STEPPERS, ids=lambda config: config.name)
+@pytest.mark.parametrize("at_call", [1, 2])
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_a_gradient_that_is_not_finite_moves_nothing_at_any_call(config, at_call, clip_norm):
+    """Plain steps ask for one gradient, the others for a second one somewhere else."""
+    theta, optimiser = started(clip_norm=clip_norm)
+    before, calls, where = theta.detach().clone(), [0], []
+    clean = quadratic(H, theta)
+
+    def closure():
+        loss = clean()
+        calls[0] += 1
+        where.append(theta.detach().clone())
+        if calls[0] == at_call:
+            theta.grad[1] = torch.nan
+        return loss
+
+    stepper = config.build(optimiser)
+    if at_call > stepper.gradients_ahead():
+        stepper.step(closure)
+        assert calls[0] == 1
+        return
+    with pytest.raises(NonFiniteError):
+        stepper.step(closure)
+    is_mirrored = config.name == "mirror-gradient" and at_call == 2
+    # Mirror Gradient's first half-step stands: a finite gradient made it.
+    assert torch.equal(theta.detach(), where[1] if is_mirrored else before)
+
+
+@pytest.mark.parametrize("config", STEPPERS, ids=lambda config: config.name)
+@pytest.mark.parametrize("at_call", [1, 2])
+def test_a_loss_that_is_not_finite_ends_a_run_with_weights_that_are(
+    tiny, monkeypatch, config, at_call
+):
+    """The loss is spoilt in the second epoch's first step, at its first or second gradient."""
+    changes = {"epochs": 4, "batch_size": 128, "device": "cpu", "model.width": 4}
+    trainer = Trainer(tiny, preset("plain", changes).model_copy(update={"stepper": config}),
+                      MemoryRecorder())  # fmt: skip
+    real, calls = Objective.__call__, [0]
+
+    def spoilt(objective, *inputs):
+        loss = real(objective, *inputs)
+        if trainer.position.epoch == 1:
+            calls[0] += 1
+            loss = loss * torch.nan if calls[0] == at_call else loss
+        return loss
+
+    monkeypatch.setattr(Objective, "__call__", spoilt)
+    assert trainer.run(silent) == "diverged"
+    assert trainer.position.best_epoch == 1
+    first = fit(tiny, preset("plain", changes | {"epochs": 1}).model_copy(
+        update={"stepper": config}))  # fmt: skip
+    for one, two in zip(trainer.model.parameters(), first.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+    (event,) = [e for e in trainer.recorder.events if e["kind"] == "diverged"]
+    assert event == {"kind": "diverged", "epoch": 2, "reason": "the loss is nan"}

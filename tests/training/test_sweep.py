@@ -42,6 +42,36 @@ def test_random_fields_stay_in_their_range_and_repeat_with_the_seed():
     assert rates == [config.optimiser.learning_rate for _, config in planned(sweep)]
 
 
+def test_random_fields_may_be_drawn_from_values_and_equal_draws_are_planned_once():
+    sweep = SweepConfig(random={"optimiser": ("adam", "sgd", "adagrad")}, n_samples=60, n_seeds=2)
+    runs = planned(sweep)
+    assert {config.optimiser.name for _, config in runs} == {"adam", "sgd", "adagrad"}
+    assert len(runs) == 6
+
+
+def test_what_a_swept_choice_lacks_is_passed_over_for_it():
+    grid = {"optimiser": ("adagrad", "sgd"), "optimiser.learning_rate": (0.1, 1.0)}
+    assert [label for label, _ in planned(SweepConfig(grid=grid))] == [
+        "plain, optimiser=adagrad",
+        "plain, optimiser=sgd, optimiser.learning_rate=0.1",
+        "plain, optimiser=sgd, optimiser.learning_rate=1",
+    ]
+
+
+def test_values_that_only_fit_together_are_set_together():
+    grid = {"stepper.alpha1": (0.1,), "stepper.alpha2": (0.05,)}
+    ((_, config),) = planned(SweepConfig(presets=("mg",), grid=grid))
+    assert (config.stepper.alpha1, config.stepper.alpha2) == (0.1, 0.05)
+
+
+def test_lists_and_nothing_at_all_can_be_swept():
+    grid = {"model.modalities": ("text", "image+text"), "averaging": ("ema", None)}
+    runs = planned(SweepConfig(settings={"model.modalities": "image"}, grid=grid))
+    found = [(c.model.modalities, c.averaging and c.averaging.name) for _, c in runs]
+    texts, both = ("text",), ("image", "text")
+    assert found == [(texts, "ema"), (texts, None), (both, "ema"), (both, None)]
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -1,0 +1,89 @@
+"""The ``evaluate`` command: judge trained runs again, by full ranking or against negatives."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.terminal import add_common, records, store_of
+from engine.foundation.errors import ConfigError
+from engine.runs import Run
+from engine.runs.records import writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``evaluate``."""
+    parser.add_argument("runs", nargs="+", help="runs to judge at the epoch validation chose")
+    parser.add_argument(
+        "--split", default="test", choices=["valid", "test"], help="held-out items (default: test)"
+    )
+    parser.add_argument(
+        "--cutoffs",
+        default="5,10,20,50",
+        help="the k of the metrics, in items (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--negatives",
+        type=int,
+        help="rank each held-out item against so many unseen ones, drawn at random (999 in AMR; "
+        "ties count against it), instead of all items; not comparable with full ranking",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="draws the negatives, for all runs alike"
+    )
+    parser.add_argument("--csv", type=Path, help="also write one row a run and metric")
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Judge each run, print one row a run and one column a metric."""
+    import pandas as pd
+
+    try:
+        cutoffs = tuple(sorted({int(part) for part in arguments.cutoffs.split(",")}))
+    except ValueError:
+        raise ConfigError(f"--cutoffs is '{arguments.cutoffs}', not numbers like 5,10.") from None
+    store = store_of(arguments)
+    tables = [judged(store.get(name), arguments, cutoffs) for name in arguments.runs]
+    table = pd.concat(tables, ignore_index=True)
+    if arguments.csv:
+        with writing(arguments.csv, ConfigError):
+            table.to_csv(arguments.csv, index=False)
+    if not arguments.json:
+        first = table.iloc[0]
+        print(f"{first['split']} split, {first['ranking']}; means over {first['over']}")
+        wide = table.pivot(index=["run", "name", "seed"], columns="metric", values="value")
+        wide = wide[table["metric"].unique()]
+        print(wide.to_string(float_format=lambda value: f"{value:.4f}"))
+    return {"table": records(table)}
+
+
+def judged(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ...]) -> pd.DataFrame:
+    """One row a metric: run, name, seed, split, ranking, metric, value, n, over (what n counts)."""
+    import pandas as pd
+
+    from engine.evaluation import EvaluationConfig, evaluate, evaluate_sampled
+    from engine.runs.opened import open_run
+
+    opened = open_run(run)
+    users, items = opened.factors()
+    if arguments.negatives is None:
+        found = evaluate(
+            users, items, opened.dataset, arguments.split, EvaluationConfig(cutoffs=cutoffs)
+        )
+        ranking, over = "all items ranked but those of training", "users with held-out items"
+    else:
+        found = evaluate_sampled(
+            users, items, opened.dataset, arguments.split, cutoffs, arguments.negatives,
+            arguments.seed,
+        )  # fmt: skip
+        ranking, over = f"against {arguments.negatives} sampled negatives", "held-out items"
+    same = {"run": run.id, "name": run.name, "seed": opened.config.seed, "split": arguments.split}
+    more = {"ranking": ranking, "n": len(found.users), "over": over}
+    return pd.DataFrame(
+        [{**same, **more, "metric": name, "value": value} for name, value in found.means().items()]
+    )
