@@ -133,7 +133,7 @@ def _row(size: str, name: str, value: float, floor: float, target: float | None)
 
 
 def slider_seconds(run: Trained, config: PerturbationConfig) -> tuple[float, float, float]:
-    """The first answer with one user's list, the next at another strength, and both naively."""
+    """The first answer with one user's list, the next at other strengths, and those naively."""
     probe = RobustnessProbe(run)
     probe.at(GaussianConfig(), 0.1)
     user = int(probe.ranking.users[0])
@@ -141,11 +141,19 @@ def slider_seconds(run: Trained, config: PerturbationConfig) -> tuple[float, flo
     def answer(strength: float) -> None:
         probe.lists(probe.at(config, strength, draw=1), user)
 
-    first, moved = (timed(partial(answer, strength))[0] for strength in (0.2, 0.3))
     control = config.control(run.dataset)
     asked = [config] if control is None else [config, control]
-    naive = sum(timed(partial(naive_cell, run, kind, 0.2, 1))[0] for kind in asked)
-    return first, moved, naive
+
+    def naively(strength: float) -> None:
+        for kind in asked:
+            naive_cell(run, kind, strength, 1)
+
+    first = timed(partial(answer, 0.2))[0]
+    moved, naive = [], []
+    for strength in (0.3, 0.4, 0.5, 0.6):  # in turns, since machines are shared
+        moved.append(timed(partial(answer, strength))[0])
+        naive.append(timed(partial(naively, strength))[0])
+    return first, min(moved), min(naive)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
