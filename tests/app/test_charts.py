@@ -191,6 +191,31 @@ def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: lis
     assert "one seed" in robustness.curves_caption(table)
 
 
+def test_crosses_are_what_is_left_without_features(trained: RunStore, runs: list[str]) -> None:
+    curves = results(trained, "robustness", runs)
+    assert isinstance(curves, RobustnessCurves)
+    table = bands(curves, "recall@20")
+    main = table[(table["control_of"] == "") & (table["strength"] == 0)]
+    for shown, expected in (
+        ("accuracy", main["removed"]),
+        ("lost", main["mean"] - main["removed"]),
+    ):
+        figure = robustness.strength_curves(table, "recall@20", shown=shown)
+        crosses = [t for t in figure.data if t.marker.symbol == "x-thin"]
+        assert sorted(t.y[0] for t in crosses) == pytest.approx(sorted(expected))
+        lines = [t for t in figure.data if t.mode == "lines+markers"]
+        assert all(t.y[0] == 0 for t in lines) == (shown == "lost")
+        bands_drawn = [t for t in figure.data if t.fill == "toself"]
+        assert all(t.mode == "lines" for t in bands_drawn)
+
+
+def test_what_hardly_reads_its_features_is_said_in_a_sentence() -> None:
+    table = pd.DataFrame([{"strategy": "amr", "modality": "image", "kept": 0.99}])
+    said = robustness.said_of_indifferent(table, "recall@20")
+    assert said.startswith("amr keeps 99% of its recall@20 with image features removed.")
+    assert robustness.said_of_indifferent(table[:0], "recall@20") == ""
+
+
 def test_maps_draw_every_point_of_every_run(trained: RunStore, runs: list[str]) -> None:
     maps = results(trained, "align", runs)
     assert isinstance(maps, AlignedEmbeddings)
