@@ -154,7 +154,7 @@ def curves_caption(bands: pd.DataFrame) -> str:
 
 
 def said_of_indifferent(table: pd.DataFrame, metric: str) -> str:
-    """A sentence on strategies that hardly read their features; '' where there are none.
+    """A sentence on strategies that gain nothing by their features; '' where there are none.
 
     ``table`` is that of ``engine.robustness.indifferent``.
     """
@@ -166,8 +166,8 @@ def said_of_indifferent(table: pd.DataFrame, metric: str) -> str:
         for row in table.to_dict("records")
     ]
     return (
-        f"{'; '.join(said)}. What is hardly read can hardly hurt: there a flat curve is no sign of "
-        "robustness."
+        f"{'; '.join(said)}. Where a model gains nothing by its features, a flat curve shows "
+        "disuse, not robustness."
     )
 
 

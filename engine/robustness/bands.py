@@ -103,11 +103,11 @@ def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
 
 
 def indifferent(curves: RobustnessCurves, metric: str, tolerance: float = 0.1) -> pd.DataFrame:
-    """Strategies that hardly read what is perturbed: strategy, modality, kept.
+    """Strategies that gain nothing by what is perturbed: strategy, modality, kept.
 
     ``kept``: mean over seeds of the metric with the features set to zero, as a share of the clean
-    value; listed where it is within ``tolerance`` of 1. Nothing done to features that do not count
-    can cost much, so their curves are flat whatever the training.
+    value; listed where it is within ``tolerance`` of 1. Where their curves are flat, that is
+    disuse of the features; they need not be: features without use can still do harm.
     """
     rows = per_run(curves, metric)
     rows = rows[(rows["strength"] == 0) & (rows["control_of"] == "")]

@@ -17,8 +17,8 @@ CAPTION = (
     "be compared with each other; an attack is to be read beside its random control of equal norm. "
     "A flat line does not prove a robust model: one that hardly uses its features is flat too, so "
     "look at what it scores with these features removed (zero for every item); where that is the "
-    "clean value, nothing could be lost. An attack shows a weakness where it finds one; where it "
-    "finds none, a stronger one may. {notes}"
+    "clean value, it gains nothing by them, and a flat line is disuse. An attack shows a weakness "
+    "where it finds one; where it finds none, a stronger one may. {notes}"
 )
 
 

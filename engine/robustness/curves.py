@@ -231,8 +231,8 @@ def _described(variant: Variant, subject: Subject, strategy: str) -> dict[str, A
 def features_removed(subject: Subject, modalities: tuple[Modality, ...]) -> FactorChange:
     """What is left of the factors when the named modalities of every item are zeros.
 
-    Beside a curve it tells robustness from indifference: a model that scores as well without the
-    features cannot be hurt through them.
+    Beside a flat curve it tells robustness from disuse: a model that scores as well without the
+    features gains nothing by them. It may still be hurt through them.
     """
     return factor_path(subject, MissingConfig(modalities=modalities), 0, 0)(1.0)
 

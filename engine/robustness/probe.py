@@ -45,7 +45,7 @@ class ProbeAnswer:
     (entered@k, chr@k, target_rank); else {}."""
     removed: dict[str, np.ndarray]
     """With the modalities hit set to zero for every item: where this is the clean accuracy, the
-    model does not read them, and nothing done to them can hurt it [E]."""
+    model gains nothing by them, and keeping its accuracy is no robustness [E]."""
     n_items_changed: int
     note: str
     """Why nothing moved, where the model reads none of the features hit; else ''."""

@@ -209,7 +209,7 @@ def test_crosses_are_what_is_left_without_features(trained: RunStore, runs: list
         assert all(t.mode == "lines" for t in bands_drawn)
 
 
-def test_what_hardly_reads_its_features_is_said_in_a_sentence() -> None:
+def test_who_gains_nothing_by_features_is_said_in_a_sentence() -> None:
     table = pd.DataFrame([{"strategy": "amr", "modality": "image", "kept": 0.99}])
     said = robustness.said_of_indifferent(table, "recall@20")
     assert said.startswith("amr keeps 99% of its recall@20 with image features removed.")

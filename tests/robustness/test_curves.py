@@ -232,7 +232,7 @@ def test_removing_one_modality_leaves_the_other(linear, shop):
     assert rows.loc["image", "removed"] != rows.loc["both", "removed"]
 
 
-def test_models_that_hardly_read_their_features_are_named(linear, shop):
+def test_models_that_gain_nothing_by_their_features_are_named(linear, shop):
     weights = linear.model.theta()
     idle = {n: w * 1e-9 if linear.model.block(n) == "projection" else w for n, w in weights.items()}
     deaf = Trained.from_weights(
