@@ -145,7 +145,7 @@ def test_a_job_that_does_not_listen_loses_its_worker(store: RunStore) -> None:
     assert submit(store, "count", {}).wait(WAIT).state == "finished"
     assert active_jobs(store) == []
     (run_id,) = status.run_ids
-    assert store.get(run_id).state == "cancelled", "whoever stops it is not told that it broke"
+    until(lambda: store.get(run_id).state == "cancelled")  # nobody who stops it reads that it broke
 
 
 def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(
