@@ -16,7 +16,7 @@ from app.charts.style import CONFIG, looks
 from app.quiet import spare_the_collector
 from app.work import progress_row
 from engine.foundation.errors import BasinError
-from engine.jobs import Job, active_jobs, submit
+from engine.jobs import Job, JobStatus, active_jobs, submit
 from engine.runs import Run
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def watch_trainings() -> None:
     store = state.store()
     seen: list[str] = st.session_state.setdefault("trainings_seen", [])
     active = jobs_under_way()
-    seen += [run for job in active for run in job.status().run_ids if run not in seen]
+    standing = [job.status() for job in active]
+    busy = [run for status in standing for run in status.run_ids]
+    seen += [run for run in busy if run not in seen]
     if not seen:
         st.info("Nothing is being trained. Choose settings above and start a training.")
         return
@@ -85,13 +87,19 @@ def watch_trainings() -> None:
         progress_row(job, names_of(job))
     if len(active) > BARS:
         st.caption(f"{len(active) - BARS} more trainings wait.")
-    kept = [i for i in seen[-CURVES:] if (store.root / i / "config.json").is_file()]
+    kept = [i for i in drawn(seen, standing) if (store.root / i / "config.json").is_file()]
     runs = [store.get(run_id) for run_id in kept]
-    busy = {run for job in active for run in job.status().run_ids}
     for shown in runs:
         if shown.id not in busy and shown.status.is_over:
             _how_it_ended(shown)
     _curves(runs)
+
+
+def drawn(seen: Sequence[str], standing: Sequence[JobStatus]) -> list[str]:
+    """Which of the runs seen have curves: those that ended last, then those at work; none waits."""
+    busy = {run for status in standing for run in status.run_ids}
+    running = [run for s in standing if s.state == "running" for run in s.run_ids]
+    return [*(run for run in seen if run not in busy), *running][-CURVES:]
 
 
 def names_of(job: Job) -> str:

@@ -45,7 +45,8 @@ def settle_runs(store: RunStore, job: Job, state: RunState, reason: str) -> None
     for run_id in record.get("run_ids", job.request.get("run_ids", ())):
         with suppress(BasinError):
             run = store.get(run_id)
-            if run.state == "queued":
+            status = run.status
+            if status.state == "queued" and status.waits_for in ("", job.id):
                 run.end(state, reason)
             elif state == "cancelled" and lost is not None:
                 run.end_after(lost, state, reason)

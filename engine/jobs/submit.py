@@ -67,14 +67,29 @@ def submit_all(
     scheduler: str | None = None,
     gpu: bool | None = None,
 ) -> list[Job]:
-    """``submit`` one task with each of several params and their run ids, over one connection."""
-    address = chosen_scheduler(scheduler)
+    """``submit`` one task with each of several params and their run ids, over one connection.
+
+    Where it is refused, runs that wait for it end as ``failed`` with the reason.
+    """
+    try:
+        checked_name(task)
+        address = chosen_scheduler(scheduler)
+    except JobError as refusal:
+        for _, run_ids in asked:
+            for run_id in run_ids:
+                if (run := store.get(run_id)).state == "queued":
+                    run.end("failed", str(refusal))
+        raise
     if address is not None:  # the embedded cluster does it as it starts
         keep_house_now_and_then(store)
     made = [
         _written(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
         for params, run_ids in asked
     ]
+    if task == "train":  # what stopped on the way waits again
+        for job, (_, run_ids) in zip(made, asked, strict=True):
+            for run_id in run_ids:
+                store.get(run_id).queue(job.id)
     if address is None:
         _deliver_to_embedded(store, made)
         return made

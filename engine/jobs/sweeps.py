@@ -197,6 +197,7 @@ class Sweep:
     def wait(self, progress: Progress = silent, poll: float = 0.5) -> None:
         """Until no run of the sweep is queued or running."""
         while True:
+            active_jobs(self.store)  # ends runs whose job was lost with its cluster
             states = [run.state for run in self.runs().values()]
             over = sum(state not in ("queued", "running") for state in states)
             progress(over / max(len(states), 1), f"{over} of {len(states)} runs over")

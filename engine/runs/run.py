@@ -133,6 +133,14 @@ class Run:
         finally:
             self._ownership.release()
 
+    def queue(self, job: str = "") -> None:
+        """Say that it waits for a job again, unless somebody works on it or it is done.
+
+        Raises RunError where that cannot be written.
+        """
+        if self.state in ("failed", "cancelled", "interrupted"):
+            self._write_status("queued", started="", ended="", waits_for=job)
+
     def end(self, state: RunState, reason: str = "") -> None:
         """Say how it ended; raises RunError where that cannot be written."""
         self._write_status(state, reason=reason, ended=now())

@@ -44,6 +44,8 @@ class RunStatus:
     ended: str = ""
     owner: Owner | None = None
     """The process that works, or last worked, on it."""
+    waits_for: str = ""
+    """The job that it was queued again for; '' for its first."""
 
     @classmethod
     def read(cls, folder: Path) -> RunStatus:
@@ -64,7 +66,8 @@ class RunStatus:
             state = "interrupted"
             reason = f"Its {owner} is gone." if owner else "No process works on it."
         created, started, ended = (str(record.get(k, "")) for k in ("created", "started", "ended"))
-        return cls(state, reason, created, started, ended, owner)
+        waits_for = str(record.get("waits_for", ""))
+        return cls(state, reason, created, started, ended, owner, waits_for)
 
     @property
     def is_over(self) -> bool:

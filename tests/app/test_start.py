@@ -1,9 +1,9 @@
-"""What the Train button queues."""
+"""What the Train button queues, and which trainings are drawn."""
 
 import pytest
 
 from app import state, training
-from engine.jobs import jobs
+from engine.jobs import JobStatus, jobs
 from engine.runs import RunStore
 from engine.training import preset
 
@@ -37,3 +37,12 @@ def test_one_seed_is_one_run_of_the_given_name(nothing, queued) -> None:
     (run,) = training.start(preset("plain"), "mine", 1)
     assert queued == [{"run": run}]
     assert nothing.get(run).name == "mine"
+
+
+def test_of_a_long_queue_the_trainings_at_work_are_drawn() -> None:
+    seen = [f"run {n}" for n in range(300)]
+    at_work = [JobStatus("running", run_ids=(f"run {n}",)) for n in (3, 4)]
+    waiting = [JobStatus("queued", run_ids=(f"run {n}",)) for n in range(5, 300)]
+    assert training.drawn(seen, [*at_work, *waiting]) == [f"run {n}" for n in range(5)]
+    assert training.drawn(seen, []) == seen[-training.CURVES :]
+    assert training.drawn([], []) == []

@@ -20,8 +20,10 @@ from clusters import PATIENCE, embedded, end_cluster, until, until_running, work
 from engine.foundation.errors import JobError
 from engine.jobs import active_jobs, ensure_cluster, find_cluster, submit
 from engine.jobs.address import cluster_is_alive, cluster_owner, wake_cluster
+from engine.jobs.sweeps import Sweep
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
+from engine.training.sweep import SweepConfig
 
 pytestmark = pytest.mark.processes
 
@@ -143,7 +145,7 @@ def test_a_job_that_does_not_listen_loses_its_worker(store: RunStore) -> None:
     assert submit(store, "count", {}).wait(WAIT).state == "finished"
     assert active_jobs(store) == []
     (run_id,) = status.run_ids
-    assert store.get(run_id).state == "cancelled", "whoever stops it is not told that it broke"
+    until(lambda: store.get(run_id).state == "cancelled")  # nobody who stops it reads that it broke
 
 
 def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(
@@ -168,6 +170,27 @@ def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(
         assert store.get(run_id).state == "finished"
         assert cluster_owner(store.root) != owner
         assert {job.status().state for job in others} == {"interrupted"}
+
+
+def test_a_sweep_whose_cluster_is_killed_is_not_waited_for_and_goes_on_later(
+    tmp_path: Path,
+) -> None:
+    settings = {"epochs": 2, "batch_size": 128, "device": "cpu", "model.width": 4}
+    data = "synthetic:users=40,items=30,interactions=400,image=6,text=4"
+    with embedded(tmp_path / "runs") as store:
+        busy = [submit(store, "count", {"steps": 4000, "seconds": 0.05}) for _ in range(2)]
+        for job in busy:
+            until_running(job)
+        sweep = Sweep.start(store, "s", data, SweepConfig(settings=settings, n_seeds=6))
+        assert sweep.run_missing(at_once=1) == 6
+        owner = cluster_owner(store.root)
+        assert owner is not None
+        os.kill(owner.pid, signal.SIGKILL)
+        sweep.wait()
+        assert set(sweep.table()["state"]) == {"interrupted"}
+        assert sweep.run_missing(at_once=1) == 6
+        sweep.wait()
+        assert set(sweep.table()["state"]) == {"finished"}
 
 
 def test_of_many_starters_one_stays(tmp_path: Path) -> None:

@@ -237,6 +237,17 @@ def test_a_disk_that_fills_up_ends_the_job_with_the_reason(
         assert jobs(store) == []
 
 
+def test_a_run_queued_again_is_not_ended_with_the_job_before(store: RunStore) -> None:
+    run = store.create({}, {"seed": 0})
+    before = run_here(store, "fail", {}, run_ids=[run.id])
+    again = _written(store, "count", {}, [run.id], gpu=False)
+    run.queue(again.id)
+    settle_runs(store, before, "failed", "no luck")
+    assert run.state == "queued"
+    settle_runs(store, again, "cancelled", "stopped")
+    assert run.state == "cancelled"
+
+
 def test_a_run_taken_up_again_after_a_forced_stop_keeps_its_own_end(
     store: RunStore, queued: Job
 ) -> None:

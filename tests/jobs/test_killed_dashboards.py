@@ -172,5 +172,6 @@ def test_two_dashboards_on_one_folder_share_cluster_and_runs(tmp_path: Path, bro
             wait_for_bars(page, left)  # the other's stop is seen here
             page.get_by_role("button", name="Stop").first.click()
         until(lambda: not active_jobs(store))
-        assert set(store.list()["state"]) == {"cancelled"}
+        # Whoever ends a run whose worker had to be killed may take a moment for it.
+        until(lambda: set(store.list()["state"]) == {"cancelled"})
         assert cluster_owner(store.root) == owner

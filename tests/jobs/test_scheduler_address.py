@@ -61,9 +61,12 @@ def test_tls_needs_credentials_that_exist(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_refused_scheduler_leaves_no_job(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
+    run = store.create({}, {})
     with pytest.raises(JobError, match="not encrypted"):
-        submit(store, "count", {}, scheduler="tcp://10.0.0.7:8786")
+        submit(store, "count", {}, [run.id], scheduler="tcp://10.0.0.7:8786")
     assert jobs(store) == []
+    assert run.state == "failed"  # it waits for nothing any more
+    assert "not encrypted" in run.status.reason
 
 
 @pytest.mark.processes
@@ -72,8 +75,9 @@ def test_a_scheduler_that_does_not_answer_fails_the_job(
 ) -> None:
     monkeypatch.setattr("engine.jobs.scheduler.CONNECT_SECONDS", 1.0)
     store = RunStore(tmp_path)
+    run = store.create({}, {})
     with pytest.raises(JobError, match=r"tcp://127.0.0.1:1 cannot be used"):
-        submit(store, "count", {}, scheduler="tcp://127.0.0.1:1")
+        submit(store, "count", {}, [run.id], scheduler="tcp://127.0.0.1:1")
     (job,) = jobs(store)
-    assert job.status().state == "failed"
+    assert (job.status().state, run.state) == ("failed", "failed")
     assert "cannot be used" in job.status().reason

@@ -82,6 +82,17 @@ def test_a_run_can_be_started_again_after_it_ended(run: Run) -> None:
     assert run.state == "finished"
 
 
+def test_a_run_that_stopped_can_wait_again_and_one_at_work_or_done_cannot(run: Run) -> None:
+    with run.running():
+        run.queue()
+        assert run.state == "running"
+    run.queue()
+    assert run.state == "finished"
+    run.end("failed", "no luck")
+    run.queue()
+    assert (run.state, run.status.reason, run.status.seconds) == ("queued", "", None)
+
+
 def test_labels_change_one_at_a_time(run: Run) -> None:
     run.label(tags=["b", " a ", "b", ""], note="look here")
     run.label(star=True)
