@@ -34,6 +34,7 @@ CHOICES = {
         {"name": "lightgcn", "width": 6},
         {"name": "freedom", "width": 6},
         {"name": "mmgcn", "width": 6},
+        {"name": "grcn", "width": 6},
         {"name": "bm3", "width": 6},
     ],
     "optimiser": [
