@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
 
 
-@st.fragment
 def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: state.Choice) -> None:
     """Choose a perturbation, strength and cutoff; every item group before and after."""
-    from engine.robustness import PERTURBATIONS
-
     st.subheader("Which items are found less?")
     frame = curves.group_frame()
     frame = frame[frame["control_of"] == ""]
@@ -30,7 +27,7 @@ def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: stat
         "Perturbation",
         pairs,
         index=len(pairs) - 1,
-        format_func=lambda pair: f"{PERTURBATIONS[pair[0]].title}, {pair[1]}",
+        format_func=lambda pair: f"{curves.titles[pair[0]]}, {pair[1]}",
         key="groups.kind",
     )
     frame = frame[(frame["perturbation"] == kind) & (frame["modality"] == modality)]
@@ -49,7 +46,7 @@ def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: stat
     st.caption(
         f"{choice.dataset}, {curves.split} interactions whose item is in the group: the share that "
         f"stands among the user's first {metric}. Rings: clean; filled: under "
-        f"{PERTURBATIONS[kind].title} on {modality} features at strength {strength:g}, mean over "
+        f"{curves.titles[kind]} on {modality} features at strength {strength:g}, mean over "
         "draws. Popular: the fifth of the items with most training interactions; groups overlap. "
         f"Seeds: {', '.join(f'{name} {n}' for name, n in seeds.items())}; bars are 95 % intervals "
         "over seeds, none for one seed."

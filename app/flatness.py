@@ -10,9 +10,9 @@ import streamlit as st
 from app import state
 from app.boundary import errors_shown
 from app.charts import flatness as charts
-from app.charts.spectrum import SHORT
+from app.charts.spectrum import SHORT, flatness_by_strategy
 from app.charts.style import CONFIG
-from app.tables import table_and_csv
+from app.tables import csv_button, table_and_csv
 from engine.runs import RunStore
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 @st.cache_data(max_entries=4, show_spinner="Gathering what the runs keep ...")
 def _gathered(
-    root: str, runs: list[str], metric: str, strength: float, kept: int
+    root: str, strategies: dict[str, str], metric: str, strength: float, kept: int
 ) -> FlatnessAndRobustness:
     """Read from the runs' folders again only when the number of ``kept`` results has changed."""
     from engine.jobs.flatness import gathered
 
     del kept
-    return gathered(RunStore(root), runs, metric, strength)
+    return gathered(RunStore(root), list(strategies), metric, strength, strategies)
 
 
 @st.cache_data(max_entries=16, show_spinner="Correlating ...")
@@ -57,12 +57,16 @@ def does_flatness_predict_robustness(choice: state.Choice) -> None:
     )  # fmt: skip
     with errors_shown():
         store = state.store()
-        ids = sorted(same["id"])
-        kept = sum(1 for run in ids for _ in (store.root / run / "results").glob("*.npz"))
-        found = _gathered(str(store.root), ids, metric or "recall@20", float(strength or 0.1), kept)
+        named = same.sort_values("id").set_index("id")["group"].to_dict()
+        kept = sum(1 for run in named for _ in (store.root / run / "results").glob("*.npz"))
+        found = _gathered(
+            str(store.root), named, metric or "recall@20", float(strength or 0.1), kept
+        )
+        if len(found.flatness):
+            _by_strategy(choice, found)
         if len(found.table) < 5 or not found.drops:
             st.info(
-                f"{len(found.table)} of {len(ids)} finished runs on {choice.dataset} keep both a "
+                f"{len(found.table)} of {len(named)} finished runs on {choice.dataset} keep both a "
                 f"curvature and robustness curves with strength {found.strength:g}; a rank "
                 "correlation needs at least 5. Choose more runs on the left, e.g. several seeds "
                 "of each strategy, compute their curvature above and their curves on the "
@@ -70,6 +74,18 @@ def does_flatness_predict_robustness(choice: state.Choice) -> None:
             )
             return
         _shown(choice, found)
+
+
+def _by_strategy(choice: state.Choice, found: FlatnessAndRobustness) -> None:
+    """Flatness of all runs that keep a curvature, also of those that are not chosen."""
+    with st.expander("Flatness of every strategy on this dataset", icon=":material/table:"):
+        st.dataframe(flatness_by_strategy(found.flatness), hide_index=True, height="content")
+        st.caption(
+            f"{choice.dataset}: means over seeds with 95 % intervals (Student's t), none for one "
+            f"seed. Curvatures of one setting only: {found.ground}. Larger is sharper; a flatter "
+            "strategy is not thereby a more robust one."
+        )
+        csv_button(found.flatness, "flatness-by-strategy")
 
 
 def _named(drop: str) -> str:
@@ -124,9 +140,11 @@ def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
         f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
         f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
         f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. Point at a run for its "
-        "name. A correlation over few "
-        "strategies is mostly a difference between strategies, of which flatness need not be the "
-        "cause: believe it only where it also holds within strategies and at equal accuracy."
+        "name. A run that loses nothing when features are swapped ignores them, and loses nothing "
+        "to any attack on them either. Of so many intervals one in twenty leaves 0 outside by "
+        "chance. A correlation over few strategies is mostly a difference between strategies, of "
+        "which flatness need not be the cause: believe it only where it also holds within "
+        "strategies and at equal accuracy."
     )
     table_and_csv(correlations, "flatness-correlations", "Correlations")
     table_and_csv(found.table, "flatness-runs", "Runs")

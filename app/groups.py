@@ -44,7 +44,10 @@ def without_seed(name: str) -> str:
 
 
 def group_labels(table: pd.DataFrame) -> pd.Series:
-    """A unique label for each run: its name, with the end of its id where names repeat."""
+    """A unique label for each run: its name; where names repeat, with its seed or its id's end."""
     names = table["name"].astype(str)
     repeated = names.duplicated(keep=False)
-    return names.where(~repeated, names + " · " + table["id"].astype(str).str[-4:])
+    seeded = names + ", seed " + table["seed"].astype(str)
+    labels = names.where(~repeated, seeded)
+    unclear = labels.duplicated(keep=False)
+    return labels.where(~unclear, names + " · " + table["id"].astype(str).str[-4:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ METRIC = "recall@20"
 STRENGTH = 0.1
 """Strength at which the table quotes attack and noise."""
 
+SHARPNESS = "Top eigenvalue, adaptive"
+MEASURED = ("Clean", "Under attack", "Under noise", SHARPNESS)
+
 
 def headline(choice: Choice) -> None:
     """What the chosen runs show, in a sentence and a table."""
@@ -29,24 +32,34 @@ def headline(choice: Choice) -> None:
         return
     with st.spinner("Loading the engine ..."):
         table = headline_table(choice)
-    st.markdown(in_words(table))
+    rows = by_strategy(table)
+    st.markdown(in_words(rows))
     column = st.column_config.NumberColumn
-    formats = {name: column(format="%.4f") for name in table.columns if name != "Run"}
-    if "Top eigenvalue, adaptive" in formats:
-        formats["Top eigenvalue, adaptive"] = column(format="%.3g", help="May be compared: it does "
-            "not move when factors are rescaled")  # fmt: skip
-    st.dataframe(table, hide_index=True, width="stretch", column_config=formats)
+    formats: dict[str, Any] = {
+        name: column(format="%.3g" if SHARPNESS.lower() in name.lower() else "%.4f")
+        for name in rows.columns.drop(["Run", "Seeds"], errors="ignore")
+    }
+    if SHARPNESS in rows:
+        formats[SHARPNESS]["help"] = "May be compared: it does not move when factors are rescaled"
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
+    seeds = (
+        "Means over seeds; ± is half the 95 % interval (Student's t), and runs of one seed have "
+        "none."
+        if "Seeds" in rows
+        else "One seed a run, so no interval: small differences may be chance."
+    )
     st.caption(
-        f"{choice.dataset}, test {METRIC}, all items ranked, at the epoch validation chose. One "
-        "seed a run, so no interval: small differences may be chance. Attack and noise have "
-        f"strength {STRENGTH:g} of each feature row's length, on pictures and texts."
+        f"{choice.dataset}, test {METRIC}, all items ranked, at the epoch validation chose. "
+        f"{seeds} Attack and noise have strength {STRENGTH:g} of each feature row's length, on "
+        "pictures and texts."
     )
 
 
 def headline_table(choice: Choice) -> pd.DataFrame:
     """One row a run; columns that were not computed are left out."""
     clean = choice.table.get(f"test.{METRIC}", pd.Series(np.nan, choice.table.index))
-    table = pd.DataFrame({"Run": choice.table["label"], "Clean": clean.astype(float)})
+    table = pd.DataFrame({"Run": choice.table["label"], "Strategy": choice.table["group"]})
+    table["Clean"] = clean.astype(float)
     try:
         curves = find_result(store(), "robustness", choice.ids, {})
         if curves is not None:
@@ -57,10 +70,30 @@ def headline_table(choice: Choice) -> pd.DataFrame:
         found = [find_result(store(), "curvature", [run], {}) for run in choice.ids]
         if all(result is not None for result in found):
             sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in found]
-            table["Top eigenvalue, adaptive"] = pd.Series(sharp, table.index, dtype=float)
+            table[SHARPNESS] = pd.Series(sharp, table.index, dtype=float)
     except BasinError as error:
         st.warning(str(error))
     return table.dropna(axis=1, how="all")
+
+
+def by_strategy(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a strategy where one has several seeds: means, and half of each 95 % interval.
+
+    One row a run, without intervals, where none has.
+    """
+    from engine.evaluation import mean_interval
+
+    measured = [name for name in MEASURED if name in table]
+    if table["Strategy"].is_unique:
+        return table[["Run", *measured]]
+    rows = []
+    for strategy, seeds in table.groupby("Strategy", sort=False):
+        row: dict[str, Any] = {"Run": strategy, "Seeds": len(seeds)}
+        for name in measured:
+            found = mean_interval(seeds[name].dropna().to_numpy())
+            row |= {name: found.mean, f"± {name.lower()}": found.high - found.mean}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndarray:
@@ -81,9 +114,9 @@ def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndar
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """The table's main finding as a sentence."""
+    """The main finding of a table by strategy as a sentence."""
     if "Under attack" not in table or len(table) < 2:
-        return "Accuracy of each run on the test split:"
+        return "Accuracy on the test split:"
     kept = (table["Under attack"] / table["Clean"]).to_numpy()
     best, worst = int(np.nanargmax(kept)), int(np.nanargmin(kept))
     return (

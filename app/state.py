@@ -13,15 +13,16 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.style import Look, look
-from app.groups import group_labels
+from app.groups import group_labels, with_groups
+from app.strategies import choose_strategies
 from engine.runs import Run, RunStore
 
 if TYPE_CHECKING:
     from engine.data import Dataset
 
 DEFAULT_DATASET = "sample"
-MOST_RUNS = 4
-"""Runs chosen before the visitor has chosen any."""
+MOST_STRATEGIES = 4
+"""Strategies of which a run is chosen before the visitor has chosen any."""
 
 
 def store() -> RunStore:
@@ -66,11 +67,14 @@ def write_to_address() -> None:
 
 
 def trained_runs() -> pd.DataFrame:
-    """Rows of all runs with a model to look at, newest first; column ``label`` is unique."""
+    """Rows of all runs with a model to look at, newest first; column ``label`` is unique.
+
+    Column ``group`` is equal for runs that differ in nothing but their seed.
+    """
     table = store().list()
     table = table[table["state"].isin(["finished", "diverged"])].reset_index(drop=True)
     table["label"] = group_labels(table)
-    return table
+    return with_groups(table)
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,15 @@ def choose_runs() -> Choice:
     """The sidebar's list of runs, and what is chosen there."""
     table = trained_runs()
     labels = dict(zip(table["id"], table["label"], strict=True))
-    wanted = st.session_state.pop("wanted_runs", None) or st.session_state.get("runs") or []
-    known = [run for run in wanted if run in labels]
-    if not known and len(table):
+    wanted = st.session_state.pop("wanted_runs", st.session_state.get("runs"))
+    known = [run for run in wanted or [] if run in labels]
+    if not known and len(table) and wanted != []:
         known = default_runs(table)
-    st.session_state["runs"] = known
+    if len(table):
+        st.session_state["runs"] = known
     with st.sidebar:
         if len(table):
+            choose_strategies(table, known, look_at_runs)
             st.multiselect(
                 "Runs to look at",
                 list(labels),
@@ -124,7 +130,7 @@ def choose_runs() -> Choice:
                 placeholder="Choose runs",
                 help="All pages show these runs, in the same colours.",
             )
-    ids = st.session_state["runs"]
+    ids = st.session_state.get("runs", [])
     if ids:
         first = table.set_index("id").loc[ids[0], "fingerprint"]
         same = table[table["id"].isin(ids) & (table["fingerprint"] == first)]
@@ -140,25 +146,27 @@ def choose_runs() -> Choice:
 
 
 def default_runs(table: pd.DataFrame) -> list[str]:
-    """The newest runs of the newest run's dataset."""
+    """The newest run of each of the newest strategies on the newest run's dataset."""
     same = table[table["fingerprint"] == table["fingerprint"].iloc[0]]
-    return sorted(same["id"].head(MOST_RUNS))
+    return sorted(same.drop_duplicates("group")["id"].head(MOST_STRATEGIES))
 
 
 def distinct_looks(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
-    """A look for each run by label: its place among all runs, moved on where it is taken."""
+    """A look for each chosen run by label: its place among all, moved on where it is taken.
+
+    Seeds of one strategy look alike, unless only one strategy is chosen.
+    """
     oldest_first = table.sort_values("id")
-    taken: set[Look] = set()
-    looks: dict[str, Look] = {}
-    for place, (run, label) in enumerate(
-        zip(oldest_first["id"], oldest_first["label"], strict=True)
-    ):
-        if run in ids:
-            while look(place).colour in {t.colour for t in taken} and len(taken) < 6:
-                place += 1
-            taken.add(look(place))
-            looks[label] = look(place)
-    return looks
+    chosen = oldest_first[oldest_first["id"].isin(ids)]
+    by = "group" if chosen["group"].nunique() > 1 else "id"
+    places = {name: place for place, name in enumerate(oldest_first[by].unique())}
+    found: dict[str, Look] = {}
+    for name in chosen[by].unique():
+        place = places[name]
+        while look(place).colour in {t.colour for t in found.values()} and len(found) < 6:
+            place += 1
+        found[name] = look(place)
+    return {label: found[name] for label, name in zip(chosen["label"], chosen[by], strict=True)}
 
 
 def known_datasets() -> dict[str, str]:

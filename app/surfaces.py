@@ -48,7 +48,8 @@ def draw_slice(result: Slice, choice: state.Choice) -> None:
     st.plotly_chart(figure, config=CONFIG, alt=f"{quantity} around {', '.join(result.labels)}")
     st.caption(f"{choice.dataset}, one seed a run, no interval. {result.caption}")
     if known is result:
-        table_and_csv(result.to_frame(), "slice")
+        for name, table in result.tables().items():
+            table_and_csv(table, name or "slice", f"Table of the {name or 'slice'}")
 
 
 def named_as_here(result: Slice, choice: state.Choice) -> Slice:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import state
+from app.boundary import errors_shown
 from app.charts import learning
 from app.charts.style import CONFIG, looks
 from app.quiet import spare_the_collector
@@ -69,6 +70,7 @@ def jobs_under_way() -> list[Job]:
 
 
 @st.fragment(run_every=1.0)
+@errors_shown()
 def watch_trainings() -> None:
     """Bars, buttons to stop, and live curves; what ended stays until the page is left."""
     spare_the_collector()

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from engine.data import Dataset, read_dataset, synthetic
+from engine.data import Dataset, find_datasets, read_dataset, synthetic
 from engine.foundation.devices import resolve_device
+from engine.foundation.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,18 @@ class Row:
     unit: str = "s"
 
 
-def options(description: str, argv: Sequence[str]) -> argparse.Namespace:
+SIZES = ("sample", "baby", "sports")
+"""Datasets that are there, or can be made, on every machine."""
+
+
+def options(
+    description: str, argv: Sequence[str], sizes: Sequence[str] = SIZES
+) -> argparse.Namespace:
     """The options that all benchmarks share; ConfigError for a device that is not here."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
-    parser.add_argument("--size", default="baby", choices=["sample", "baby", "sports"])
+    parser.add_argument("--size", default="baby", choices=sizes)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda", "mps"])
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved repetitions")
@@ -43,9 +50,18 @@ def options(description: str, argv: Sequence[str]) -> argparse.Namespace:
 
 
 def dataset_of(size: str) -> Dataset:
-    """The built-in sample, or synthetic data of Amazon Baby's or Sports' size."""
+    """The built-in sample, ml100k-posters where it is found, or synthetic data of Amazon Baby's or
+    Sports' size.
+
+    Raises DataError where ml100k-posters is neither in BASIN_DATA nor in ../shared/data.
+    """
     if size == "sample":
         return read_dataset("sample")
+    if size == "posters":
+        found = [path for label, path in find_datasets() if label == "ml100k-posters"]
+        if not found:
+            raise DataError("ml100k-posters is neither in BASIN_DATA nor in ../shared/data.")
+        return read_dataset(found[0])
     users, items, pairs = {"baby": (19_445, 7_050, 160_792), "sports": (35_598, 18_357, 296_337)}[
         size
     ]

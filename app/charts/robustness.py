@@ -11,15 +11,28 @@ from plotly.subplots import make_subplots
 
 from app.charts.style import NEUTRAL, Look, faded, finished, look_of
 
+SHOWN = {
+    "accuracy": ("mean", "low", "high"),
+    "lost": ("drop", "drop_low", "drop_high"),
+    "share lost": ("relative_drop", "relative_drop_low", "relative_drop_high"),
+}
+"""What a curve may show: columns of the bands' table, a value and its interval."""
+
 
 def strength_curves(
-    bands: pd.DataFrame, metric: str, looks: Mapping[str, Look] | None = None
+    bands: pd.DataFrame,
+    metric: str,
+    looks: Mapping[str, Look] | None = None,
+    shown: str = "accuracy",
 ) -> go.Figure:
     """One panel a perturbation and modality, one line a strategy, a band over its seeds.
 
-    ``bands`` is the table of ``engine.robustness.bands``. An attack's random control of equal norm
-    is the thin dotted line in the same panel.
+    ``bands`` is the table of ``engine.robustness.bands``; ``shown`` is a key of SHOWN. An attack's
+    random control of equal norm is the thin dotted line in the same panel. The cross at the right
+    is what the strategy scores (or loses) with the features hit removed.
     """
+    value, low, high = SHOWN[shown]
+    number = ".1%" if shown == "share lost" else ".4f"
     main = bands[bands["control_of"] == ""]
     panels = list(dict.fromkeys(zip(main["perturbation"], main["modality"], strict=True)))
     strategies = list(dict.fromkeys(bands["strategy"]))
@@ -41,40 +54,54 @@ def strength_curves(
             style = look_of(strategy, looks, strategies)
             lines = here[here["strategy"] == strategy]
             line = lines[(lines["perturbation"] == kind) & (lines["control_of"] == "")]
-            _band(figure, line, style, row, column)
+            _band(figure, line, (low, high), style, row, column)
             figure.add_scatter(
-                x=line["strength"], y=line["mean"], name=strategy, legendgroup=strategy,
+                x=line["strength"], y=line[value], name=strategy, legendgroup=strategy,
                 showlegend=index == 0, mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2.5},
                 marker={"symbol": style.marker, "size": 7},
                 customdata=line[["relative_drop", "n_seeds"]],
-                hovertemplate=f"<b>{strategy}</b><br>strength %{{x:g}}: {metric} %{{y:.4f}}<br>"
+                hovertemplate=f"<b>{strategy}</b><br>strength %{{x:g}}: {metric} "
+                f"%{{y:{number}}}<br>"
                 "lost %{customdata[0]:.1%} of clean, %{customdata[1]} seed(s)<extra></extra>",
                 row=row, col=column,
             )  # fmt: skip
             control = lines[lines["control_of"] == kind]
             if len(control):
                 figure.add_scatter(
-                    x=control["strength"], y=control["mean"], legendgroup=strategy, mode="lines",
+                    x=control["strength"], y=control[value], legendgroup=strategy, mode="lines",
                     showlegend=False, line={"color": style.colour, "dash": "dot", "width": 1.2},
                     hovertemplate=f"{strategy}, random control<br>strength %{{x:g}}: "
-                    "%{y:.4f}<extra></extra>",
+                    f"%{{y:{number}}}<extra></extra>",
                     row=row, col=column,
                 )  # fmt: skip
+            _without_features(figure, line, shown, number, style, row, column)
         figure.update_xaxes(title="strength", row=row, col=column)
+    if bands["removed"].notna().any():
+        _legend_only(figure, "features removed", "x-thin-open")
+    title = split_metric(metric) + ("" if shown == "accuracy" else f", {shown}")
     for row in range(1, rows + 1):
-        figure.update_yaxes(title=f"{split_metric(metric)}", rangemode="tozero", row=row, col=1)
+        figure.update_yaxes(title=title, rangemode="tozero", row=row, col=1)
+    figure.update_yaxes(tickformat=".0%" if shown == "share lost" else None)
     finished(figure, height=60 + 350 * rows)
     figure.update_layout(margin={"t": 78}, legend={"y": 1 + 0.22 / rows})
     return figure
 
 
+REFERENCES = {
+    "control": ("random control of equal norm", "line-ns-open"),
+    "removed": ("features removed", "x-thin-open"),
+}
+"""What a perturbed value is read beside: column, name and symbol."""
+
+
 def before_and_after(
     answers: pd.DataFrame, metric: str, looks: Mapping[str, Look] | None = None
 ) -> go.Figure:
-    """One row a run: clean (ring), perturbed (filled), random control of equal norm (bar).
+    """One row a run: clean (ring), perturbed (filled), random control of equal norm (bar), features
+    removed (cross).
 
-    ``answers`` has the columns label, clean, perturbed and, for attacks, control.
+    ``answers`` has the columns label, clean, perturbed, removed and, for attacks, control.
     """
     labels = list(answers["label"])
     figure = go.Figure()
@@ -96,18 +123,19 @@ def before_and_after(
             marker={"symbol": "circle", "size": 14, "color": style.colour},
             hovertemplate=f"{label}, perturbed: %{{x:.4f}}<extra></extra>",
         )  # fmt: skip
-        control = row.get("control")
-        if control is not None and np.isfinite(control):
-            figure.add_scatter(
-                x=[control], y=[label], mode="markers", showlegend=False,
-                marker={"symbol": "line-ns-open", "size": 16, "color": NEUTRAL,
-                        "line": {"width": 3}},
-                hovertemplate=f"{label}, random control: %{{x:.4f}}<extra></extra>",
-            )  # fmt: skip
+        for column, (name, symbol) in REFERENCES.items():
+            reference = row.get(column)
+            if reference is not None and np.isfinite(reference):
+                figure.add_scatter(
+                    x=[reference], y=[label], mode="markers", showlegend=False,
+                    marker={"symbol": symbol, "size": 16, "color": NEUTRAL, "line": {"width": 3}},
+                    hovertemplate=f"{label}, {name}: %{{x:.4f}}<extra></extra>",
+                )  # fmt: skip
     for name, symbol in (("clean", "circle-open"), ("perturbed", "circle")):
         _legend_only(figure, name, symbol)
-    if "control" in answers:
-        _legend_only(figure, "random control of equal norm", "line-ns-open")
+    for column, (name, symbol) in REFERENCES.items():
+        if column in answers:
+            _legend_only(figure, name, symbol)
     figure.update_xaxes(title=split_metric(metric), rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
     return finished(figure, height=130 + 42 * len(labels))
@@ -120,7 +148,26 @@ def curves_caption(bands: pd.DataFrame) -> str:
     return (
         f"Seeds: {', '.join(f'{name} {n}' for name, n in seeds.items())}; bands are 95 % intervals "
         "over seeds, none for one seed. Thin dotted lines: random control of equal norm. "
+        "Crosses: the same models with the features hit removed. "
         f"Strength: {'; '.join(f'{kind}: {unit}' for kind, unit in units.items())}."
+    )
+
+
+def said_of_indifferent(table: pd.DataFrame, metric: str) -> str:
+    """A sentence on strategies that hardly read their features; '' where there are none.
+
+    ``table`` is that of ``engine.robustness.indifferent``.
+    """
+    if table.empty:
+        return ""
+    said = [
+        f"{row['strategy']} keeps {row['kept']:.0%} of its {metric} with "
+        f"{'its' if row['modality'] == 'both' else row['modality']} features removed"
+        for row in table.to_dict("records")
+    ]
+    return (
+        f"{'; '.join(said)}. What is hardly read can hardly hurt: there a flat curve is no sign of "
+        "robustness."
     )
 
 
@@ -136,14 +183,38 @@ def _legend_only(figure: go.Figure, name: str, symbol: str) -> None:
     )  # fmt: skip
 
 
-def _band(figure: go.Figure, line: pd.DataFrame, style: Look, row: int, column: int) -> None:
+def _without_features(
+    figure: go.Figure, line: pd.DataFrame, shown: str, number: str, style: Look, row: int, col: int
+) -> None:
+    """A cross right of the curve: the same models with the features hit set to zero."""
+    removed = float(line["removed"].iloc[0]) if len(line) else float("nan")
+    if not np.isfinite(removed):
+        return
+    clean = float(line["mean"].iloc[0])
+    lost = clean - removed
+    at = {"accuracy": removed, "lost": lost, "share lost": lost / clean if clean > 0 else np.nan}
+    figure.add_scatter(
+        x=[1.06 * line["strength"].max()], y=[at[shown]], mode="markers", showlegend=False,
+        legendgroup=line["strategy"].iloc[0],
+        marker={"symbol": "x-thin", "size": 11, "line": {"color": style.colour, "width": 3}},
+        hovertemplate=f"<b>{line['strategy'].iloc[0]}</b>, these features removed: "
+        f"%{{y:{number}}}<extra></extra>",
+        row=row, col=col,
+    )  # fmt: skip
+
+
+def _band(
+    figure: go.Figure, line: pd.DataFrame, ends: tuple[str, str], style: Look, row: int, column: int
+) -> None:
     """The 95 % interval over seeds, where there are several."""
-    known = line.dropna(subset=["low", "high"])
+    low, high = ends
+    known = line.dropna(subset=[low, high])
     if known.empty:
         return
     figure.add_scatter(
         x=[*known["strength"], *known["strength"][::-1]],
-        y=[*known["high"], *known["low"][::-1]],
+        y=[*known[high], *known[low][::-1]],
+        mode="lines",  # few points would be drawn as markers too
         fill="toself",
         fillcolor=faded(style.colour, 0.18),
         line={"width": 0},

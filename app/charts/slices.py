@@ -122,7 +122,10 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
 
 
 def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
-    """The plane of each run as a 3-D surface, side by side on one colour scale and height."""
+    """The plane of each run as a 3-D surface, side by side on one colour scale and height.
+
+    Along a training trajectory, each point's true loss stands over (or under) the surface's.
+    """
     columns, rows = _grid(result)
     figure = make_subplots(
         rows=rows, cols=columns, subplot_titles=result.labels,
@@ -138,10 +141,13 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
             "<extra></extra>",
             row=run // columns + 1, col=run % columns + 1,
         )  # fmt: skip
+        if quantity == "train_loss":
+            _true_losses(figure, result, run, {"row": run // columns + 1, "col": run % columns + 1})
+    heights = [*scale, *(result.trajectory_loss_N if quantity == "train_loss" else ())]
     figure.update_scenes(
         xaxis_title="alpha",
         yaxis_title="beta",
-        zaxis={"title": "", "range": scale},
+        zaxis={"title": "", "range": [min(heights), max(heights)]},
         camera={"eye": {"x": 1.45, "y": 1.45, "z": 0.8}, "center": {"z": -0.15}},
         aspectmode="cube",
     )
@@ -224,4 +230,25 @@ def _trajectory(figure: go.Figure, result: Slice, run: int, place: dict[str, Any
         hovertemplate="true loss here %{customdata[0]:.4f}<br>surface below %{customdata[1]:.4f}"
         "<extra>training trajectory, projected</extra>",
         showlegend=False, **place,
+    )  # fmt: skip
+
+
+def _true_losses(figure: go.Figure, result: Slice, run: int, place: dict[str, Any]) -> None:
+    """A pin from the surface to the true loss of each snapshot of training."""
+    mine = result.trajectory_run_N == run
+    if not mine.any():
+        return
+    at_N2 = np.repeat(result.trajectory_N2[mine], 3, axis=0)
+    ends = [result.trajectory_loss_N[mine], result.trajectory_surface_N[mine]]
+    heights = [
+        height
+        for true, surface in zip(*ends, strict=True)
+        for height in (float(true), float(surface), None)
+    ]
+    figure.add_scatter3d(
+        x=at_N2[:, 0], y=at_N2[:, 1], z=heights, mode="lines+markers", showlegend=False,
+        line={"color": "#C84729", "width": 3},
+        marker={"color": "#C84729", "size": [4, 1, 1] * int(mine.sum())},
+        hovertemplate="%{z:.4f}<extra>training trajectory: true loss, surface below it</extra>",
+        **place,
     )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Curvature: top eigenvalues, spectral density, and flatness measures against a baseline."""
+"""Curvature: eigenvalues, spectral density, and flatness measures against a baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,27 +33,62 @@ SHORT = {
 """Measures as axis labels."""
 
 
-def top_eigenvalues(
+def extreme_eigenvalues(
     results: Mapping[str, Curvature], looks: Mapping[str, Look] | None = None
 ) -> go.Figure:
-    """The largest Hessian eigenvalues of each run, by label."""
+    """The largest and smallest Hessian eigenvalues of each run, by label.
+
+    Hatched where the estimated error is above the tolerance.
+    """
     figure = go.Figure()
     for label, result in results.items():
         style = look_of(label, looks, list(results))
-        values = result.top_eigenvalues_K
+        table = result.eigenvalue_frame()
+        is_bottom = table["end"] == "bottom"
+        unsure = table["estimated_error"] > table["tolerance"]
         figure.add_bar(
-            x=[str(rank) for rank in range(1, len(values) + 1)],
-            y=values,
+            x=[str(rank) for rank in table["rank"].where(~is_bottom, -table["rank"])],
+            y=table["eigenvalue"],
             name=label,
-            marker={"color": style.colour},
-            customdata=result.top_residuals_K,
-            hovertemplate="eigenvalue %{x}: %{y:.4g}<br>residual %{customdata:.1e}"
+            marker={
+                "color": style.colour,
+                "pattern": {"shape": ["/" if x else "" for x in unsure], "fillmode": "replace"},
+            },
+            customdata=table[["residual", "estimated_error", "tolerance"]],
+            hovertemplate="eigenvalue %{x}: %{y:.4g}<br>residual %{customdata[0]:.1e}<br>"
+            "estimated error %{customdata[1]:.1e} of %{customdata[2]:.1e} allowed"
             f"<extra>{label}</extra>",
         )
     figure.update_layout(barmode="group", bargap=0.25)
-    figure.update_xaxes(title="rank of the eigenvalue", type="category")
+    figure.update_xaxes(title="rank of the eigenvalue (-1: the smallest)", type="category")
     figure.update_yaxes(title="eigenvalue (nats / weight²)")
     return finished(figure, height=380)
+
+
+def block_eigenvalues(
+    results: Mapping[str, Curvature], looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """The largest eigenvalue of the whole Hessian and of each block's own, log scale."""
+    figure = go.Figure()
+    for label, result in results.items():
+        style = look_of(label, looks, list(results))
+        values = {"all weights": float(result.top_eigenvalues_K[0])} | result.blocks
+        figure.add_scatter(
+            x=[v if v > 0 else None for v in values.values()],
+            y=list(values),
+            name=label,
+            mode="markers",
+            marker={"color": style.colour, "symbol": style.marker, "size": 11},
+            hovertemplate=f"%{{y}}: %{{x:.4g}}<extra>{label}</extra>",
+        )
+    known = [v for r in results.values() for v in (r.top_eigenvalues_K[0], *r.blocks.values())]
+    known = [float(v) for v in known if v > 0] or [1.0]
+    ticks, texts = ratio_ticks(min(known) / 1.2, max(known) * 1.2)
+    figure.update_xaxes(
+        title="largest eigenvalue (nats / weight²)", type="log", tickvals=ticks, ticktext=texts
+    )
+    figure.update_yaxes(autorange="reversed")
+    return finished(figure, height=300)
 
 
 def spectral_density(
@@ -87,41 +122,62 @@ def spectral_density(
 def measures_against(
     table: pd.DataFrame, baseline: str, looks: Mapping[str, Look] | None = None
 ) -> go.Figure:
-    """Each flatness measure of each run as a multiple of the baseline's, on a log scale.
+    """Each flatness measure's mean as a multiple of the baseline's, with its interval, log scale.
 
-    ``table`` has the columns label, measure and value.
+    ``table`` is that of ``engine.geometry.flatness_table``.
     """
-    labels = list(dict.fromkeys(table["label"]))
+    names = list(dict.fromkeys(table["strategy"]))
     ratios = _ratios(table, baseline)
+    low = min([*ratios["ratio"], *ratios["low"][ratios["low"] > 0], 1.0]) / 1.08
+    high = max([*ratios["ratio"], *ratios["high"].dropna(), 1.0]) * 1.08
     figure = go.Figure()
-    for label in labels:
-        style = look_of(label, looks, labels)
-        mine = ratios[ratios["label"] == label]
+    measures = list(dict.fromkeys(table["measure"]))
+    for place, name in enumerate(names):
+        style = look_of(name, looks, names)
+        mine = ratios[ratios["strategy"] == name]
+        # Side by side, so that no bar hides another.
+        beside = 0.7 * ((place + 0.5) / len(names) - 0.5)
         figure.add_scatter(
-            x=mine["ratio"], y=mine["measure"].map(lambda m: SHORT.get(m, m)), name=label,
-            mode="markers",
+            x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=name,
+            mode="markers", text=mine["measure"].map(lambda m: SHORT.get(m, m)),
             marker={"color": style.colour, "symbol": style.marker, "size": 11},
-            customdata=mine["value"],
-            hovertemplate="%{y}: %{customdata:.4g}<br>%{x:.2f} times "
-            f"{baseline}<extra>{label}</extra>",
+            # A bar that reaches 0 or below leaves the logarithmic axis on the left.
+            error_x={"type": "data", "symmetric": False, "thickness": 1.5,
+                     "visible": bool(mine["low"].notna().any()),
+                     "array": mine["high"] - mine["ratio"],
+                     "arrayminus": mine["ratio"] - mine["low"].clip(lower=low / 2)},
+            customdata=mine[["mean", "n"]],
+            hovertemplate="%{text}: %{customdata[0]:.4g}, mean of %{customdata[1]}<br>"
+            f"%{{x:.2f}} times {baseline}<extra>{name}</extra>",
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
-    low, high = ratios["ratio"].min(), ratios["ratio"].max()
-    low, high = min(low, 1.0) / 1.08, max(high, 1.0) * 1.08
     ticks, texts = ratio_ticks(low, high)
     figure.update_xaxes(
         title=f"times {baseline}", type="log", tickvals=ticks, ticktext=texts, tickangle=0,
         range=[np.log10(low), np.log10(high)],
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed")
-    return finished(figure, height=120 + 40 * table["measure"].nunique())
+    figure.update_yaxes(
+        tickvals=list(range(len(measures))),
+        ticktext=[SHORT.get(m, m) for m in measures],
+        autorange="reversed",
+    )
+    return finished(figure, height=120 + len(measures) * max(40, 12 * len(names)))
 
 
-def flatness_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Measures as rows, runs as columns; those that may be compared first."""
-    wide = table.pivot_table(
-        index=["measure", "is_invariant", "description"], columns="label", values="value",
-        sort=False,
+def flatness_by_strategy(table: pd.DataFrame) -> pd.DataFrame:
+    """Measures as rows, strategies as columns (mean and interval); those that compare first."""
+    counts = table.groupby("strategy")["n"].max()
+    numbers = table[["mean", "low", "high"]].to_numpy()
+    cells = table.assign(
+        cell=[
+            f"{mean:.3g}" if np.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+            for mean, low, high in numbers
+        ],
+        strategy=[f"{s} ({counts[s]} seeds)" if counts[s] > 1 else s for s in table["strategy"]],
+    )
+    wide = cells.pivot_table(
+        index=["measure", "is_invariant", "description"], columns="strategy", values="cell",
+        sort=False, aggfunc="first",
     ).reset_index()  # fmt: skip
     wide["measure"] = wide["measure"].map(lambda m: SHORT.get(m, m))
     wide = wide.sort_values("is_invariant", ascending=False, kind="stable")
@@ -129,18 +185,44 @@ def flatness_table(table: pd.DataFrame) -> pd.DataFrame:
     return wide.rename(columns={"is_invariant": "may be compared"}).rename_axis(columns=None)
 
 
-def spectrum_caption(results: Mapping[str, Curvature], labels: Sequence[str]) -> str:
+def numbers_of_runs(results: Mapping[str, Curvature]) -> pd.DataFrame:
+    """Loss, gradient, trace with its standard error and products: quantities as rows."""
+    columns = {}
+    for label, result in results.items():
+        table = result.summary_frame()
+        numbers = table[["value", "error"]].to_numpy()
+        columns[label] = {
+            name: f"{value:.4g}" if np.isnan(error) else f"{value:.4g} ± {error:.2g}"
+            for name, (value, error) in zip(table["quantity"], numbers, strict=True)
+        } | {
+            "Hessian-vector products": f"{sum(result.products.values()):,}",
+            "of them for the eigenvalues": f"{result.products.get('eigenvalues', 0):,}",
+            "seconds": f"{result.seconds.get('all', np.nan):.1f}",
+        }
+    return pd.DataFrame(columns).rename_axis("quantity").reset_index()
+
+
+def spectrum_caption(results: Mapping[str, Curvature]) -> str:
     """On what, how exactly, and what it does not prove."""
-    first = results[labels[0]]
-    products = sum(first.products.values())
-    unsure = [label for label in labels if not results[label].has_converged]
+    first = next(iter(results.values()))
     text = (
-        f"Hessian of the loss on {first.n_triples:,} frozen training triples, "
-        f"{first.n_parameters:,} parameters, one seed a run, no interval; {products} "
-        "Hessian-vector products a run. "
+        f"Hessian of the {first.ground}{', the same for all runs' if len(results) > 1 else ''}; "
+        f"{first.n_parameters:,} parameters, one seed a run, no interval. The error of the trace "
+        "is its standard error. "
     )
+    unsure = {label: r for label, r in results.items() if not r.has_converged}
+    for label, result in unsure.items():
+        named = ", ".join(result.unconverged) or "eigenvalues"
+        text += f"{label}: not within tolerance when the products ran out: {named}. "
     if unsure:
-        text += f"Not fully converged: {', '.join(unsure)}. "
+        text += "Hatched bars are such eigenvalues. "
+    bent = [label for label, r in results.items() if (r.bottom_eigenvalues_K < 0).any()]
+    if bent:
+        whose = "all runs" if len(bent) == len(results) else ", ".join(bent)
+        text += (
+            f"The smallest eigenvalue is negative for {whose}: along it the loss bends down, so "
+            "these weights are no minimum of it. "
+        )
     return text + (
         "Scaling user factors up and item factors down changes raw eigenvalues at will and no "
         "score: compare runs by the measures below that it cannot move. Flatness alone proves no "
@@ -148,7 +230,10 @@ def spectrum_caption(results: Mapping[str, Curvature], labels: Sequence[str]) ->
     )
 
 
-def _ratios(part: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    base = part[part["label"] == baseline].set_index("measure")["value"]
-    ratios = part.assign(ratio=part["value"] / part["measure"].map(base))
-    return ratios[np.isfinite(ratios["ratio"]) & (ratios["ratio"] > 0)]
+def _ratios(table: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Means and limits over the baseline's mean, where both means are positive."""
+    base = table[table["strategy"] == baseline].set_index("measure")["mean"]
+    of = table["measure"].map(base)
+    ratios = table.assign(ratio=table["mean"] / of, low=table["low"] / of, high=table["high"] / of)
+    is_drawn = np.isfinite(ratios["ratio"]) & (ratios["ratio"] > 0) & (of > 0)
+    return ratios[is_drawn]

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from app import breakdown, edits, forms, probing, state, targeting, work
+from app import edits, forms, probing, state, targeting, work
 from app.boundary import errors_shown
-from app.charts import robustness as charts
-from app.charts.style import CONFIG
+from app.curves import against_strength
 from app.empty import stop_without_runs
-from app.tables import table_and_csv
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
@@ -25,7 +23,7 @@ choice: state.Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
 with st.spinner("Loading the engine ..."):
-    from engine.robustness import PERTURBATIONS, CurveConfig, bands, summary
+    from engine.robustness import CurveConfig
 
 with errors_shown():
     dataset = state.open_dataset_of(choice)
@@ -33,7 +31,8 @@ with errors_shown():
 
     st.header("Attack this item")
     st.markdown(
-        "Change one product, and nothing else: in how many lists does it appear, and how high?"
+        "Change one product, or one category, and nothing else: in how many lists does it appear, "
+        "and how high?"
     )
     targeting.attack_this_item(choice, dataset)
 
@@ -48,22 +47,5 @@ if config is None:
 found = work.results_or_offer(
     state.store(), "robustness", choice.ids, config, "Compute these curves"
 )
-for found_result in found.values():
-    curves = cast("RobustnessCurves", found_result)
-    metric = st.segmented_control(
-        "Metric of the curves",
-        [m for m in curves.metrics if m.startswith(("recall", "ndcg"))],
-        default="recall@20",
-        required=True,
-        key="curves.metric",
-    )
-    chosen_metric = metric or "recall@20"
-    titles = {name: kind.title for name, kind in PERTURBATIONS.items()}
-    table = bands(curves, chosen_metric).replace({"perturbation": titles, "control_of": titles})
-    looks = choice.looks_in_order([str(s["strategy"]) for s in curves.series[: len(choice.ids)]])
-    figure = charts.strength_curves(table, chosen_metric, looks)
-    st.plotly_chart(figure, config=CONFIG, alt=f"{metric} against strength of each perturbation")
-    st.caption(f"{choice.dataset}. {charts.curves_caption(table)} {curves.caption}")
-    breakdown.by_item_group(curves, looks, choice)
-    table_and_csv(summary(curves, chosen_metric), "robustness-summary", "Summary")
-    table_and_csv(curves.to_frame(), "robustness-curves")
+for result in found.values():
+    against_strength(cast("RobustnessCurves", result), choice)

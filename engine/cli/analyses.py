@@ -6,8 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engine.cli.terminal import Command, Options, add_common, records, store_of, with_bar
-from engine.jobs.work import find_result, known_analysis, run_and_wait
+import pandas as pd
+
+from engine.cli.terminal import (
+    Command,
+    Options,
+    add_common,
+    add_scheduler,
+    records,
+    store_of,
+    with_bar,
+)
+from engine.foundation.config import Config
+from engine.foundation.result import Result
+from engine.jobs.submit import run_and_wait
+from engine.jobs.work import find_result, known_analysis
+from engine.runs import RunStore
 
 
 def options_of(kind: str) -> Options:
@@ -17,10 +31,15 @@ def options_of(kind: str) -> Options:
         from engine.cli.options import add_config_options
 
         analysis = known_analysis(kind)
-        many = "runs to compare, on shared ground" if analysis.compares else "the run to look at"
-        parser.add_argument("runs", nargs="+" if analysis.compares else 1, help=many)
-        parser.add_argument("--csv", type=Path, help="also write the result as a tidy table")
+        shared = "runs to compare, on shared ground"
+        parser.add_argument(
+            "runs", nargs="+", help=shared if analysis.compares else "runs to look at, one by one"
+        )
+        parser.add_argument(
+            "--csv", type=Path, help="also write the tidy table; further tables lie beside it"
+        )
         parser.add_argument("--force", action="store_true", help="compute even if kept already")
+        add_scheduler(parser)
         add_common(parser)
         add_config_options(parser, analysis.config_class())
 
@@ -28,7 +47,7 @@ def options_of(kind: str) -> Options:
 
 
 def command_of(kind: str) -> Command:
-    """Read the kept result of an analysis, or compute and keep it; print its table."""
+    """Read the kept results of an analysis, or compute and keep them; print their tables."""
 
     def run_analysis(arguments: argparse.Namespace) -> dict[str, Any]:
         from engine.cli.options import given_settings
@@ -38,23 +57,54 @@ def command_of(kind: str) -> Command:
         runs = [store.get(run).id for run in arguments.runs]
         config_class = analysis.config_class()
         config = config_class().changed(given_settings(arguments, config_class))
-        result = None if arguments.force else find_result(store, kind, runs, config)
-        if result is None:
-            params = {"runs": runs, "config": config.model_dump(mode="json")}
-            with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar))
-            result = find_result(store, kind, runs, config)
-        assert result is not None
-        table = result.to_frame()
+        asked = [runs] if analysis.compares else [[run] for run in dict.fromkeys(runs)]
+        results = [_found(store, kind, names, config, arguments) for names in asked]
+        tables = _together([result.tables() for result in results])
         if arguments.csv:
-            table.to_csv(arguments.csv, index=False)
+            for name, table in tables.items():
+                path = arguments.csv
+                path = path.with_stem(f"{path.stem}-{name}") if name else path
+                table.to_csv(path, index=False)
         if not arguments.json:
-            print(table.to_string(index=False, max_rows=60))
+            for name, table in tables.items():
+                title = f"{name}:\n" if name else ""
+                print(f"{title}{table.to_string(index=False, max_rows=20 if name else 60)}\n")
+            for result in results:
+                print(result.caption)
         return {
             "kind": kind,
             "runs": runs,
-            "config": result.config,
-            "provenance": result.provenance,
-            "table": records(table) if len(table) <= 5000 else f"{len(table)} rows; use --csv",
+            "config": results[0].config,
+            "provenance": [result.provenance for result in results],
+            "captions": [result.caption for result in results],
+            **{
+                name or "table": records(table)
+                if len(table) <= 5000
+                else f"{len(table)} rows; use --csv"
+                for name, table in tables.items()
+            },
         }
 
     return run_analysis
+
+
+def _found(
+    store: RunStore, kind: str, runs: list[str], config: Config, arguments: argparse.Namespace
+) -> Result:
+    """The kept result of an analysis, computed first where there is none or it is forced."""
+    result = None if arguments.force else find_result(store, kind, runs, config)
+    if result is None:
+        params = {"runs": runs, "config": config.model_dump(mode="json")}
+        with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar, arguments.scheduler))
+        result = find_result(store, kind, runs, config)
+    assert result is not None
+    return result
+
+
+def _together(tables: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Tables of several results by name, one below the other."""
+    names = dict.fromkeys(name for each in tables for name in each)
+    return {
+        name: pd.concat([each[name] for each in tables if name in each], ignore_index=True)
+        for name in names
+    }

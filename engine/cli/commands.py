@@ -8,7 +8,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from engine.cli import analyses, evaluation, flatness, keeping, listing, sweep, training
+from engine.cli import (
+    analyses,
+    evaluation,
+    flatness,
+    keeping,
+    listing,
+    sweep,
+    training,
+    working,
+)
 from engine.cli.terminal import Command, Options, add_common
 from engine.foundation.errors import BasinError, Cancelled
 from engine.jobs.work import ANALYSES
@@ -110,7 +119,21 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
         flatness.add_options,
         flatness.run,
     ),
-    "bin": ("move runs to the bin, or back", keeping.bin_options, keeping.move_to_bin),
+    "jobs": (
+        "what is under way: progress, logs, waiting, cancel",
+        working.add_options,
+        working.run,
+    ),
+    "label": (
+        "name a run, note something, tag or star it",
+        keeping.label_options,
+        keeping.label,
+    ),
+    "bin": (
+        "move runs to the bin or back, list it, empty it",
+        keeping.bin_options,
+        keeping.move_to_bin,
+    ),
     "export": ("write runs as one zip", keeping.export_options, keeping.export_runs),
     "import": ("add the runs of a zip", keeping.import_options, keeping.import_runs),
     "cluster": ("be the embedded cluster of a runs folder", *_forwarded("cluster")),

@@ -1,13 +1,12 @@
-"""The ``flatness`` command: does flatness predict robustness, over the runs of a folder?"""
+"""The ``flatness`` command: flatness by strategy, and does it predict robustness?"""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from engine.cli.terminal import add_common, store_of
+from engine.cli.terminal import add_common, records, store_of
 from engine.foundation.errors import RunError
 from engine.runs import RunStore
 
@@ -23,11 +22,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--csv", type=Path, help="also write the correlations")
     parser.add_argument("--runs-csv", type=Path, help="also write the table of runs")
+    parser.add_argument("--flatness-csv", type=Path, help="also write the table by strategy")
     add_common(parser)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Gather, correlate, print. Raises RunError where too few runs have both analyses."""
+    """Gather, correlate, print. Raises RunError where too few runs have both analyses.
+
+    The table of flatness is printed and written before that.
+    """
     from engine.jobs.flatness import gathered
 
     store = store_of(arguments)
@@ -39,6 +42,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         if lacking and not arguments.json:
             named = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
             print(f"{len(lacking)} runs need `python -m engine {command}` first: {named}")
+    if arguments.flatness_csv:
+        found.flatness.to_csv(arguments.flatness_csv, index=False)
+    if len(found.flatness) and not arguments.json:
+        print(
+            f"\nFlatness by strategy: mean and 95 % interval over its n runs (Student's t). "
+            f"Curvatures of one setting: {found.ground}. Only measures with is_invariant may be "
+            "compared between runs; larger is sharper. Worst losses are lower bounds."
+        )
+        columns = ["measure", "strategy", "mean", "low", "high", "n", "is_invariant"]
+        shown = found.flatness[columns]
+        print(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}"), end="\n\n")
     table = found.correlations()
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
@@ -50,15 +64,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             f"{len(found.table)} runs of {strategies} strategies; Spearman's rank correlation of "
             f"each flatness measure with the share of test {arguments.metric} lost at strength "
             f"{arguments.strength:g}, 95 % bootstrap intervals over runs. A correlation over few "
-            "strategies is mostly a difference between strategies: read the controls."
+            "strategies is mostly a difference between strategies: read the controls; and of many "
+            "correlations, one in twenty leaves 0 outside by chance."
         )
         shown = table[~table["control"].str.startswith("only ")]
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     return {
         "metric": arguments.metric,
         "strength": arguments.strength,
-        "runs": json.loads(found.table.to_json(orient="records")),
-        "table": json.loads(table.to_json(orient="records")),
+        "flatness": records(found.flatness),
+        "runs": records(found.table),
+        "table": records(table),
     }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.listing import add_comparison_options, compared, print_compared
-from engine.cli.terminal import add_common, records, store_of, with_bar
-from engine.foundation.errors import ConfigError
+from engine.cli.terminal import add_common, add_scheduler, records, store_of, with_bar
+from engine.foundation.errors import Cancelled, ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.runs.records import writing
 
@@ -36,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "alone up to rounding (5; 1: each alone, bit for bit)")  # fmt: skip
     parser.add_argument("--retry", action="store_true", help="also train failed runs again")
     parser.add_argument("--here", action="store_true", help="train in this process, no cluster")
+    add_scheduler(parser, "the cluster of the runs folder")
     add_comparison_options(parser)
     parser.add_argument("--runs-csv", type=Path,
                         help="also write one row a run: state, epoch, all metrics")  # fmt: skip
@@ -74,6 +75,7 @@ def parse_draw(text: str) -> dict[str, Any] | list[Any]:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
+    from engine.jobs.scheduler import chosen_scheduler
     from engine.jobs.sweeps import Sweep
     from engine.training.sweep import SweepConfig
 
@@ -92,6 +94,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     if arguments.at_once < 1:
         raise ConfigError(f"--at-once is {arguments.at_once}; at least 1 is needed.")
+    if arguments.here and arguments.scheduler:
+        raise ConfigError("--here and --scheduler say different things; give one of them.")
+    chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
     sweep = Sweep.start(store_of(arguments), arguments.name, arguments.dataset, config)
 
     def work(progress: Progress) -> dict[str, Any]:
@@ -100,11 +105,20 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             arguments.here,
             progress if arguments.here else silent,
             arguments.at_once,
+            arguments.scheduler,
         )
         sweep.wait(progress)
         return {"started": started}
 
-    started = with_bar(sweep.name, work)["started"]
+    try:
+        started = with_bar(sweep.name, work)["started"]
+    except KeyboardInterrupt:
+        if arguments.here:
+            raise
+        raise Cancelled(
+            f"No longer waiting; what was queued goes on. `python -m engine sweep {sweep.name} "
+            "...` waits for it again, `python -m engine jobs --cancel` stops it."
+        ) from None
     table = sweep.table()
     if arguments.runs_csv:
         with writing(arguments.runs_csv, ConfigError):

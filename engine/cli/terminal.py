@@ -31,6 +31,16 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_scheduler(parser: argparse.ArgumentParser, otherwise: str = "in this process") -> None:
+    """The option of commands that compute: where they do."""
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="compute on this Dask scheduler, tls://HOST:PORT, or 'embedded' for the cluster of "
+        f"the runs folder (default: BASIN_SCHEDULER, else {otherwise})",
+    )
+
+
 def store_of(arguments: argparse.Namespace) -> RunStore:
     """The runs folder that was named, else the usual one."""
     return RunStore(arguments.runs_folder)

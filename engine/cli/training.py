@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.cli.terminal import add_common, store_of, with_bar
+from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import RunError
-from engine.jobs.work import create_run, run_and_wait
+from engine.jobs.scheduler import chosen_scheduler
+from engine.jobs.submit import run_and_wait
+from engine.jobs.work import create_run
 from engine.runs import Run, RunStore
 
 SHOWN = ("recall@20", "ndcg@20")
@@ -45,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the same seed: the compute-matched baseline",
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    add_scheduler(parser)
     add_common(parser)
     add_config_options(parser, TrainConfig)
 
@@ -56,6 +59,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from engine.training import TrainConfig, preset
 
     store = store_of(arguments)
+    chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
     if arguments.resume:
         runs = [store.get(arguments.resume)]
     else:
@@ -92,7 +96,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for each in passes:
         params = {"run": each[0]} if len(each) == 1 else {"runs": each}
         title = each[0] if len(each) == 1 else f"{len(each)} seeds"
-        found = with_bar(title, partial(run_and_wait, store, "train", params))
+        work = partial(run_and_wait, store, "train", params, scheduler=arguments.scheduler)
+        found = with_bar(title, work)
         results += found.get("runs", [found])
     for result in results:
         print(

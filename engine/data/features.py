@@ -59,3 +59,15 @@ def scaled(x_IF: Tensor, config: FeatureConfig) -> Tensor:
         norms = torch.linalg.vector_norm(x_IF, dim=1, keepdim=True)
         return x_IF / norms.clamp_min(torch.finfo(x_IF.dtype).tiny)
     return x_IF
+
+
+def of_length(directions: Tensor, lengths: Tensor) -> Tensor:
+    """Rows of ``directions`` [..., F] scaled to ``lengths`` [...]; a zero row stays zero.
+
+    Rows are first divided by their largest entry, so that gradients as small as 1e-30 neither
+    underflow nor lose their direction.
+    """
+    largest = directions.abs().amax(dim=-1, keepdim=True)
+    safe = directions / torch.where(largest > 0, largest, 1.0)
+    norms = torch.linalg.vector_norm(safe, dim=-1, keepdim=True)
+    return safe / torch.where(norms > 0, norms, 1.0) * lengths.to(directions.dtype)[..., None]

@@ -39,6 +39,15 @@ class Result:
         """The result as one tidy table, one observation a row."""
         raise TypeError(f"{type(self).__name__} declares no table")
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tidy tables of the result by name; ``''`` is that of ``to_frame``."""
+        return {"": self.to_frame()}
+
+    @property
+    def caption(self) -> str:
+        """What is seen, and what it does not prove; every figure of it carries this."""
+        raise TypeError(f"{type(self).__name__} declares no caption")
+
     def save(self, path: Path) -> None:
         """Write to ``path`` (.npz), whole or not at all."""
         arrays: dict[str, np.ndarray] = {}

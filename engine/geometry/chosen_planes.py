@@ -19,9 +19,9 @@ from engine.geometry.directions import length_of, normalised, random_direction
 from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.plane import Plane
-from engine.geometry.slices import DirectionKind, SliceConfig
+from engine.geometry.slice_config import DirectionKind, SliceConfig
 from engine.geometry.surfaces import Survey
-from engine.geometry.theta import Theta, ThetaSpace, moved, theta_of
+from engine.geometry.theta import Theta, ThetaSpace, factors_at, moved, theta_of
 from engine.geometry.trajectories import main_axes, projected
 from engine.objectives import Triples
 from engine.training import Trained
@@ -42,6 +42,11 @@ def check_comparable(trained: Sequence[Trained]) -> None:
                 "different names or shapes, so they share no direction; compare runs of one model "
                 "and width."
             )
+        if next(other.model.parameters()).dtype != next(first.model.parameters()).dtype:
+            raise ConfigError(
+                f"'{name_of(trained, r)}' and '{name_of(trained, 0)}' have weights of different "
+                "precision, so they share no direction; compare runs of one precision."
+            )
         same = other.dataset is first.dataset
         if not same and other.dataset.fingerprint != first.dataset.fingerprint:
             raise ConfigError(
@@ -49,6 +54,32 @@ def check_comparable(trained: Sequence[Trained]) -> None:
                 f"'{name_of(trained, 0)}' on '{first.dataset.name}'; compare runs of one "
                 "dataset."
             )
+
+
+def check_one_network(trained: Sequence[Trained]) -> None:
+    """Raises ConfigError unless equal weights mean equal scores in all runs.
+
+    What passes through several runs is measured with the first one's network and features, which
+    must make of each other run's weights the factors that it has itself.
+    """
+    first = trained[0]
+    for r, other in enumerate(trained[1:], 1):
+        with torch.no_grad():
+            here = factors_at(first, theta_of(other))
+        pairs = list(zip(here, other.factors(), strict=True))
+        if all(torch.allclose(a, b, 1e-3, 1e-4 * float(b.abs().max())) for a, b in pairs):
+            continue
+        differing = [
+            f"{part}.{name}"
+            for part in ("model", "features")
+            for name, value in getattr(other.config, part).model_dump().items()
+            if getattr(first.config, part).model_dump().get(name) != value
+        ]
+        raise ConfigError(
+            f"the weights of '{name_of(trained, r)}' give other scores in the network of "
+            f"'{name_of(trained, 0)}' (settings that differ: {', '.join(differing) or 'none'}); "
+            "what passes through both needs runs of equal networks and features."
+        )
 
 
 def name_of(trained: Sequence[Trained], r: int) -> str:
@@ -93,8 +124,11 @@ def chosen_planes(
             f"direction 'difference' {'twice ' if n_others > 1 else ''}needs {n_others + 1} runs, "
             f"{len(trained)} given; choose as many, or another direction."
         )
+    if n_others:
+        check_one_network(trained)
     eigenvectors = _eigenvectors(trained[0], triples, kinds, config.seed, progress)
     counts: dict[str, int] = {}
+    notes: dict[int, str] = {}
     per_run: list[list[Theta]] = [[] for _ in trained]
     descriptions = []
     for axis, kind in enumerate(kinds):
@@ -113,10 +147,10 @@ def chosen_planes(
             elif kind == "gradient":
                 one = _gradient(trained[0], triples)
             else:
-                one = eigenvectors[kind][index]
+                one, notes[axis] = eigenvectors[kind][index]
             for directions in per_run:
                 directions.append(one)
-        descriptions.append(_description(kind, index, trained, config))
+        descriptions.append(_description(kind, index, trained, config) + notes.get(axis, ""))
     if not n_others:
         planes = [
             Plane(t, origin, tuple(directions), name_of(trained, r))
@@ -137,15 +171,21 @@ def _eigenvectors(
     kinds: Sequence[DirectionKind],
     seed: int,
     progress: Progress,
-) -> dict[str, list[dict[str, Tensor]]]:
+) -> dict[str, list[tuple[dict[str, Tensor], str]]]:
+    """By kind: eigenvectors, each with its eigenvalue in words and whether it has converged."""
     n_top, n_bottom = kinds.count("top_eigenvector"), kinds.count("bottom_eigenvector")
     if not n_top + n_bottom:
         return {}
     hessian = FactorHessian(trained, triples)
     start = hessian.space.normal(torch_generator(seed, "slice eigenvectors"))
     pairs = extreme_eigenpairs(hessian.product, start, n_top, n_bottom, progress=progress)
-    vectors = [hessian.space.theta(v) for v in pairs.vectors_KP]
-    return {"top_eigenvector": vectors[:n_top], "bottom_eigenvector": vectors[n_top:]}
+    found = []
+    for vector_P, value, is_sure in zip(
+        pairs.vectors_KP, pairs.values_K, pairs.converged_K, strict=True
+    ):
+        unsure = "" if is_sure else f", not converged after {pairs.n_products} products"
+        found.append((hessian.space.theta(vector_P), f" (eigenvalue {value:.3g}{unsure})"))
+    return {"top_eigenvector": found[:n_top], "bottom_eigenvector": found[n_top:]}
 
 
 def _axis(

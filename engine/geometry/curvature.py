@@ -5,91 +5,14 @@ Legend: K eigenvalues, G grid points, N quadrature nodes, M modalities, I items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from engine.foundation.config import Config
 from engine.foundation.result import Result
-
-
-class CurvatureConfig(Config):
-    """What is computed about the curvature of the loss on frozen training triples."""
-
-    n_top: int = Field(default=5, ge=1, le=50)
-    """Largest Hessian eigenvalues."""
-    n_bottom: int = Field(default=1, ge=0, le=20)
-    """Smallest (most negative) Hessian eigenvalues; they lie dense and take the most products."""
-    tolerance: float = Field(default=1e-3, gt=0, lt=1)
-    """Relative error allowed on each top eigenvalue; ten times that on the bottom ones."""
-    max_products: int = Field(default=300, ge=10)
-    """Most Hessian-vector products for eigenvalues; what has not converged then says so."""
-    loss: Literal["ranking", "objective"] = "ranking"
-    """``ranking``: mean BPR loss; ``objective``: all that the run minimised, by batches of its own
-    size, with the adversarial perturbation held constant as in training (slower)."""
-    n_triples: int | None = Field(default=None, ge=1)
-    """Frozen training triples; none for all training pairs."""
-    per_block: bool = True
-    """Also the top eigenvalue of each block: user table, item table, projection."""
-    gauss_newton: bool = False
-    """Also the top eigenvalue of the Gauss-Newton part, which leaves out the curvature of the
-    scores themselves (ranking loss only)."""
-    trace_products: int = Field(default=12, ge=0)
-    """Hessian-vector products for the trace by Hutch++; 0 for none."""
-    density_probes: int = Field(default=1, ge=0)
-    """Random vectors for the spectral density; 0 for none."""
-    density_steps: int = Field(default=40, ge=2, le=500)
-    """Lanczos steps for each of them."""
-    measures: bool = True
-    """Also the flatness measures around the weights and their rescaling-invariant companions."""
-    rho: float = Field(default=0.05, gt=0)
-    """Radius of the ball for the worst loss, in L2 (0.05 in SAM, arXiv 2010.01412)."""
-    adaptive_rho: float = Field(default=0.5, gt=0)
-    """Radius of the adaptive ball, in units of the weights (0.5 in ASAM, arXiv 2102.11600)."""
-    epsilon: float = Field(default=1e-3, gt=0)
-    """Half-width of Keskar's box (1e-3 in arXiv 1609.04836)."""
-    sigma: float = Field(default=0.01, gt=0)
-    """Deviation of Gaussian weight noise, absolute."""
-    relative_sigma: float = Field(default=0.1, gt=0)
-    """Deviation of Gaussian weight noise, as a share of each weight's size."""
-    n_draws: int = Field(default=5, ge=1)
-    """Draws of weight noise."""
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    """Decides triples, starting vectors, probes and noise."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A flatness measure: what it is, and whether ``U -> cU, V -> V/c`` leaves it as it is."""
-
-    description: str
-    is_invariant: bool
-
-
-MEASURES: dict[str, Measure] = {
-    "top_eigenvalue": Measure("largest Hessian eigenvalue", False),
-    "trace": Measure("sum of Hessian eigenvalues", False),
-    "eigenvalue_ratio": Measure("largest over fifth largest eigenvalue", False),
-    "gauss_newton_top_eigenvalue": Measure("largest Gauss-Newton eigenvalue", False),
-    "box_sharpness": Measure("epsilon-sharpness of Keskar, percent", False),
-    "ball_sharpness": Measure("worst loss in a ball of radius rho (SAM), above the loss", False),
-    "noise_sharpness": Measure("mean loss under Gaussian weight noise, above the loss", False),
-    "factor_top_eigenvalue": Measure("largest eigenvalue by the factors (U, V)", False),
-    "adaptive_top_eigenvalue": Measure("largest eigenvalue of |theta| H |theta|", True),
-    "adaptive_sharpness": Measure("worst loss in ASAM's ball, above the loss", True),
-    "relative_noise_sharpness": Measure(
-        "mean loss under noise relative to each weight, above the loss", True
-    ),
-    "balanced_top_eigenvalue": Measure(
-        "largest eigenvalue by the factors after balancing U and V", True
-    ),
-    "input_sharpness_image": Measure("mean ||dL/dx_i|| over items, images", True),
-    "input_sharpness_text": Measure("mean ||dL/dx_i|| over items, texts", True),
-}
-"""Every flatness measure a result may hold; larger is sharper."""
+from engine.geometry.measures import MEASURES
 
 
 def _empty() -> np.ndarray:
@@ -104,8 +27,10 @@ class Curvature(Result):
     axes: ClassVar[dict[str, tuple[str, ...]]] = {
         "top_eigenvalues_K": ("eigenvalue",),
         "top_residuals_K": ("eigenvalue",),
+        "top_errors_K": ("eigenvalue",),
         "bottom_eigenvalues_K": ("eigenvalue",),
         "bottom_residuals_K": ("eigenvalue",),
+        "bottom_errors_K": ("eigenvalue",),
         "density_grid_G": ("grid",),
         "density_G": ("grid",),
         "density_nodes_N": ("node",),
@@ -135,7 +60,7 @@ class Curvature(Result):
     """Ascending."""
     bottom_residuals_K: np.ndarray
     has_converged: bool
-    """Whether all eigenvalues reached their tolerance."""
+    """Whether all eigenvalues, those of blocks and measures included, reached their tolerance."""
     trace: float | None
     trace_error: float | None
     """Standard error of ``trace``."""
@@ -155,6 +80,22 @@ class Curvature(Result):
     density_weights_N: np.ndarray
     input_sharpness_MI: np.ndarray
     """``||dL / dx_i||_2`` of each modality and item."""
+    unconverged: list[str] = field(default_factory=list)
+    """What did not reach its tolerance, by the names of ``products``."""
+    n_pairs: int = 0
+    """All training pairs of the dataset; 0 where a result of an older version does not say."""
+    top_errors_K: np.ndarray = field(default_factory=_empty)
+    """Estimates of the relative errors; empty in results of an older version."""
+    bottom_errors_K: np.ndarray = field(default_factory=_empty)
+
+    @property
+    def ground(self) -> str:
+        """Of which loss and on which share of the training pairs the Hessian is, in words."""
+        is_known = self.n_pairs > 0
+        share = "all " if is_known and self.n_triples == self.n_pairs else ""
+        of = f" ({self.n_triples / self.n_pairs:.0%} of all)" if is_known and not share else ""
+        loss = "whole objective" if self.config.get("loss") == "objective" else "ranking loss"
+        return f"{loss} on {share}{self.n_triples:,} frozen training triples{of}"
 
     def to_frame(self) -> pd.DataFrame:
         """One row a measure: run, label, measure, value, is_invariant, description."""
@@ -173,26 +114,111 @@ class Curvature(Result):
         )
 
     def eigenvalue_frame(self) -> pd.DataFrame:
-        """One row an eigenvalue: run, label, end (top or bottom), rank from 1, value, residual."""
+        """One row an eigenvalue: run, label, end (top or bottom), rank from 1, eigenvalue, residual
+        (``||H v - lambda v||``), estimated_error (relative), tolerance (of that).
+        """
+        tolerance = float(self.config.get("tolerance", float("nan")))
         rows = []
-        for end, values, residuals in (
-            ("top", self.top_eigenvalues_K, self.top_residuals_K),
-            ("bottom", self.bottom_eigenvalues_K, self.bottom_residuals_K),
-        ):
-            for rank, (value, residual) in enumerate(zip(values, residuals, strict=True), 1):
-                rows.append((self.run, self.label, end, rank, float(value), float(residual)))
-        return pd.DataFrame(rows, columns=["run", "label", "end", "rank", "eigenvalue", "residual"])
+        for end, allowed, *columns in (
+            ("top", tolerance, self.top_eigenvalues_K, self.top_residuals_K, self.top_errors_K),
+            (
+                "bottom", 10 * tolerance, self.bottom_eigenvalues_K, self.bottom_residuals_K,
+                self.bottom_errors_K,
+            ),
+        ):  # fmt: skip
+            values, residuals, errors = columns
+            known = errors if len(errors) else np.full(len(values), np.nan)
+            for rank, (value, *bounds) in enumerate(zip(values, residuals, known, strict=True), 1):
+                rows.append((self.run, self.label, end, rank, float(value), *bounds, allowed))
+        names = ["run", "label", "end", "rank", "eigenvalue", "residual", "estimated_error"]
+        return pd.DataFrame(rows, columns=[*names, "tolerance"])
+
+    def summary_frame(self) -> pd.DataFrame:
+        """One row a number of the whole Hessian or of a block: run, label, quantity, value, error.
+
+        ``error`` is the trace's standard error; NaN where a number has none.
+        """
+        numbers: dict[str, tuple[float, float]] = {
+            "loss": (self.loss, np.nan),
+            "gradient norm": (self.gradient_norm, np.nan),
+        }
+        if self.trace is not None:
+            error = np.nan if self.trace_error is None else self.trace_error
+            numbers["trace"] = (self.trace, error)
+            numbers["trace / parameters"] = (
+                self.trace / self.n_parameters,
+                error / self.n_parameters,
+            )
+        if len(self.density_nodes_N):
+            mean = float(self.density_nodes_N @ self.density_weights_N)
+            numbers["mean of the density"] = (mean, np.nan)
+        for block, value in self.blocks.items():
+            numbers[f"top eigenvalue, {block} alone"] = (value, np.nan)
+        rows = [(self.run, self.label, name, *pair) for name, pair in numbers.items()]
+        return pd.DataFrame(rows, columns=["run", "label", "quantity", "value", "error"])
+
+    def cost_frame(self) -> pd.DataFrame:
+        """One row a purpose: run, label, purpose, products (with the Hessian), seconds."""
+        purposes = list(dict.fromkeys([*self.products, *self.seconds]))
+        return pd.DataFrame(
+            {
+                "run": self.run,
+                "label": self.label,
+                "purpose": purposes,
+                "products": [self.products.get(p, np.nan) for p in purposes],
+                "seconds": [self.seconds.get(p, np.nan) for p in purposes],
+            }
+        )
+
+    def input_frame(self) -> pd.DataFrame:
+        """One row a modality and item, most sensitive first: run, label, modality, item (its
+        number in the dataset), input_sharpness.
+        """
+        m, i = np.indices(self.input_sharpness_MI.shape).reshape(2, -1)
+        table = pd.DataFrame(
+            {
+                "run": self.run,
+                "label": self.label,
+                "modality": np.array(self.modalities, dtype=object)[m],
+                "item": i,
+                "input_sharpness": self.input_sharpness_MI.reshape(-1),
+            }
+        )
+        return table.sort_values("input_sharpness", ascending=False, ignore_index=True)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        inputs = {"inputs": self.input_frame()} if self.modalities else {}
+        return {
+            "": self.to_frame(),
+            "eigenvalues": self.eigenvalue_frame(),
+            "summary": self.summary_frame(),
+            "cost": self.cost_frame(),
+            **inputs,
+        }
+
+    @property
+    def findings(self) -> str:
+        """What did not converge, and that the weights are no minimum where they are none."""
+        text = ""
+        if not self.has_converged:
+            named = ", ".join(self.unconverged) or "eigenvalues"
+            text += f"Not within tolerance when the products ran out: {named}. "
+        lowest = self.bottom_eigenvalues_K[:1]
+        if len(lowest) and lowest[0] < 0:
+            text += (
+                f"The smallest eigenvalue is {lowest[0]:.2g}: along it the loss bends down, so "
+                "these weights are no minimum of it. "
+            )
+        return text
 
     @property
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
         text = (
-            f"Hessian of the loss at the weights of {self.label or self.run or 'the run'}, on "
-            f"{self.n_triples:,} frozen training triples and {self.n_parameters:,} parameters; "
-            f"gradient norm {self.gradient_norm:.2g}. "
+            f"Hessian of the {self.ground}, at the weights of {self.label or self.run or 'the run'}"
+            f" ({self.n_parameters:,} parameters); gradient norm {self.gradient_norm:.2g}. "
+            f"{self.findings}"
         )
-        if not self.has_converged:
-            text += "Some eigenvalues had not converged when the products ran out. "
         return text + (
             "U -> cU, V -> V/c changes raw eigenvalues at will and no score, so compare runs by "
             "the rescaling-invariant measures; and flatness alone does not prove robustness."

@@ -11,18 +11,19 @@ import numpy as np
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature import Curvature, CurvatureConfig
+from engine.geometry.curvature import Curvature
+from engine.geometry.curvature_config import CurvatureConfig
 from engine.geometry.factor_hessian import FactorHessian, FactorLoss
 from engine.geometry.hessian import Curved, GatheredHessian
 from engine.geometry.lanczos import Eigenpairs, extreme_eigenpairs
 from engine.geometry.sharpness import (
     Neighbourhood,
     adaptive_sharpness,
-    adaptive_top_eigenvalue,
-    balanced_top_eigenvalue,
+    adaptive_top_eigenpair,
+    balanced_top_eigenpair,
     ball_sharpness,
     box_sharpness,
-    factor_top_eigenvalue,
+    factor_top_eigenpair,
     input_sharpness,
     noise_sharpness,
 )
@@ -58,6 +59,7 @@ class _Study:
         self.products: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
         self.measures: dict[str, float] = {}
+        self.unconverged: list[str] = []
         device = next(trained.model.parameters()).device
         self.triples: Triples = frozen_triples(
             trained.dataset, config.n_triples, config.seed, "train", device
@@ -100,8 +102,15 @@ class _Study:
                 config.max_products,
                 progress,
             )
-        self.products[what] = pairs.n_products
+        self.counted(what, pairs)
         return pairs
+
+    def counted(self, what: str, pairs: Eigenpairs) -> float:
+        """Book the products and what did not converge; the largest eigenvalue."""
+        self.products[what] = pairs.n_products
+        if not pairs.has_converged:
+            self.unconverged.append(what)
+        return pairs.top
 
     def result(self) -> Curvature:
         config, progress = self.config, self.progress
@@ -111,7 +120,7 @@ class _Study:
         pairs = self.eigenpairs(
             hessian, "eigenvalues", config.n_top, config.n_bottom, part(progress, 0.0, 0.4)
         )
-        n_top = min(config.n_top, len(pairs.values_K))
+        n_top = pairs.n_top
         top = pairs.values_K[:n_top]
         self.measures["top_eigenvalue"] = float(top[0])
         if len(top) >= 5 and top[4] > 0:
@@ -131,13 +140,14 @@ class _Study:
         density = self._density(hessian, part(progress, 0.5, 0.7))
         blocks = {}
         if config.per_block:
-            for block in blocks_of(self.trained.model):
-                progress(0.7, f"top eigenvalue of {block}")
-                own = self.eigenpairs(self.hessian(block), f"block {block}", 1, 0, silent)
-                blocks[str(block)] = float(own.values_K[0])
+            for k, block in enumerate(found := blocks_of(self.trained.model)):
+                within = part(progress, 0.7 + 0.04 * k / len(found), 0.74, f"{block}, ")
+                own = self.eigenpairs(self.hessian(block), f"block {block}", 1, 0, within)
+                blocks[str(block)] = own.top
         if config.gauss_newton:
-            own = self.eigenpairs(self.hessian(gauss_newton=True), "gauss_newton", 1, 0, silent)
-            self.measures["gauss_newton_top_eigenvalue"] = float(own.values_K[0])
+            within = part(progress, 0.74, 0.75, "Gauss-Newton, ")
+            own = self.eigenpairs(self.hessian(gauss_newton=True), "gauss_newton", 1, 0, within)
+            self.measures["gauss_newton_top_eigenvalue"] = own.top
         inputs = input_sharpness(self.trained, self.triples)
         for modality, lengths_I in inputs.items():
             self.measures[f"input_sharpness_{modality}"] = float(lengths_I.mean())
@@ -151,13 +161,17 @@ class _Study:
             run=self.trained.run,
             n_parameters=hessian.space.size,
             n_triples=len(self.triples),
+            n_pairs=len(self.trained.dataset.train),
             loss=hessian.loss(),
             gradient_norm=float(gradient_P.double().norm()),
             top_eigenvalues_K=top,
             top_residuals_K=pairs.residuals_K[:n_top],
+            top_errors_K=pairs.errors_K[:n_top],
             bottom_eigenvalues_K=pairs.values_K[n_top:],
             bottom_residuals_K=pairs.residuals_K[n_top:],
-            has_converged=pairs.has_converged,
+            bottom_errors_K=pairs.errors_K[n_top:],
+            has_converged=not self.unconverged,
+            unconverged=self.unconverged,
             trace=trace,
             trace_error=error,
             blocks=blocks,
@@ -212,12 +226,10 @@ class _Study:
         )
         progress(0.6, "rescaling-invariant eigenvalues")
         ranking = FactorHessian(self.trained, self.triples, factor_loss=self.factor_loss)
-        measures["adaptive_top_eigenvalue"], self.products["adaptive"] = adaptive_top_eigenvalue(
-            ranking, around.origin_P, config.seed, config.tolerance
-        )
-        measures["factor_top_eigenvalue"], self.products["factor"] = factor_top_eigenvalue(
-            self.factor_loss, config.seed, config.tolerance
-        )
-        measures["balanced_top_eigenvalue"], self.products["balanced"] = balanced_top_eigenvalue(
-            self.factor_loss, self.triples, config.seed, config.tolerance
-        )
+        how = (config.seed, config.tolerance, config.max_products)
+        for what, pairs in (
+            ("adaptive", adaptive_top_eigenpair(ranking, around.origin_P, *how)),
+            ("factor", factor_top_eigenpair(self.factor_loss, *how)),
+            ("balanced", balanced_top_eigenpair(self.factor_loss, self.triples, *how)),
+        ):
+            measures[f"{what}_top_eigenvalue"] = self.counted(what, pairs)

@@ -11,7 +11,8 @@ from scipy.stats import rankdata
 from engine.evaluation import mean_interval
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
-from engine.geometry.curvature import MEASURES, Curvature
+from engine.geometry.curvature import Curvature
+from engine.geometry.measures import MEASURES
 
 
 def flatness_frame(results: Sequence[Curvature]) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def flatness_table(
     """Each flatness measure by strategy, averaged over its runs (seeds), with a 95 % interval.
 
     ``strategies`` names each result's group: one entry a result, or by run id; its label by
-    default. Rows: strategy, measure, description, is_invariant, mean, low, high, n. Intervals are
+    default. Rows: measure, strategy, mean, low, high, n, is_invariant, description. Intervals are
     Student's t over runs, NaN for a single one. Raises ConfigError for lengths that differ.
     """
     if strategies is None:
@@ -39,23 +40,23 @@ def flatness_table(
     if len(groups) != len(results):
         raise ConfigError(f"{len(groups)} strategies were given for {len(results)} results.")
     rows = []
-    for group in dict.fromkeys(groups):
-        members = [r for r, g in zip(results, groups, strict=True) if g == group]
-        for name, measure in MEASURES.items():
-            values = [r.measures[name] for r in members if name in r.measures]
+    for name, measure in MEASURES.items():
+        for group in dict.fromkeys(groups):
+            members = [r.measures for r, g in zip(results, groups, strict=True) if g == group]
+            values = [measures[name] for measures in members if name in measures]
             if not values:
                 continue
             found = mean_interval(np.array(values))
             rows.append(
                 {
-                    "strategy": group,
                     "measure": name,
-                    "description": measure.description,
-                    "is_invariant": measure.is_invariant,
+                    "strategy": group,
                     "mean": found.mean,
                     "low": found.low,
                     "high": found.high,
                     "n": found.n,
+                    "is_invariant": measure.is_invariant,
+                    "description": measure.description,
                 }
             )
     return pd.DataFrame(rows)

@@ -63,9 +63,24 @@ class Eigenpairs:
     vectors_KP: Tensor
     residuals_K: np.ndarray
     """``||A v - lambda v||_2``."""
+    errors_K: np.ndarray
+    """Estimates of the eigenvalues' relative errors."""
+    converged_K: np.ndarray
+    """Whether each estimate is within its tolerance."""
+    n_top: int
+    """How many of them are of the top; the others are of the bottom."""
     n_products: int
-    has_converged: bool
     krylov: Krylov
+
+    @property
+    def top(self) -> float:
+        """The largest eigenvalue."""
+        return float(self.values_K[0])
+
+    @property
+    def has_converged(self) -> bool:
+        """Whether all of them are within their tolerances."""
+        return bool(self.converged_K.all())
 
 
 def lanczos_steps(matvec: Matvec, start_P: Tensor, n_steps: int) -> Krylov:
@@ -88,45 +103,52 @@ def extreme_eigenpairs(
 ) -> Eigenpairs:
     """The ``n_top`` largest (descending), then the ``n_bottom`` smallest (ascending) eigenpairs.
 
-    Stops when each eigenvalue's error bound is below ``tolerance`` relative to its size, or
+    Stops when each eigenvalue's estimated error is below ``tolerance`` relative to its size, or
     ``bottom_tolerance`` for the smallest ones, which lie dense and converge late; values near zero
-    count as 1e-3 of the largest. The bound is the residual r, or r^2 / gap where the gap to the
-    other Ritz values is larger (Parlett, The Symmetric Eigenvalue Problem, section 11.7). An
-    eigenvalue that occurs exactly several times may be counted fewer times: a Krylov space holds
-    one vector of each.
+    count as 1e-3 of the largest. The estimate is the residual r, within which some eigenvalue lies,
+    or r^2 / gap where the gap to the other Ritz values is larger (Parlett, The Symmetric Eigenvalue
+    Problem, section 11.7), which holds once these have settled too. An eigenvalue that occurs
+    exactly several times may be counted fewer times: a Krylov space holds one vector of each.
     """
     process = _Process(matvec, start_P)
     size = start_P.numel()
     wanted = min(n_top + n_bottom, size)
     room = BASIS_BYTES // (size * start_P.element_size())
     room = max(int(room), 3 * wanted + 20)
-    converged = False
-    while not converged and process.n_products < max_products:
+    tolerances = (tolerance, bottom_tolerance)
+    spans_all = within = False
+    while not (spans_all or within) and process.n_products < max_products:
         goes_on = process.step() or process.start_afresh()
-        converged = not goes_on or process.n_basis >= size
-        if process.n_basis >= wanted and not converged:
+        spans_all = not goes_on or process.n_basis >= size
+        if process.n_basis >= wanted and not spans_all:
             errors = _errors(process.krylov(), n_top, n_bottom)
-            allowed = np.full(len(errors), tolerance)
-            allowed[n_top:] = bottom_tolerance
-            converged = bool((errors <= allowed).all())
+            within = bool((errors <= _allowed(len(errors), n_top, tolerances)).all())
             progress(
                 min(process.n_products / max_products, 1.0),
-                f"Lanczos, {process.n_products} products, errors below {errors.max():.1e}",
+                f"Lanczos, {process.n_products} products, errors about {errors.max():.1e}",
             )
-        if process.n_basis >= room and not converged:
-            process.restart(room // 2, n_top, n_bottom)
+            if process.n_basis >= room and not within:
+                process.restart(room // 2, n_top, n_bottom)
     krylov = process.krylov()
     values, vectors = krylov.ritz()
     chosen = _chosen(len(values), n_top, n_bottom)
     mixing = torch.from_numpy(vectors[:, chosen].T.copy()).to(krylov.basis_MP)
+    errors = _errors(krylov, n_top, n_bottom)
     return Eigenpairs(
-        values[chosen],
-        mixing @ krylov.basis_MP,
-        _residuals(krylov, values, vectors)[chosen],
-        process.n_products,
-        converged,
-        krylov,
+        values_K=values[chosen],
+        vectors_KP=mixing @ krylov.basis_MP,
+        residuals_K=_residuals(krylov, values, vectors)[chosen],
+        errors_K=errors,
+        converged_K=(errors <= _allowed(len(errors), n_top, tolerances)) | spans_all,
+        n_top=min(n_top, len(values)),
+        n_products=process.n_products,
+        krylov=krylov,
     )
+
+
+def _allowed(n: int, n_top: int, tolerances: tuple[float, float]) -> np.ndarray:
+    """Relative errors allowed on n eigenvalues: first those of the top, then the bottom."""
+    return np.where(np.arange(n) < n_top, *tolerances)
 
 
 def _chosen(n: int, n_top: int, n_bottom: int) -> np.ndarray:
@@ -135,7 +157,7 @@ def _chosen(n: int, n_top: int, n_bottom: int) -> np.ndarray:
 
 
 def _errors(krylov: Krylov, n_top: int, n_bottom: int) -> np.ndarray:
-    """Bounds of the wanted Ritz values' relative errors."""
+    """Estimates of the wanted Ritz values' relative errors."""
     values, vectors = krylov.ritz()
     residuals = _residuals(krylov, values, vectors)
     chosen = _chosen(len(values), n_top, n_bottom)
@@ -143,8 +165,8 @@ def _errors(krylov: Krylov, n_top: int, n_bottom: int) -> np.ndarray:
     errors = np.empty(len(chosen))
     for index, k in enumerate(chosen):
         gap = np.abs(np.delete(values, k) - values[k]).min() if len(values) > 1 else 0.0
-        bound = residuals[k] ** 2 / gap if gap > residuals[k] else residuals[k]
-        errors[index] = bound / max(abs(values[k]), 1e-3 * scale)
+        error = residuals[k] ** 2 / gap if gap > residuals[k] else residuals[k]
+        errors[index] = error / max(abs(values[k]), 1e-3 * scale)
     return errors
 
 

@@ -23,7 +23,7 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.foundation.result import Result
 from engine.foundation.seeding import numpy_generator, torch_generator
-from engine.geometry.chosen_planes import check_comparable, name_of
+from engine.geometry.chosen_planes import check_comparable, check_one_network, name_of
 from engine.geometry.factor_hessian import FactorLoss
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.surfaces import Frozen, metrics_of
@@ -126,13 +126,14 @@ def mode_path(
 ) -> ModePath:
     """Train a Bezier curve between two runs and measure it beside the straight line.
 
-    Raises ConfigError unless there are two, of one model, width and dataset.
+    Raises ConfigError unless there are two, of one model, features and dataset.
     """
     config = config or ModePathConfig()
     if len(trained) != 2:
         raise ConfigError(f"a path leads from one run to another; {len(trained)} were given.")
     pair = (first, second) = (trained[0], trained[1])
     check_comparable(pair)
+    check_one_network(pair)
     started = time.perf_counter()
     ends = (theta_of(first), theta_of(second))
     device = next(first.model.parameters()).device

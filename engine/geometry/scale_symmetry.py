@@ -6,10 +6,9 @@ moves at will (arXiv 1703.04933, for the two factors of an inner product).
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
@@ -22,18 +21,19 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent, track
 from engine.foundation.result import Result
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature import MEASURES
-from engine.geometry.factor_hessian import FactorHessian, FactorLoss
+from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.lanczos import extreme_eigenpairs
+from engine.geometry.measures import MEASURES
 from engine.geometry.sharpness import (
     Neighbourhood,
     adaptive_sharpness,
-    adaptive_top_eigenvalue,
-    balanced_top_eigenvalue,
+    adaptive_top_eigenpair,
+    balanced_top_eigenpair,
     ball_sharpness,
 )
 from engine.geometry.theta import theta_of
 from engine.geometry.triples import frozen_triples
+from engine.models import build_model
 from engine.training import Trained
 
 
@@ -45,12 +45,16 @@ def rescaled(trained: Trained, c: float) -> Trained:
     """
     if c <= 0:
         raise ConfigError(f"c is {c}; a positive factor is needed.")
-    # Buffers are shared: they hold no weights, and a sparse graph cannot be copied this way.
-    buffers = {id(b): b for b in trained.model.buffers()}
-    model = copy.deepcopy(trained.model, buffers)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.mul_(c if model.block(name) == "users" else 1.0 / c)
+    at = next(trained.model.parameters())
+    model = build_model(trained.config.model, trained.dataset, trained.config.seed)
+    model = model.to(at.device, at.dtype)
+    model.load_theta(
+        {
+            name: t * (c if model.block(name) == "users" else 1.0 / c)
+            for name, t in theta_of(trained).items()
+        }
+    )
+    model.eval().requires_grad_(False)
     copied = dataclasses.replace(trained, model=model)
     users, items = trained.factors()
     users_c, items_c = copied.factors()
@@ -73,6 +77,9 @@ SHOWN = (
 )
 """Measures that are followed: two raw ones and their invariant companions."""
 
+LARGEST = 1e4
+"""Measures move with its fourth power, which float32 still holds."""
+
 
 class ScaleSymmetryConfig(Config):
     """By which factors the same recommender is written down."""
@@ -89,6 +96,11 @@ class ScaleSymmetryConfig(Config):
     def _are_positive(self) -> Self:
         if min(self.factors) <= 0:
             raise ValueError(f"factors holds {min(self.factors):g}; all must be above 0")
+        if max(self.factors) > LARGEST or min(self.factors) < 1 / LARGEST:
+            raise ValueError(
+                f"factors reach from {min(self.factors):g} to {max(self.factors):g}; beyond "
+                f"{1 / LARGEST:g} to {LARGEST:g} rounding would change the scores"
+            )
         return self
 
 
@@ -120,6 +132,8 @@ class ScaleSymmetry(Result):
     values_MC: np.ndarray
     label: str
     run: str
+    unconverged: list[str] = field(default_factory=list)
+    """Measures of which some eigenvalue did not reach its tolerance."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a factor and measure: run, label, c, loss, score_change, measure, value,
@@ -144,6 +158,7 @@ class ScaleSymmetry(Result):
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
         change = self.score_changes_C.max()
+        unsure = ", ".join(name.replace("_", " ") for name in self.unconverged)
         same = f"differ by at most {change:.1g} of the largest, by rounding" if change else "stay"
         return (
             f"{self.label or self.run or 'The run'} with user parameters times c and all others "
@@ -151,6 +166,7 @@ class ScaleSymmetry(Result):
             f"{'' if change else ' the same to the last digit'}. A measure that moves "
             "with c says how the weights are written down, not what the model does. One that "
             "stays may be compared between runs; that alone does not make it predict anything."
+            + (f" Not within tolerance when the products ran out: {unsure}." if unsure else "")
         )
 
 
@@ -171,21 +187,23 @@ def scale_symmetry(
     users, items = trained.factors()
     largest = _largest_score(users, items)
     losses, changes, values = [], [], []
+    unconverged: dict[str, None] = {}
     for c in track(factors, progress, "rescaled weights"):
         run = rescaled(trained, c)
         around = Neighbourhood(run, triples)
         hessian = FactorHessian(run, triples)
         start_P = hessian.space.normal(torch_generator(config.seed, "lanczos"))
-        loss: FactorLoss = hessian.factor_loss
-        found = {
-            "top_eigenvalue": float(extreme_eigenpairs(hessian.product, start_P, 1).values_K[0]),
-            "ball_sharpness": ball_sharpness(around, 0.05),
-            "adaptive_top_eigenvalue": adaptive_top_eigenvalue(
-                hessian, hessian.space.vector(theta_of(run)), config.seed
-            )[0],
-            "adaptive_sharpness": adaptive_sharpness(around, 0.5),
-            "balanced_top_eigenvalue": balanced_top_eigenvalue(loss, triples, config.seed)[0],
+        loss = hessian.factor_loss
+        at_P = hessian.space.vector(theta_of(run))
+        pairs = {
+            "top_eigenvalue": extreme_eigenpairs(hessian.product, start_P, 1),
+            "adaptive_top_eigenvalue": adaptive_top_eigenpair(hessian, at_P, config.seed),
+            "balanced_top_eigenvalue": balanced_top_eigenpair(loss, triples, config.seed),
         }
+        unconverged |= {name: None for name, pair in pairs.items() if not pair.has_converged}
+        found = {name: pair.top for name, pair in pairs.items()}
+        found["ball_sharpness"] = ball_sharpness(around, 0.05)
+        found["adaptive_sharpness"] = adaptive_sharpness(around, 0.5)
         losses.append(hessian.loss())
         values.append([found[name] for name in SHOWN])
         users_c, items_c = run.factors()
@@ -198,6 +216,7 @@ def scale_symmetry(
         values_MC=np.array(values).T,
         label=trained.label,
         run=trained.run,
+        unconverged=list(unconverged),
         config=config.model_dump(mode="json"),
         provenance={
             "dataset": trained.dataset.fingerprint,

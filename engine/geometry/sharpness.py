@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.foundation.seeding import torch_generator
 from engine.geometry.factor_hessian import FactorHessian, FactorLoss, TriplePattern
-from engine.geometry.lanczos import extreme_eigenpairs
+from engine.geometry.lanczos import Eigenpairs, extreme_eigenpairs
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.theta import ThetaSpace, factors_at, theta_of
 from engine.objectives import Triples
@@ -110,20 +110,27 @@ def _norm(vector_P: Tensor) -> Tensor:
     return torch.linalg.vector_norm(vector_P).clamp_min(torch.finfo(vector_P.dtype).tiny)
 
 
-def adaptive_top_eigenvalue(
-    hessian: FactorHessian, origin_P: Tensor, seed: int, tolerance: float = 1e-3
-) -> tuple[float, int]:
-    """Largest eigenvalue of ``|theta| H |theta|`` (elementwise), and the products it took.
+def adaptive_top_eigenpair(
+    hessian: FactorHessian,
+    origin_P: Tensor,
+    seed: int,
+    tolerance: float = 1e-3,
+    max_products: int = 300,
+) -> Eigenpairs:
+    """Largest eigenvalue of ``|theta| H |theta|`` (elementwise).
 
     The curvature of relative changes of the weights: the second-order form of ASAM's measure. It
     does not move under any rescaling of parameters that keeps the scores.
     """
     sizes_P = origin_P.abs()
     start_P = hessian.space.normal(torch_generator(seed, "adaptive eigenvalue"))
-    pairs = extreme_eigenpairs(
-        lambda v: sizes_P * hessian.product(sizes_P * v), start_P, 1, tolerance=tolerance
+    return extreme_eigenpairs(
+        lambda v: sizes_P * hessian.product(sizes_P * v),
+        start_P,
+        1,
+        tolerance=tolerance,
+        max_products=max_products,
     )
-    return float(pairs.values_K[0]), pairs.n_products
 
 
 def balanced_factors(users_UD: Tensor, items_ID: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,10 +149,10 @@ def balanced_factors(users_UD: Tensor, items_ID: Tensor) -> tuple[Tensor, Tensor
     return users.to(users_UD), items.to(items_ID)
 
 
-def factor_top_eigenvalue(
-    factor_loss: FactorLoss, seed: int, tolerance: float = 1e-3
-) -> tuple[float, int]:
-    """Largest eigenvalue of the loss's Hessian by the factors (U, V), and the products it took."""
+def factor_top_eigenpair(
+    factor_loss: FactorLoss, seed: int, tolerance: float = 1e-3, max_products: int = 300
+) -> Eigenpairs:
+    """Largest eigenvalue of the loss's Hessian by the factors (U, V)."""
     users_UD, items_ID = factor_loss.users_UD, factor_loss.items_ID
     split = users_UD.numel()
 
@@ -157,17 +164,20 @@ def factor_top_eigenvalue(
 
     draws = torch_generator(seed, "factor eigenvalue")
     start_P = torch.randn(split + items_ID.numel(), generator=draws).to(users_UD)
-    pairs = extreme_eigenpairs(matvec, start_P, 1, tolerance=tolerance)
-    return float(pairs.values_K[0]), pairs.n_products
+    return extreme_eigenpairs(matvec, start_P, 1, tolerance=tolerance, max_products=max_products)
 
 
-def balanced_top_eigenvalue(
-    factor_loss: FactorLoss, triples: Triples, seed: int, tolerance: float = 1e-3
-) -> tuple[float, int]:
-    """``factor_top_eigenvalue`` after balancing the factors, and the products it took."""
+def balanced_top_eigenpair(
+    factor_loss: FactorLoss,
+    triples: Triples,
+    seed: int,
+    tolerance: float = 1e-3,
+    max_products: int = 300,
+) -> Eigenpairs:
+    """``factor_top_eigenpair`` after balancing the factors."""
     users, items = balanced_factors(factor_loss.users_UD, factor_loss.items_ID)
-    return factor_top_eigenvalue(
-        FactorLoss(users, items, triples, factor_loss.pattern), seed, tolerance
+    return factor_top_eigenpair(
+        FactorLoss(users, items, triples, factor_loss.pattern), seed, tolerance, max_products
     )
 
 

@@ -1,4 +1,4 @@
-"""Loss and metric slices through weight space: what is asked for, and what comes back.
+"""Loss and metric slices through weight space: what comes back.
 
 Legend: R runs (or planes), Q quantities, A and B grid points along the first and second direction,
 N trajectory points, M marked points.
@@ -6,104 +6,14 @@ N trajectory points, M marked points.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 
-from engine.foundation.config import Config
 from engine.foundation.result import Result
-from engine.geometry.directions import Normalisation
-
-DirectionKind = Literal[
-    "random", "top_eigenvector", "bottom_eigenvector", "gradient", "trajectory", "difference"
-]
-
-PerturbationName = Literal[
-    "gaussian", "uniform", "random", "mixing", "missing", "swap", "quantise", "precision", "fgsm",
-    "pgd",
-]  # fmt: skip
-"""Perturbations of features; the robustness room has each one's meaning."""
-
-QUANTITIES = re.compile(
-    r"train_loss|valid_loss|robust_loss|train_objective"
-    r"|(robust_)?(recall|ndcg|precision|map|hr)@[1-9][0-9]*"
-)
-"""Losses, and metrics at any k on the validation split; ``robust_`` is on perturbed features."""
-
-
-class SliceConfig(Config):
-    """A line or plane through the weights, and what is measured on it."""
-
-    dimensions: int = Field(default=2, ge=1, le=2)
-    """1 for a line along the first direction, 2 for a plane."""
-    first: DirectionKind = "random"
-    """First direction: random Gaussian; the Hessian's top or bottom eigenvector (bottom: most
-    negative curvature); the loss gradient; the main axis of the training trajectory; or the
-    difference to the second run, at which 1 is that run."""
-    second: DirectionKind = "random"
-    """Second direction of a plane. The same kind twice gives the next of its kind: another draw,
-    the second eigenvector, the second main axis, the difference to the third run."""
-    normalisation: Normalisation = "filter"
-    """Length of random directions: ``filter`` gives each row of a table or projection the norm of
-    the same row of the weights (arXiv 1712.09913, section 4), ``layer`` each tensor, ``none``
-    leaves standard normal entries. Other directions keep their meaning: eigenvectors, gradients
-    and trajectory axes have length 1, a difference the distance between the runs."""
-    scale_to: Literal["own", "first"] = "own"
-    """Whose weights give that length where runs are compared: each run's own (so that a rescaled
-    network looks the same) or the first run's (so that all move by identical vectors)."""
-    include_biases: bool = False
-    """Whether random directions also move biases and other 1-D parameters."""
-    radius: float | None = Field(default=None, gt=0)
-    """Half-width of both axes, in direction lengths; none finds, for each axis, where the train
-    loss of the compared runs has doubled on average. A difference axis runs from -0.5 to 1.5, a
-    trajectory axis as far as the trajectories go."""
-    n_points: int = Field(default=25, ge=3, le=401)
-    """Grid points along each axis; odd, so that the weights themselves are on the grid."""
-    quantities: tuple[str, ...] = Field(default=("train_loss", "valid_loss"), min_length=1)
-    """What is measured: train_loss, valid_loss, robust_loss (train triples, perturbed features),
-    train_objective (with regulariser and adversarial term), and recall@k, ndcg@k, precision@k,
-    map@k, hr@k on the validation split, or with ``robust_`` before them on perturbed features."""
-    perturbation: PerturbationName = "gaussian"
-    """What hits the features that the ``robust_`` quantities read: drawn, or found at each run's
-    own weights, once, and kept as it is over the whole slice."""
-    strength: float = Field(default=0.1, ge=0)
-    """Strength of that perturbation, in the unit of its kind (gaussian, random, fgsm, pgd: length
-    of a row's change over the row's length; swap, missing, mixing: a share)."""
-    n_triples: int | None = Field(default=50_000, ge=1)
-    """Frozen triples a loss is averaged over; none for all pairs of the split."""
-    n_users: int | None = Field(default=1_000, ge=1)
-    """Users a metric is averaged over, drawn once; none for all with validation items."""
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    """Decides directions, triples and users."""
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> Self:
-        if self.n_points % 2 == 0:
-            raise ValueError(f"n_points is {self.n_points}; it must be odd, e.g. 25 or 51")
-        if self.kinds == ("gradient", "gradient"):
-            raise ValueError("first and second are both 'gradient', but a run has one gradient")
-        for quantity in self.quantities:
-            if not QUANTITIES.fullmatch(quantity):
-                raise ValueError(
-                    f"quantities holds '{quantity}'; allowed are train_loss, valid_loss, "
-                    "robust_loss, train_objective, and recall@k, ndcg@k, precision@k, map@k, hr@k, "
-                    "also with robust_ before them"
-                )
-        return self
-
-    @property
-    def robust_quantities(self) -> tuple[str, ...]:
-        """The quantities that read perturbed features."""
-        return tuple(q for q in self.quantities if q.startswith("robust_"))
-
-    @property
-    def kinds(self) -> tuple[DirectionKind, ...]:
-        """The kinds of the directions in use."""
-        return (self.first, self.second)[: self.dimensions]
+from engine.geometry.slice_config import is_ranking_loss
 
 
 def _none(*shape: int) -> np.ndarray:
@@ -217,6 +127,31 @@ class Slice(Result):
             }
         )
 
+    def trajectory_frame(self) -> pd.DataFrame:
+        """One row a snapshot of weights: run, label, snapshot from 1, alpha, beta, true_loss,
+        surface_loss (of the nearest point of the plane), difference.
+        """
+        of_run = self.trajectory_run_N
+        names = self.labels if len(self.labels) > 1 else (self.mark_labels or self.labels)
+        ids = self.runs if len(self.labels) > 1 else self.runs[0].split() or [""]
+        counts = np.array([np.sum(of_run[:n] == r) + 1 for n, r in enumerate(of_run)], dtype=int)
+        return pd.DataFrame(
+            {
+                "run": np.array(ids, dtype=object)[of_run],
+                "label": np.array(names, dtype=object)[of_run],
+                "snapshot": counts,
+                "alpha": self.trajectory_N2[:, 0],
+                "beta": self.trajectory_N2[:, 1],
+                "true_loss": self.trajectory_loss_N,
+                "surface_loss": self.trajectory_surface_N,
+                "difference": self.trajectory_loss_N - self.trajectory_surface_N,
+            }
+        )
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        walked = {"trajectory": self.trajectory_frame()} if len(self.trajectory_run_N) else {}
+        return super().tables() | walked
+
     @property
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
@@ -226,6 +161,11 @@ class Slice(Result):
             ways = [f"two directions, each {ways[0]}"]
         quantities = ", ".join(quantity.replace("_", " ") for quantity in self.quantities)
         text = f"{quantities} on a {shape} through the weights: {'; '.join(ways)}. "
+        if self.is_exact and any(is_ranking_loss(quantity) for quantity in self.quantities):
+            text += (
+                "Ranking losses are exact at every point, up to rounding, since scores are "
+                "quadratic in the weights. "
+            )
         shared = {name: how for name, how in self.shared.items() if name != "directions"}
         if shared:
             listed = "; ".join(f"{name}: {how}" for name, how in shared.items())
@@ -234,15 +174,23 @@ class Slice(Result):
             "A slice shows one or two of very many directions: a flat picture does not prove a "
             "flat minimum, and flatness alone does not prove robustness."
         )
+        if len(self.cosines_R) and np.abs(self.cosines_R).max() > 0.1:
+            found = ", ".join(f"{c:.2f}" for c in self.cosines_R)
+            text += f" The two directions are not at right angles: their cosine is {found}."
         if any(quantity.startswith("robust_") for quantity in self.quantities):
             text += (
-                " The perturbation is not drawn or aimed anew away from each run's weights, where "
-                "an attack may therefore be weaker than it could be."
+                " The perturbation is not drawn or aimed anew away from the weights it was fixed "
+                "at, where an attack may therefore be weaker than it could be."
             )
         if len(self.trajectory_run_N):
-            shares = ", ".join(f"{x:.0%}" for x in self.explained_variance_R2.sum(axis=1))
+            shares = ", ".join(
+                " + ".join(f"{x:.0%}" for x in shares_2[: self.dimensions])
+                for shares_2 in self.explained_variance_R2
+            )
+            gap = np.abs(self.trajectory_loss_N - self.trajectory_surface_N).max()
             text += (
                 f" The trajectory is a projection that holds {shares} of its squared distance; "
-                "its points do not lie in the plane."
+                "its points do not lie in the plane, and their true losses differ from the "
+                f"surface's by up to {gap:.2g}."
             )
         return text

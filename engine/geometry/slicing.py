@@ -21,7 +21,8 @@ from engine.geometry.chosen_planes import (
 )
 from engine.geometry.directions import cosine
 from engine.geometry.plane import Plane
-from engine.geometry.slices import Slice, SliceConfig
+from engine.geometry.slice_config import SliceConfig
+from engine.geometry.slices import Slice
 from engine.geometry.surfaces import Frozen, Survey, grid_levels
 from engine.geometry.theta import Theta, ThetaSpace
 from engine.geometry.trajectories import projected
@@ -104,11 +105,6 @@ def _check(
                 f"{what} of {len(given)} runs were given for {len(trained)} runs; one entry a run "
                 "is needed."
             )
-    if robust and "difference" in config.kinds:
-        raise ConfigError(
-            "robust quantities need one run's perturbed features, but a slice along a difference "
-            "passes through several runs; leave them out, or choose another direction."
-        )
     needs_valid = [q for q in config.quantities if q == "valid_loss" or "@" in q]
     if needs_valid and len(trained[0].dataset.valid) == 0:
         raise ConfigError(
@@ -137,10 +133,14 @@ def _blank(
     if len(frozen.users):
         shared["users"] = f"{len(frozen.users):,} validation users"
     if config.robust_quantities:
+        whose = f"{name_of(trained, 0)}'s" if chosen.passes_through else "each run's"
         shared["perturbation"] = (
-            f"{config.perturbation} of strength {config.strength:g}, fixed at each run's weights "
+            f"{config.perturbation} of strength {config.strength:g}, fixed at {whose} weights "
             f"(seed {config.seed})"
         )
+    if "train_objective" in config.quantities:
+        whose = f"{name_of(trained, 0)}'s" if chosen.passes_through else "each run's own"
+        shared["objective"] = whose
     shared["range"] = ", ".join(
         f"{name} {how}" for name, (_, how) in zip(("first", "second"), axes, strict=False)
     )

@@ -21,6 +21,7 @@ from engine.foundation.seeding import numpy_generator
 from engine.geometry.affine_grid import grid_losses, margin_coefficients
 from engine.geometry.plane import FactorPlane, Plane
 from engine.geometry.ranking_loss import LossModule, mean_ranking_loss
+from engine.geometry.slice_config import is_metric, is_ranking_loss
 from engine.geometry.triples import frozen_triples
 from engine.objectives import Triples
 
@@ -58,11 +59,6 @@ class Frozen:
                 chosen = numpy_generator(seed, "slice users").permutation(len(users))[:n_users]
                 users = users[np.sort(chosen)]
         return cls(dataset, triples, users)
-
-
-def is_metric(quantity: str) -> bool:
-    """Whether a quantity is a ranking metric rather than a loss."""
-    return "@" in quantity
 
 
 def grid_levels(n_first: int, n_second: int) -> list[np.ndarray]:
@@ -136,8 +132,7 @@ class Survey:
 
     def is_exact(self, quantity: str) -> bool:
         """Whether a quantity comes from the quadratic in the coordinates, at all points at once."""
-        is_ranking_loss = not is_metric(quantity) and quantity != "train_objective"
-        return is_ranking_loss and self.factors(quantity).is_exact
+        return is_ranking_loss(quantity) and self.factors(quantity).is_exact
 
     def _exact_losses(self, quantity: str, points_GK: np.ndarray, progress: Progress) -> np.ndarray:
         steps = self.factors(quantity).steps

@@ -210,7 +210,7 @@ def _worker_plan(workers: int | None) -> list[dict[str, Any]]:
 
     count = workers or int(os.environ.get("BASIN_WORKERS") or min(CPU_COUNT, MAX_WORKERS))
     gpus = _gpus()
-    threads = max(1, CPU_COUNT // count)
+    threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, CPU_COUNT // count))
     return [
         {"name": n, "threads": threads, "gpu": gpus[n] if n < len(gpus) else None}
         for n in range(max(count, len(gpus)))

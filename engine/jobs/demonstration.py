@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
+import fcntl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.foundation.errors import JobError
+from engine.foundation.files import read_json, write_json
+from engine.jobs.address import JOBS_NAME
 from engine.jobs.work import ANALYSES, create_run
 from engine.runs import RunStore
+from engine.runs.ownership import Owner
+from engine.runs.records import writing
 
 DEMONSTRATION_PRESETS = ("plain", "mg", "amr", "mg+amr")
 
@@ -43,7 +46,7 @@ def demonstration_overrides(dataset_pairs: int) -> dict[str, Any]:
 
 def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
     """Submit the four presets on a dataset, then every analysis; returns the group's id."""
-    from engine.jobs.submit import submit
+    from engine.jobs.submit import submit_all
     from engine.runs.opened import cached_dataset
     from engine.training import preset
 
@@ -58,37 +61,41 @@ def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
         run.label(tags=["demonstration"])
         runs.append(run.id)
     group = runs[0]
-    folder = store.root / ".jobs" / GROUPS
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = []
-    path = folder / f"{group}.json"
-    path.write_text(json.dumps({"runs": runs, "jobs": []}), encoding="utf-8")
-    for run_id in runs:
-        jobs.append(submit(store, "train", {"run": run_id, "group": group}, [run_id]).id)
-    (folder / f"{group}.trainings.json").write_text(json.dumps(jobs), encoding="utf-8")
+    folder = store.root / JOBS_NAME / GROUPS
+    with writing(folder, JobError):
+        write_json(folder / f"{group}.json", {"runs": runs, "by": Owner.here().as_record()})
+    asked = [({"run": run_id, "group": group}, [run_id]) for run_id in runs]
+    jobs = [job.id for job in submit_all(store, "train", asked)]
+    with writing(folder, JobError):
+        write_json(folder / f"{group}.trainings.json", jobs)
     return group
 
 
 def follow_up(store: RunStore, group: str) -> None:
-    """Submit the group's analyses, once, when none of its runs is still to be trained."""
+    """Submit the group's analyses, once, when none of its runs is still to be trained.
+
+    Where the process that does so dies before all are submitted, the next to look does it again.
+    """
     from engine.jobs.submit import submit
 
-    folder = store.root / ".jobs" / GROUPS
-    record = json.loads((folder / f"{group}.json").read_text(encoding="utf-8"))
-    states = {run: store.get(run).state for run in record["runs"]}
-    if any(state in ("queued", "running") for state in states.values()):
+    folder = store.root / JOBS_NAME / GROUPS
+    listed = folder / f"{group}.analyses.json"
+    names = read_json(folder / f"{group}.json")["runs"]
+    found = [store.get(run) for run in names if (store.root / run / "config.json").is_file()]
+    if any(run.state in ("queued", "running") for run in found):
         return
-    try:
-        os.close(os.open(folder / f"{group}.followed", os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        return
-    trained = [run for run in record["runs"] if store.get(run).has_weights]
-    jobs = []
-    for task, runs, config in demonstration_analyses(trained):
-        jobs.append(submit(store, task, {"runs": runs, "config": config}, runs).id)
-    temporary = folder / f".{group}.partial"
-    temporary.write_text(json.dumps(jobs), encoding="utf-8")
-    os.replace(temporary, folder / f"{group}.analyses.json")
+    with writing(folder, JobError), open(folder / f"{group}.lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if listed.exists():
+            return
+        jobs = [
+            submit(store, task, {"runs": runs, "config": config}, runs).id
+            for task, runs, config in demonstration_analyses([r.id for r in found if r.has_weights])
+        ]
+        write_json(listed, jobs)
 
 
 def demonstration_analyses(runs: Sequence[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
@@ -110,18 +117,23 @@ def group_status(store: RunStore, group: str) -> GroupStatus:
     """How a group stands; starts its analyses if the process that should have done so is gone."""
     from engine.jobs.submit import find_job
 
-    folder = store.root / ".jobs" / GROUPS
+    folder = store.root / JOBS_NAME / GROUPS
     path = folder / f"{group}.json"
     if not path.is_file():
         raise JobError(f"There is no group '{group}' in {store.root}.")
-    runs = tuple(json.loads(path.read_text(encoding="utf-8"))["runs"])
+    record = read_json(path)
+    runs = tuple(record["runs"])
     shares: list[float] = []
     problems: list[str] = []
     messages: list[str] = []
     lists = {}
     for stage in ("trainings", "analyses"):
         listed = folder / f"{group}.{stage}.json"
-        lists[stage] = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else None
+        lists[stage] = read_json(listed) if listed.exists() else None
+    starter = Owner.from_record(record.get("by"))
+    if lists["trainings"] is None and starter and starter.is_on_this_machine and not starter.exists:
+        problem = f"It was not started in full: its {starter} is gone."
+        return GroupStatus(1.0, "", True, runs, (problem,))
     over = True
     for stage, weight in (("trainings", 0.7), ("analyses", 0.3)):
         names = lists[stage]

@@ -117,5 +117,6 @@ def failed_before_start(job: Job, state: Any, reason: str) -> None:
             record = read_record_or(job.path / "progress.json", {"state": "queued"}, JobError)
             if record["state"] in ("queued", "running"):
                 Reporter(job, silent).end(state, reason)
+                settle_runs(RunStore(job.root), job, state, reason)
         finally:
             ownership.release()

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,17 +25,21 @@ SCHEDULER = "BASIN_SCHEDULER"
 ALLOW_INSECURE = "BASIN_ALLOW_INSECURE"
 TLS_CA, TLS_CERT, TLS_KEY = "BASIN_TLS_CA", "BASIN_TLS_CERT", "BASIN_TLS_KEY"
 
-CONNECT_SECONDS = 15.0
+EMBEDDED = "embedded"
+"""In place of an address: the runs folder's own cluster, whatever ``BASIN_SCHEDULER`` says."""
+
+CONNECT_SECONDS = 30.0
 
 
 def chosen_scheduler(named: str | None = None) -> str | None:
-    """The outside scheduler to use: the one named, else ``BASIN_SCHEDULER``, else None.
+    """The outside scheduler to use: the one named, else ``BASIN_SCHEDULER``; None for 'embedded'
+    and where none is named.
 
     Raises JobError where the address is not understood, or is unencrypted, leads to another machine
     and ``BASIN_ALLOW_INSECURE=1`` is not set; with it set, warns.
     """
     address = named or os.environ.get(SCHEDULER) or ""
-    if not address:
+    if address in ("", EMBEDDED):
         return None
     parts = urlsplit(address)
     try:
@@ -43,7 +48,8 @@ def chosen_scheduler(named: str | None = None) -> str | None:
         complete = False
     if not complete:
         raise JobError(
-            f"The scheduler is '{address}'; tls://HOST:PORT or tcp://HOST:PORT is needed."
+            f"The scheduler is '{address}'; tls://HOST:PORT or tcp://HOST:PORT is needed, or "
+            f"'{EMBEDDED}' for the cluster of the runs folder."
         )
     if parts.scheme == "tcp" and not _is_loopback(parts.hostname or ""):
         if os.environ.get(ALLOW_INSECURE) != "1":
@@ -104,8 +110,8 @@ def dask_key(job_id: str) -> str:
     return f"basin-job-{job_id}"
 
 
-def deliver_to_scheduler(job: Job, address: str) -> None:
-    """Hand a job to a scheduler, which then has it without this process.
+def deliver_to_scheduler(jobs: Sequence[Job], address: str) -> None:
+    """Hand jobs to a scheduler, which then has them without this process.
 
     Raises JobError where the scheduler cannot be reached or refuses.
     """
@@ -117,11 +123,14 @@ def deliver_to_scheduler(job: Job, address: str) -> None:
             address, security=security, timeout=CONNECT_SECONDS, set_as_default=False
         ) as client:
             delivery = {"scheduler": address, "scheduler_id": client.run_on_scheduler(_identity)}
-            write_record(job.path / "delivery.json", delivery, JobError)
-            gpu = job.request["gpu"] and client.run_on_scheduler(_has_gpu)
-            fire_and_forget(client.submit(perform, str(job.path), **submit_options(job, gpu)))
-            _until_known(client, job)
-            write_record(job.path / "delivery.json", delivery | {"taken": True}, JobError)
+            has_gpu = client.run_on_scheduler(_has_gpu)
+            for job in jobs:
+                write_record(job.path / "delivery.json", delivery, JobError)
+                options = submit_options(job, has_gpu and bool(job.request["gpu"]))
+                fire_and_forget(client.submit(perform, str(job.path), **options))
+            for job in jobs:
+                _until_known(client, job)
+                write_record(job.path / "delivery.json", delivery | {"taken": True}, JobError)
     except (OSError, TimeoutError, ValueError) as error:
         raise JobError(
             f"The scheduler {address} cannot be used: {type(error).__name__}: {error}"

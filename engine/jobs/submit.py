@@ -11,21 +11,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.foundation.errors import BasinError, JobError
+from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
 from engine.jobs.address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
 from engine.jobs.folders import active_jobs, job_folders
 from engine.jobs.housekeeping import keep_house_now_and_then
 from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
-from engine.jobs.scheduler import chosen_scheduler, deliver_to_scheduler
+from engine.jobs.scheduler import SCHEDULER, chosen_scheduler, deliver_to_scheduler
 from engine.jobs.tasks import checked_name
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
 from engine.runs.records import write_record, writing
 from engine.runs.status import now
 
-__all__ = ["active_for", "active_jobs", "find_job", "jobs", "run_here", "submit", "wants_gpu"]
+__all__ = [
+    "active_for",
+    "active_jobs",
+    "find_job",
+    "jobs",
+    "run_and_wait",
+    "run_here",
+    "submit",
+    "submit_all",
+    "wants_gpu",
+]
 
 
 def submit(
@@ -39,31 +49,54 @@ def submit(
 ) -> Job:
     """Ask for a task to be done in the background, and return at once.
 
-    It runs on ``scheduler`` (else ``BASIN_SCHEDULER``, else the embedded cluster, which is started
-    if need be and not waited for). ``gpu`` asks for a worker with a GPU where the cluster has one;
-    None means: if the params name the device 'auto' or 'cuda'.
+    It runs on ``scheduler`` (else ``BASIN_SCHEDULER``, else, and for 'embedded', the embedded
+    cluster, which is started if need be and not waited for). ``gpu`` asks for a worker with a GPU
+    where the cluster has one; None means: if the params name the device 'auto' or 'cuda'.
 
     Raises JobError where the task is unknown, the scheduler is refused or cannot be reached, or the
     folder cannot be written.
     """
+    return submit_all(store, task, [(params, run_ids)], scheduler=scheduler, gpu=gpu)[0]
+
+
+def submit_all(
+    store: RunStore,
+    task: str,
+    asked: Sequence[tuple[Mapping[str, Any], Sequence[str]]],
+    *,
+    scheduler: str | None = None,
+    gpu: bool | None = None,
+) -> list[Job]:
+    """``submit`` one task with each of several params and their run ids, over one connection."""
     address = chosen_scheduler(scheduler)
     if address is not None:  # the embedded cluster does it as it starts
         keep_house_now_and_then(store)
-    job = _written(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
-    if address is not None:
-        try:
-            deliver_to_scheduler(job, address)
-        except BasinError as error:
-            failed_before_start(job, "failed", str(error))
-            raise
-        return job
+    made = [
+        _written(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
+        for params, run_ids in asked
+    ]
+    if address is None:
+        _deliver_to_embedded(store, made)
+        return made
+    try:
+        deliver_to_scheduler(made, address)
+    except BasinError as error:
+        for job in made:
+            if not (job.path / "delivery.json").exists():
+                failed_before_start(job, "failed", str(error))
+        raise
+    return made
+
+
+def _deliver_to_embedded(store: RunStore, made: Sequence[Job]) -> None:
     cluster_folder(store.root)
-    with writing(job.path, JobError):
-        (job.path.parent / QUEUE_NAME / job.id).touch()
+    for job in made:
+        with writing(job.path, JobError):
+            (job.path.parent / QUEUE_NAME / job.id).touch()
     owner = wake_cluster(store)
-    if not (job.path / "delivery.json").exists():
-        write_record(job.path / "starting.json", {"starts": owner.as_record()}, JobError)
-    return job
+    for job in made:
+        if not (job.path / "delivery.json").exists():
+            write_record(job.path / "starting.json", {"starts": owner.as_record()}, JobError)
 
 
 def run_here(
@@ -77,6 +110,30 @@ def run_here(
     job = _written(store, task, params, run_ids, gpu=False)
     perform(str(job.path), progress)
     return job
+
+
+def run_and_wait(
+    store: RunStore,
+    task: str,
+    params: Mapping[str, Any],
+    progress: Progress = silent,
+    scheduler: str | None = None,
+) -> dict[str, Any]:
+    """Do a task and return its result: on ``scheduler``, else ``BASIN_SCHEDULER``, else here.
+
+    Whoever interrupts the waiting stops the job. Raises JobError where it fails, Cancelled where it
+    was cancelled.
+    """
+    runs = [params["run"]] if "run" in params else list(params.get("runs", ()))
+    if not (scheduler or os.environ.get(SCHEDULER)):
+        return run_here(store, task, params, progress, runs).result()
+    job = submit(store, task, params, runs, scheduler=scheduler)
+    try:
+        job.wait(progress=progress)
+    except (KeyboardInterrupt, Cancelled):
+        job.cancel()
+        raise
+    return job.result()
 
 
 def jobs(store: RunStore) -> list[Job]:

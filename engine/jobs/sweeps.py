@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from engine.foundation.errors import JobError
+from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.files import read_json, write_json
 from engine.foundation.progress import Progress, part, silent
-from engine.jobs.submit import active_jobs, submit
-from engine.jobs.work import create_run, run_and_wait
+from engine.jobs.submit import active_jobs, run_here, submit_all
+from engine.jobs.work import create_run
 from engine.runs import Run, RunStore
 
 if TYPE_CHECKING:
@@ -100,28 +100,29 @@ class Sweep:
         here: bool = False,
         progress: Progress = silent,
         at_once: int = SEEDS_AT_ONCE,
+        scheduler: str | None = None,
     ) -> int:
         """See that every planned run is trained; returns how many were started.
 
         A finished or diverged run is never repeated, an interrupted one goes on from its
         checkpoint, a failed one is left alone unless ``retry``. Up to ``at_once`` seeds of one
-        config are trained in one pass where the config has such a form. Submits to the cluster,
-        or trains one pass after the other in this process where ``here``.
+        config are trained in one pass where the config has such a form. Submits to the cluster
+        (``scheduler`` as ``submit`` takes it), or trains one pass after the other in this process
+        where ``here``.
         """
         passes = self._passes(self._wanted(retry), at_once)
         started = sum(len(runs) for runs in passes)
+        asked = [({"run": runs[0]} if len(runs) == 1 else {"runs": runs}, runs) for runs in passes]
+        if not here:
+            submit_all(self.store, "train", asked, scheduler=scheduler)
+            return started
         done = 0
-        for runs in passes:
+        for params, runs in asked:  # where one fails its reason is in the runs; the others go on
             inner = part(progress, done / started, (done + len(runs)) / started, "sweep: ")
             done += len(runs)
-            params = {"run": runs[0]} if len(runs) == 1 else {"runs": runs}
-            if not here:
-                submit(self.store, "train", params, runs)
-                continue
-            try:
-                run_and_wait(self.store, "train", params, inner)
-            except JobError:
-                continue  # its reason is in the runs; the others go on
+            job = run_here(self.store, "train", params, inner, runs)
+            if (status := job.status()).state == "cancelled":
+                raise Cancelled(status.reason)
         progress(1.0, f"{started} started")
         return started
 

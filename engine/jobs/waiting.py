@@ -73,7 +73,8 @@ def _identity(scheduler: str) -> str | None:
     if known is None or time.monotonic() - known[0] >= PROBE_SECONDS:
         from engine.jobs.scheduler import identity_of
 
-        known = (time.monotonic(), identity_of(scheduler))
+        # One that is too busy to answer is still the one that it was.
+        known = (time.monotonic(), identity_of(scheduler) or (known[1] if known else None))
         _identities[scheduler] = known
     return known[1]
 

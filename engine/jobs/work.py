@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.foundation.errors import ConfigError, JobError
-from engine.foundation.progress import Progress, part, silent
+from engine.foundation.progress import Progress, part
 from engine.foundation.result import Result
 from engine.jobs.previews import previewed
 from engine.runs import Run, RunStore
@@ -169,12 +169,12 @@ def analyse(
 def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
     """What a slice needs beside the runs: weights kept along training, perturbed features."""
     inputs: dict[str, Any] = {}
-    if "trajectory" in config.kinds:
+    if config.needs_snapshots:
         inputs["snapshots"] = [store.get(trained.run).trajectory() for trained in opened]
         if not all(inputs["snapshots"]):
             raise JobError(
-                "a slice along the training trajectory needs weights kept along it; train with "
-                "snapshots_every set, e.g. to 2, or choose another direction."
+                "the training trajectory needs weights kept along it; train with snapshots_every "
+                "set, e.g. to 2, or choose another direction and do not draw it."
             )
     if config.robust_quantities:
         from engine.robustness import FEATURE_PERTURBATIONS, perturb
@@ -226,14 +226,3 @@ def find_result(
     run, key = store.get(names[0]), result_key(names, checked)
     result_class = analysis.result_class()
     return run.load_result(result_class, key) if run.has_result(result_class.kind, key) else None
-
-
-def run_and_wait(
-    store: RunStore, task: str, params: Mapping[str, Any], progress: Progress = silent
-) -> dict[str, Any]:
-    """Do a task in this process with a job's bookkeeping; raises JobError where it fails."""
-    from engine.jobs.submit import run_here
-
-    runs = [params["run"]] if "run" in params else list(params.get("runs", ()))
-    job = run_here(store, task, params, progress, runs)
-    return job.result()

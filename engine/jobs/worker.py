@@ -20,7 +20,8 @@ def worker_command(scheduler: str | None, workers: int = 1, gpu: bool = False) -
         raise JobError("No scheduler is named; give --scheduler or set BASIN_SCHEDULER.")
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address]
     command += ["--nthreads", "1", "--nworkers", str(workers), "--memory-limit", "0"]
-    command += ["--no-dashboard", "--preload", "engine.jobs.preload"]
+    command += ["--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+    command += ["--preload", "engine.jobs.preload"]
     if gpu:
         command += ["--resources", "GPU=1"]
     security: Any = security_from_environment(address)

@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from engine.data.features import Features
+from engine.data.features import Features, of_length
 from engine.foundation.config import Config
 from engine.models import LinearProjection, Recommender
-from engine.objectives.amr import AMRConfig, FeatureAdversary, of_length
+from engine.objectives.amr import AMRConfig, FeatureAdversary
 from engine.objectives.apr import APRConfig
 from engine.objectives.batch import Adversary, Batch, Step, Triples, loss_of
 from engine.objectives.pgd import PGDConfig

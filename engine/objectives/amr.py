@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from engine.data.features import Features
+from engine.data.features import Features, of_length
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.models import LinearProjection, Recommender
@@ -141,15 +141,3 @@ def inverse_root(squared: Tensor) -> Tensor:
     """``squared ** -0.5``, and 0 where nothing was there to normalise."""
     tiny = torch.finfo(squared.dtype).tiny
     return torch.where(squared > tiny, squared.clamp_min(tiny).rsqrt(), 0.0)
-
-
-def of_length(directions: Tensor, lengths: Tensor) -> Tensor:
-    """Rows of ``directions`` [..., F] scaled to ``lengths`` [...]; a zero row stays zero.
-
-    Rows are first divided by their largest entry, so that gradients as small as 1e-30 neither
-    underflow nor lose their direction.
-    """
-    largest = directions.abs().amax(dim=-1, keepdim=True)
-    safe = directions / torch.where(largest > 0, largest, 1.0)
-    norms = torch.linalg.vector_norm(safe, dim=-1, keepdim=True)
-    return safe / torch.where(norms > 0, norms, 1.0) * lengths.to(directions.dtype)[..., None]

@@ -8,10 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from engine.data.features import Features
+from engine.data.features import Features, of_length
 from engine.foundation.config import Config
 from engine.models import Recommender
-from engine.objectives.amr import of_length
 from engine.objectives.batch import Step
 
 

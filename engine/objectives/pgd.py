@@ -13,10 +13,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from engine.data.features import Features
+from engine.data.features import Features, of_length
 from engine.foundation.config import Config
 from engine.models import LinearProjection, Recommender
-from engine.objectives.amr import inverse_root, lengths_of, of_length, perturbed_modalities
+from engine.objectives.amr import inverse_root, lengths_of, perturbed_modalities
 from engine.objectives.batch import Step
 
 

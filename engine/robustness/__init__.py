@@ -1,9 +1,35 @@
 """Perturbations of features, attacks on them, and what they do to accuracy."""
 
+from engine.data.perturbations.noise.gaussian import GaussianConfig
+from engine.data.perturbations.noise.missing import MissingConfig
+from engine.data.perturbations.noise.mixing import MixingConfig
+from engine.data.perturbations.noise.precision import PrecisionConfig
+from engine.data.perturbations.noise.quantise import QuantiseConfig
+from engine.data.perturbations.noise.random_direction import RandomDirectionConfig
+from engine.data.perturbations.noise.swap import SwapConfig
+from engine.data.perturbations.noise.uniform import UniformConfig
+from engine.data.perturbations.perturbation import PerturbationConfig
+from engine.data.perturbations.pixels.blur import BlurConfig
+from engine.data.perturbations.pixels.brightness import BrightnessConfig
+from engine.data.perturbations.pixels.jpeg import JPEGConfig
+from engine.data.perturbations.pixels.noise import PixelNoiseConfig
+from engine.data.perturbations.pixels.occlusion import OcclusionConfig
+from engine.data.perturbations.pixels.picture import PictureConfig, PictureEditConfig
+from engine.data.perturbations.texts.text import TextConfig
+from engine.data.perturbations.texts.word_drop import WordDropConfig
+from engine.data.perturbations.texts.word_injection import WordInjectionConfig
+from engine.data.perturbations.texts.word_swap import WordSwapConfig
 from engine.robustness.attacks.attack import AttackConfig, GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.bands import bands, half_strength, kept_area, per_run, summary
+from engine.robustness.bands import (
+    bands,
+    half_strength,
+    indifferent,
+    kept_area,
+    per_run,
+    summary,
+)
 from engine.robustness.comparison import compare_strategies
 from engine.robustness.curve_config import CurveConfig
 from engine.robustness.curve_result import RobustnessCurves
@@ -17,28 +43,9 @@ from engine.robustness.kinds import (
     AnyPerturbationConfig,
     perturb,
 )
-from engine.robustness.noise.gaussian import GaussianConfig
-from engine.robustness.noise.missing import MissingConfig
-from engine.robustness.noise.mixing import MixingConfig
-from engine.robustness.noise.precision import PrecisionConfig
-from engine.robustness.noise.quantise import QuantiseConfig
-from engine.robustness.noise.random_direction import RandomDirectionConfig
-from engine.robustness.noise.swap import SwapConfig
-from engine.robustness.noise.uniform import UniformConfig
-from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.pixels.attack import PixelFGSMConfig, PixelPGDConfig
 from engine.robustness.pixels.before_after import PictureChange, picture_change, picture_edit
-from engine.robustness.pixels.blur import BlurConfig
-from engine.robustness.pixels.brightness import BrightnessConfig
-from engine.robustness.pixels.jpeg import JPEGConfig
-from engine.robustness.pixels.noise import PixelNoiseConfig
-from engine.robustness.pixels.occlusion import OcclusionConfig
-from engine.robustness.pixels.picture import PictureConfig, PictureEditConfig
 from engine.robustness.probe import ProbeAnswer, RobustnessProbe
-from engine.robustness.texts.text import TextConfig
-from engine.robustness.texts.word_drop import WordDropConfig
-from engine.robustness.texts.word_injection import WordInjectionConfig
-from engine.robustness.texts.word_swap import WordSwapConfig
 
 __all__ = [
     "FEATURE_PERTURBATIONS",
@@ -80,6 +87,7 @@ __all__ = [
     "bands",
     "compare_strategies",
     "half_strength",
+    "indifferent",
     "item_groups",
     "kept_area",
     "per_run",

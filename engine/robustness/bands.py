@@ -14,8 +14,9 @@ KEYS = ["strategy", "perturbation", "control_of", "modality", "unit"]
 def per_run(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     """One row for each run, perturbation, modality and strength, averaged over draws.
 
-    Columns: run, label, seed, KEYS, strength, value, clean, drop (absolute), relative_drop (share
-    of the clean value, NaN where that is 0). Raises KeyError for a metric that was not measured.
+    Columns: run, label, seed, KEYS, strength, value, clean, removed (the value with the features
+    hit set to zero, NaN where not measured), drop (absolute), relative_drop (share of the clean
+    value, NaN where that is 0). Raises KeyError for a metric that was not measured.
     """
     place = curves.metrics.index(metric) if metric in curves.metrics else None
     if place is None:
@@ -34,6 +35,7 @@ def per_run(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
         frame = pd.DataFrame([labels] * n)
         frame["strength"] = curves.strengths[index, :n]
         frame["value"], frame["clean"] = means, means[0]
+        frame["removed"] = curves.removed[index, place] if curves.removed.size else np.nan
         frames.append(frame)
     table = pd.concat(frames, ignore_index=True)
     table["drop"] = table["clean"] - table["value"]
@@ -45,30 +47,28 @@ def bands(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     """One row for each strategy, perturbation, modality and strength: mean over its seeds.
 
     ``low`` and ``high`` bound the 95 % interval of the mean over seeds (NaN for one seed); ``drop``
-    and ``relative_drop`` are means of the runs' own drops; ``n_seeds`` is the number of runs.
+    and ``relative_drop`` are means of the runs' own drops, with their own intervals (``drop_low``
+    and so on); ``removed`` is the mean with the features hit set to zero; ``n_seeds`` is the number
+    of runs.
     """
     rows = []
     runs = per_run(curves, metric)
     for key, group in runs.groupby([*KEYS, "strength"], sort=False):
         interval = mean_interval(group["value"].to_numpy())
-        rows.append(
-            dict(zip([*KEYS, "strength"], key, strict=True))
-            | {
-                "mean": interval.mean,
-                "low": interval.low,
-                "high": interval.high,
-                "drop": group["drop"].mean(),
-                "relative_drop": group["relative_drop"].mean(),
-                "n_seeds": interval.n,
-            }
-        )
+        row = dict(zip([*KEYS, "strength"], key, strict=True))
+        row |= {"mean": interval.mean, "low": interval.low, "high": interval.high}
+        for name in ("drop", "relative_drop"):
+            lost = mean_interval(group[name].to_numpy())
+            row |= {name: lost.mean, f"{name}_low": lost.low, f"{name}_high": lost.high}
+        rows.append(row | {"removed": group["removed"].mean(), "n_seeds": interval.n})
     return pd.DataFrame(rows)
 
 
 def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     """One row for each strategy, perturbation and modality.
 
-    ``clean`` and ``at_strongest``: means over seeds; ``area`` with ``area_low`` and ``area_high``:
+    ``clean``, ``removed`` (with the features hit set to zero) and ``at_strongest``: means over
+    seeds; ``area`` with ``area_low`` and ``area_high``:
     mean share of the clean value kept over the whole range of strengths (area under the curve,
     divided by range and clean value), with its 95 % interval over seeds; ``half_strength``: mean
     over seeds of the smallest strength, linear between the grid's, at which half of the clean value
@@ -89,6 +89,7 @@ def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
             dict(zip(KEYS, key, strict=True))
             | {
                 "clean": float(np.mean(cleans)),
+                "removed": group["removed"].mean(),
                 "at_strongest": float(np.mean(ends)),
                 "area": interval.mean,
                 "area_low": interval.low,
@@ -99,6 +100,20 @@ def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def indifferent(curves: RobustnessCurves, metric: str, tolerance: float = 0.1) -> pd.DataFrame:
+    """Strategies that hardly read what is perturbed: strategy, modality, kept.
+
+    ``kept``: mean over seeds of the metric with the features set to zero, as a share of the clean
+    value; listed where it is within ``tolerance`` of 1. Nothing done to features that do not count
+    can cost much, so their curves are flat whatever the training.
+    """
+    rows = per_run(curves, metric)
+    rows = rows[(rows["strength"] == 0) & (rows["control_of"] == "")]
+    kept = (rows["removed"] / rows["clean"].where(rows["clean"] > 0)).rename("kept")
+    means = kept.groupby([rows["strategy"], rows["modality"]], sort=False).mean().reset_index()
+    return means[(means["kept"] - 1).abs() <= tolerance].reset_index(drop=True)
 
 
 def kept_area(strengths: np.ndarray, values: np.ndarray) -> float:

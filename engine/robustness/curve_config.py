@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,24 +10,24 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from engine.data import Dataset
+from engine.data.perturbations.noise.gaussian import GaussianConfig
+from engine.data.perturbations.noise.swap import SwapConfig
+from engine.data.perturbations.perturbation import PerturbationConfig, check_strength
 from engine.evaluation import Metric
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
-from engine.robustness.kinds import AnyPerturbationConfig, check_strength
-from engine.robustness.noise.gaussian import GaussianConfig
-from engine.robustness.noise.swap import SwapConfig
-from engine.robustness.perturbation import PerturbationConfig
+from engine.robustness.kinds import AnyPerturbationConfig
 
 
 class CurveConfig(Config):
     """Which curves are drawn."""
 
-    kinds: tuple[AnyPerturbationConfig, ...] = Field(
-        default=(GaussianConfig(), SwapConfig(), FGSMConfig()), min_length=1
-    )
-    """The perturbations; each attack brings its random control of equal norm."""
+    kinds: tuple[AnyPerturbationConfig, ...] = (GaussianConfig(), SwapConfig(), FGSMConfig())
+    """The perturbations; each attack brings its random control of equal norm. As text: names, each
+    with settings after colons where wanted, e.g. ``swap:within=other,pgd:norm=linf:steps=20``;
+    several values of one setting are joined by ``+``."""
     strengths: tuple[float, ...] | None = None
     """Strengths of every kind, each in the kind's unit, or none for each kind's own grid; 0, the
     clean model, is always among them."""
@@ -56,11 +57,20 @@ class CurveConfig(Config):
     @field_validator("kinds", mode="before")
     @classmethod
     def _names_are_kinds(cls, value: Any) -> Any:
-        """'gaussian,fgsm' and ['gaussian', 'fgsm'] stand for these kinds' defaults."""
+        """Kinds as text: 'gaussian,fgsm' with defaults, 'pgd:norm=linf:steps=20' with settings."""
         if isinstance(value, str):
             value = [name.strip() for name in value.split(",") if name.strip()]
         if isinstance(value, list | tuple):
-            return tuple({"name": item} if isinstance(item, str) else item for item in value)
+            return tuple(kind_of(item) if isinstance(item, str) else item for item in value)
+        return value
+
+    @field_validator("kinds")
+    @classmethod
+    def _are_some(
+        cls, value: tuple[AnyPerturbationConfig, ...]
+    ) -> tuple[AnyPerturbationConfig, ...]:
+        if not value:  # pydantic's own check would also count kinds that are not valid
+            raise ValueError("name at least one kind")
         return value
 
     @field_validator("strengths")
@@ -73,10 +83,28 @@ class CurveConfig(Config):
         return tuple(sorted({0.0, *value}))
 
 
+def kind_of(text: str) -> dict[str, Any]:
+    """A kind's name and settings from 'name:setting=value:setting=value+value'.
+
+    Raises ValueError for a setting without a value.
+    """
+    name, *settings = (part.strip() for part in text.split(":"))
+    values: dict[str, Any] = {"name": name}
+    for setting in settings:
+        key, equals, given = (part.strip() for part in setting.partition("="))
+        if not (key and equals and given):
+            raise ValueError(f"'{setting}' in '{text}' is no setting; write setting=value")
+        is_list = key in ("items", "modalities")
+        values[key] = given.split("+") if is_list else given
+    return values
+
+
 @dataclass(frozen=True)
 class Variant:
     """One perturbation on one choice of modalities, as one group of series shows it."""
 
+    name: str
+    """The kind's name; with its own settings where a kind occurs more than once."""
     config: PerturbationConfig
     modality: str
     strengths: tuple[float, ...]
@@ -92,7 +120,8 @@ def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
     Raises ConfigError where a strength or target does not fit its kind or the dataset.
     """
     variants = []
-    for kind in config.kinds:
+    names = names_of(config.kinds)
+    for kind, name in zip(config.kinds, names, strict=True):
         strengths = config.strengths or kind.strengths
         for strength in strengths:
             check_strength(kind, strength)
@@ -104,11 +133,13 @@ def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
             chosen = kind.model_copy(update={"modalities": hit, "items": items})
             targets = chosen.targets(dataset) if isinstance(chosen, GoalConfig) else None
             n_draws = config.n_draws if chosen.is_drawn else 1
-            variants.append(Variant(chosen, modality, strengths, n_draws, targets=targets))
+            variants.append(Variant(name, chosen, modality, strengths, n_draws, targets=targets))
             control = chosen.control(dataset)
             if control is not None:
                 variants.append(
-                    Variant(control, modality, strengths, config.n_draws, kind.name, targets)
+                    Variant(
+                        control.name, control, modality, strengths, config.n_draws, name, targets
+                    )
                 )
     if not variants:
         raise ConfigError(
@@ -116,3 +147,32 @@ def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
             "modalities or kinds."
         )
     return variants
+
+
+def names_of(kinds: Sequence[PerturbationConfig]) -> list[str]:
+    """A name for each kind: its own, and with the settings that tell it apart where it repeats.
+
+    Raises ConfigError where two kinds are the same in every setting.
+    """
+    names = []
+    for kind in kinds:
+        alike = [other for other in kinds if other.name == kind.name]
+        if sum(other == kind for other in alike) > 1:
+            raise ConfigError(
+                f"kinds names '{kind.name}' twice with the same settings; once will do."
+            )
+        differing = [
+            field
+            for field in type(kind).model_fields
+            if len({repr(getattr(other, field)) for other in alike}) > 1
+        ]
+        said = ", ".join(f"{field} {shown(getattr(kind, field))}" for field in differing)
+        names.append(f"{kind.name} ({said})" if said else kind.name)
+    return names
+
+
+def shown(value: Any) -> str:
+    """A setting's value as figures name it."""
+    if isinstance(value, tuple):
+        return "+".join(map(str, value))
+    return "none" if value is None else str(value)

@@ -13,6 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from engine.data import Dataset
+from engine.data.perturbations.noise.missing import MissingConfig
+from engine.data.perturbations.perturbation import Modality, Path, PerturbationConfig
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.robustness.curve_config import CurveConfig, Variant, variants_of
@@ -20,7 +22,6 @@ from engine.robustness.curve_result import RobustnessCurves
 from engine.robustness.exposure import Exposure, exposure_metrics
 from engine.robustness.factor_paths import FactorChange, factor_path
 from engine.robustness.groups import item_groups
-from engine.robustness.perturbation import Path, PerturbationConfig
 from engine.robustness.ranking import Ranking
 from engine.robustness.strategies import strategies_of
 from engine.robustness.subject import Subject
@@ -124,18 +125,25 @@ class _Table:
         self.values = np.full((*cells, len(self.metrics)), np.nan)
         self.found = np.full((*cells, len(self.groups), len(config.cutoffs)), np.nan)
         self.user_values = np.full((n_series, n_strengths, len(self.rankings[0].users)), np.nan)
+        self.removed = np.full((n_series, len(self.metrics)), np.nan)
         for run in range(len(subjects)):
             self._start_clean(run)
 
     def _start_clean(self, run: int) -> None:
         ranking = self.rankings[run]
         means, users, found = self._measure(ranking, ranking.clean_ranks)
+        removed: dict[tuple[str, ...], np.ndarray] = {}
         for v, variant in enumerate(self.variants):
             series, n = self._series(v, run), len(variant.strengths)
             self.strengths[series, :n] = variant.strengths
             self.values[series, :n, : variant.n_draws, : self.n_accuracies] = means
             self.found[series, :n, : variant.n_draws] = found
             self.user_values[series, :n] = users
+            hit = variant.config.modalities
+            if hit not in removed:
+                without = ranking.ranks(features_removed(ranking.subject, hit))
+                removed[hit] = self._measure(ranking, without)[0]
+            self.removed[series, : self.n_accuracies] = removed[hit]
             if (v, run) in self.exposures:
                 exposure = self.exposures[v, run]
                 values = list(exposure.metrics(exposure.ranks()).values())
@@ -189,6 +197,7 @@ class _Table:
             user_metric=self.user_metric,
             users=self.rankings[0].users,
             user_values=self.user_values,
+            removed=self.removed,
             split=self.config.split,
             notes=list(dict.fromkeys(notes)),
             config=self.config.model_dump(mode="json"),
@@ -210,12 +219,22 @@ def _described(variant: Variant, subject: Subject, strategy: str) -> dict[str, A
         "label": trained.label or trained.run or strategy,
         "strategy": strategy,
         "seed": trained.config.seed,
-        "perturbation": variant.config.name,
+        "perturbation": variant.name,
+        "title": variant.config.title + variant.name.removeprefix(variant.config.name),
         "control_of": variant.control_of,
         "modality": variant.modality,
         "unit": variant.config.strength_unit,
         "settings": variant.config.model_dump(mode="json"),
     }
+
+
+def features_removed(subject: Subject, modalities: tuple[Modality, ...]) -> FactorChange:
+    """What is left of the factors when the named modalities of every item are zeros.
+
+    Beside a curve it tells robustness from indifference: a model that scores as well without the
+    features cannot be hurt through them.
+    """
+    return factor_path(subject, MissingConfig(modalities=modalities), 0, 0)(1.0)
 
 
 def why_flat(config: PerturbationConfig, subject: Subject, hit: str) -> str:

@@ -14,16 +14,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.models import LinearProjection
-from engine.robustness.perturbation import (
+from engine.data.perturbations.noise.gaussian import GaussianConfig
+from engine.data.perturbations.perturbation import (
     Change,
     Path,
     PerturbationConfig,
-    ProjectedPath,
-    ProjectedRay,
     Ray,
     Replacement,
+    changed_features,
 )
+from engine.models import LinearProjection
+from engine.robustness.attacks.attack import AttackConfig
+from engine.robustness.projected_noise import projected_gaussian
+from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
 from engine.robustness.subject import Subject
 
 
@@ -77,9 +80,11 @@ def factor_path(
     if not subject.modalities(config):
         return lambda _: _unchanged(subject)
     if subject.linear is not None:
-        projected = config.projected(subject, seed, draw)
-        if projected is None and draw_at == "projection":
-            projected = config.projected_alike(subject, seed, draw)
+        projected = None
+        if isinstance(config, AttackConfig):
+            projected = config.projected(subject, seed, draw)
+        elif isinstance(config, GaussianConfig) and draw_at == "projection":
+            projected = projected_gaussian(config, subject, seed, draw)
         if projected is not None:
             return _along_projected(subject, projected)
     path = _path(subject, config, seed, draw, {} if shared is None else shared)
@@ -170,15 +175,5 @@ def _whole(subject: Subject, change: Change) -> FactorChange:
     if len(change.items) == 0:
         return _unchanged(subject)
     with torch.no_grad():
-        users_UD, items_ID = subject.model(changed_features(subject, change))
+        users_UD, items_ID = subject.model(changed_features(subject.features, change))
     return FactorChange(torch.arange(len(items_ID), device=items_ID.device), items_ID, users_UD)
-
-
-def changed_features(subject: Subject, change: Change) -> dict[str, Tensor]:
-    """All features [I, F] by modality with a change put in place; always copies."""
-    return {
-        m: x.index_copy(0, change.items, change.features[m])
-        if m in change.features and len(change.items)
-        else x.clone()
-        for m, x in subject.features.items()
-    }

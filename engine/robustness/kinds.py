@@ -1,4 +1,7 @@
-"""The table of perturbations: a new one is one new file and one line here."""
+"""The table of perturbations: those that need no model, and attacks.
+
+A new attack is one new file and one line in each of the two tables below.
+"""
 
 from __future__ import annotations
 
@@ -7,63 +10,35 @@ from typing import Annotated
 from pydantic import Field
 
 from engine.data.features import Features
-from engine.foundation.errors import ConfigError
+from engine.data.perturbations import FEATURE_NOISE, PICTURE_EDITS, TEXT_EDITS, AnyNoise
+from engine.data.perturbations.perturbation import (
+    PerturbationConfig,
+    changed_features,
+    check_strength,
+)
+from engine.data.perturbations.pixels.picture import PictureConfig
+from engine.data.perturbations.texts.text import TextConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.factor_paths import changed_features
-from engine.robustness.noise.gaussian import GaussianConfig
-from engine.robustness.noise.missing import MissingConfig
-from engine.robustness.noise.mixing import MixingConfig
-from engine.robustness.noise.precision import PrecisionConfig
-from engine.robustness.noise.quantise import QuantiseConfig
-from engine.robustness.noise.random_direction import RandomDirectionConfig
-from engine.robustness.noise.swap import SwapConfig
-from engine.robustness.noise.uniform import UniformConfig
-from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.pixels.attack import PixelFGSMConfig, PixelPGDConfig
-from engine.robustness.pixels.blur import BlurConfig
-from engine.robustness.pixels.brightness import BrightnessConfig
-from engine.robustness.pixels.jpeg import JPEGConfig
-from engine.robustness.pixels.noise import PixelNoiseConfig
-from engine.robustness.pixels.occlusion import OcclusionConfig
-from engine.robustness.pixels.picture import PictureConfig
 from engine.robustness.subject import Subject
-from engine.robustness.texts.text import TextConfig
-from engine.robustness.texts.word_drop import WordDropConfig
-from engine.robustness.texts.word_injection import WordInjectionConfig
-from engine.robustness.texts.word_swap import WordSwapConfig
 from engine.training import Trained
 
 FEATURE_PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
-    "gaussian": GaussianConfig,
-    "uniform": UniformConfig,
-    "random": RandomDirectionConfig,
-    "mixing": MixingConfig,
-    "missing": MissingConfig,
-    "swap": SwapConfig,
-    "quantise": QuantiseConfig,
-    "precision": PrecisionConfig,
+    **FEATURE_NOISE,
     "fgsm": FGSMConfig,
     "pgd": PGDConfig,
 }
 """Perturbations of the features themselves, by name."""
 
 PICTURE_PERTURBATIONS: dict[str, type[PictureConfig]] = {
-    "blur": BlurConfig,
-    "jpeg": JPEGConfig,
-    "brightness": BrightnessConfig,
-    "occlusion": OcclusionConfig,
-    "pixel_noise": PixelNoiseConfig,
+    **PICTURE_EDITS,
     "pixel_fgsm": PixelFGSMConfig,
     "pixel_pgd": PixelPGDConfig,
 }
 """Perturbations of pictures, by name; they need the encoders' extra and take seconds."""
 
-TEXT_PERTURBATIONS: dict[str, type[TextConfig]] = {
-    "word_drop": WordDropConfig,
-    "word_swap": WordSwapConfig,
-    "word_injection": WordInjectionConfig,
-}
+TEXT_PERTURBATIONS: dict[str, type[TextConfig]] = TEXT_EDITS
 """Perturbations of texts, by name; they need the encoders' extra and take seconds."""
 
 PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
@@ -74,26 +49,7 @@ PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
 """Every perturbation's config class by its name."""
 
 AnyPerturbationConfig = Annotated[
-    GaussianConfig
-    | UniformConfig
-    | RandomDirectionConfig
-    | MixingConfig
-    | MissingConfig
-    | SwapConfig
-    | QuantiseConfig
-    | PrecisionConfig
-    | FGSMConfig
-    | PGDConfig
-    | BlurConfig
-    | JPEGConfig
-    | BrightnessConfig
-    | OcclusionConfig
-    | PixelNoiseConfig
-    | PixelFGSMConfig
-    | PixelPGDConfig
-    | WordDropConfig
-    | WordSwapConfig
-    | WordInjectionConfig,
+    AnyNoise | FGSMConfig | PGDConfig | PixelFGSMConfig | PixelPGDConfig,
     Field(discriminator="name"),
 ]
 
@@ -115,14 +71,4 @@ def perturb(
     subject = Subject(trained)
     if not subject.modalities(config):
         return {m: x.clone() for m, x in trained.features.items()}
-    return changed_features(subject, config.path(subject, seed, draw).at(strength))
-
-
-def check_strength(config: PerturbationConfig, strength: float) -> None:
-    """Raises ConfigError for a strength that the kind cannot have."""
-    limit = config.strength_limit
-    if not (strength >= 0 and (limit is None or strength <= limit)):
-        allowed = "0 or more" if limit is None else f"between 0 and {limit:g}"
-        raise ConfigError(
-            f"{config.title}: strength {strength} ({config.strength_unit}) must be {allowed}."
-        )
+    return changed_features(subject.features, config.path(subject, seed, draw).at(strength))

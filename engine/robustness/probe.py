@@ -10,13 +10,12 @@ import pandas as pd
 from torch import Tensor
 
 from engine.data import Split
+from engine.data.perturbations.perturbation import Modality, PerturbationConfig, check_strength
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
-from engine.robustness.curves import why_flat
+from engine.robustness.curves import features_removed, why_flat
 from engine.robustness.exposure import Exposure
 from engine.robustness.factor_paths import FactorChange, FactorPath, factor_path
-from engine.robustness.kinds import check_strength
-from engine.robustness.perturbation import PerturbationConfig
 from engine.robustness.ranking import Ranking
 from engine.robustness.subject import Subject
 from engine.robustness.threads import few_threads
@@ -44,6 +43,9 @@ class ProbeAnswer:
     target: dict[str, dict[str, float]]
     """For a targeted attack: ``clean``, ``perturbed`` and ``control`` exposure of the targets
     (entered@k, chr@k, target_rank); else {}."""
+    removed: dict[str, np.ndarray]
+    """With the modalities hit set to zero for every item: where this is the clean accuracy, the
+    model does not read them, and nothing done to them can hurt it [E]."""
     n_items_changed: int
     note: str
     """Why nothing moved, where the model reads none of the features hit; else ''."""
@@ -51,12 +53,13 @@ class ProbeAnswer:
     """What the perturbation did to the factors; ``RobustnessProbe.lists`` reads it."""
 
     def means(self) -> pd.DataFrame:
-        """One row a metric: clean, perturbed, control, drop and relative_drop."""
+        """One row a metric: clean, perturbed, control, removed, drop, relative_drop."""
         table = pd.DataFrame({"metric": list(self.clean)})
         table["clean"] = [self.clean[m].mean() for m in self.clean]
         table["perturbed"] = [self.perturbed[m].mean() for m in self.clean]
         if self.control is not None:
             table["control"] = [self.control[m].mean() for m in self.clean]
+        table["removed"] = [self.removed[m].mean() for m in self.clean]
         table["drop"] = table["clean"] - table["perturbed"]
         table["relative_drop"] = table["drop"] / table["clean"].where(table["clean"] > 0)
         return table
@@ -96,6 +99,7 @@ class RobustnessProbe:
         self.subject = Subject(trained)
         self.ranking = Ranking(self.subject, split, cutoffs)
         self._paths: dict[tuple[str, int, int], FactorPath] = {}
+        self._removed: dict[tuple[Modality, ...], dict[str, np.ndarray]] = {}
 
     @cached_property
     def clean(self) -> dict[str, np.ndarray]:
@@ -139,10 +143,17 @@ class RobustnessProbe:
             perturbed=self._metrics(change),
             control=None if control_change is None else self._metrics(control_change),
             target=target,
+            removed=self._without(config.modalities),
             n_items_changed=len(change.items),
             note="" if reached else why_flat(config, self.subject, "the chosen features"),
             change=change,
         )
+
+    def _without(self, modalities: tuple[Modality, ...]) -> dict[str, np.ndarray]:
+        """Metrics with these modalities removed; measured once."""
+        if modalities not in self._removed:
+            self._removed[modalities] = self._metrics(features_removed(self.subject, modalities))
+        return self._removed[modalities]
 
     def target_ranks(self, answer: ProbeAnswer) -> pd.DataFrame:
         """Each user's rank of each target item before and after a targeted attack.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.foundation.errors import RunError
 from engine.foundation.files import whole_file
-from engine.runs.records import read_record, read_record_or, writing
+from engine.runs.records import read_record, read_record_or, write_record, writing
 from engine.runs.run import RESULT_NAME
 from engine.runs.status import RunStatus
 
@@ -22,6 +22,8 @@ MAX_FILES = 20_000
 
 MAX_BYTES = 8 * 1024**3
 """Most bytes that a zip may unpack to."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 _RUN_ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}"
 _RUN_FILE = re.compile(
@@ -70,6 +72,7 @@ def import_runs(path: Path, root: Path) -> list[Path]:
             raise RunError(f"{path} is not a whole zip file ({error}).") from None
         for run_id in names:
             _check_run(incoming / run_id, path)
+            _settle(incoming / run_id)
         with writing(root):
             return _move_in(incoming, root, names)
     finally:
@@ -91,7 +94,8 @@ def _checked_names(archive: zipfile.ZipFile, path: Path) -> list[str]:
     for member in members:
         match = _RUN_FILE.fullmatch(member.filename)
         kind = stat.S_IFMT(member.external_attr >> 16)
-        if match is None or kind not in (0, stat.S_IFREG) or member.flag_bits & 0x1:
+        plain = kind in (0, stat.S_IFREG) and member.compress_type in _METHODS
+        if match is None or not plain or member.flag_bits & 0x1:
             raise RunError(
                 f"{path} holds {member.filename!r}, which is not a file of a run; nothing was "
                 "imported."
@@ -130,6 +134,14 @@ def _check_run(folder: Path, path: Path) -> None:
         RunStatus.read(folder)
     except RunError as error:
         raise RunError(f"{path}: {error}") from None
+
+
+def _settle(folder: Path) -> None:
+    """A run that was exported before its end is at work nowhere here, whoever its record names."""
+    record = read_record_or(folder / "status.json", {})
+    if record.get("state") in ("queued", "running"):
+        reason = f"It was exported while it was {record['state']}."
+        write_record(folder / "status.json", record | {"state": "interrupted", "reason": reason})
 
 
 def _move_in(incoming: Path, root: Path, names: list[str]) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.data import Dataset
 from engine.data.readers import read_dataset
+from engine.foundation.devices import resolve_device
 from engine.foundation.errors import RunError
 from engine.runs.run import Run
 from engine.training import TrainConfig, Trained
@@ -57,9 +58,12 @@ def open_run(
 ) -> Trained:
     """The run's model with the weights that validation chose, its dataset and features.
 
-    ``precision`` overrides the run's, e.g. 'float64' for reference results. Raises RunError where
-    the run has no weights yet, BasinError where they do not fit the dataset.
+    ``precision`` overrides the run's, e.g. 'float64' for reference results. ``device`` auto is
+    never an Apple GPU, which lacks the float64 sums and sparse products of the analyses. Raises
+    RunError where the run has no weights yet, BasinError where they do not fit the dataset.
     """
+    if device == "auto" and resolve_device().type == "mps":
+        device = "cpu"
     config = TrainConfig.parse(run.config)
     return Trained.from_weights(
         config,

@@ -162,6 +162,7 @@ class Ownership:
         self._error = error
         self._lock: int | None = None
         self._heartbeat: int | None = None
+        self._beating = threading.Lock()
         self._stop = threading.Event()
 
     @property
@@ -187,8 +188,10 @@ class Ownership:
             os.close(lock)
             raise
         self._lock = lock
-        self._stop.clear()
-        threading.Thread(target=self._keep_beating, name="basin-heartbeat", daemon=True).start()
+        self._stop = threading.Event()
+        threading.Thread(
+            target=self._keep_beating, args=(self._stop,), name="basin-heartbeat", daemon=True
+        ).start()
 
     def _take(self, lock: int, recorded: Owner | None) -> None:
         # A killed process with many threads is gone a moment before the kernel frees its locks.
@@ -218,25 +221,27 @@ class Ownership:
         if self._lock is None:
             return
         self._stop.set()
-        with suppress(OSError):
+        with suppress(OSError), self._beating:
             os.pwrite(self._heartbeat or -1, _RELEASED.ljust(_COUNTER_WIDTH), 0)
         self._close_heartbeat()
         os.close(self._lock)
         self._lock = None
 
     def _close_heartbeat(self) -> None:
-        if self._heartbeat is not None:
-            with suppress(OSError):
-                os.close(self._heartbeat)
-        self._heartbeat = None
+        with self._beating:
+            if self._heartbeat is not None:
+                with suppress(OSError):
+                    os.close(self._heartbeat)
+            self._heartbeat = None
 
     def _beat(self, count: int) -> None:
-        if self._heartbeat is not None:
-            os.pwrite(self._heartbeat, str(count).rjust(_COUNTER_WIDTH).encode(), 0)
+        with self._beating:  # a file closed meanwhile may have given its number to another
+            if self._heartbeat is not None:
+                os.pwrite(self._heartbeat, str(count).rjust(_COUNTER_WIDTH).encode(), 0)
 
-    def _keep_beating(self) -> None:
+    def _keep_beating(self, stop: threading.Event) -> None:
         count = 0
-        while not self._stop.wait(HEARTBEAT_SECONDS):
+        while not stop.wait(HEARTBEAT_SECONDS):
             count += 1
             with suppress(OSError):  # a full disk must not stop the work
                 self._beat(count)

@@ -13,6 +13,7 @@ from engine.models import AnyModelConfig
 from engine.models.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.averaging import AnyAveragingConfig
+from engine.training.noise import NoiseConfig
 from engine.training.optimisers import AdamConfig, AnyOptimiserConfig
 from engine.training.schedules import ScheduleConfig
 from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
@@ -41,6 +42,8 @@ class TrainConfig(Config):
     """Average of the weights that is judged and kept instead of them, or none."""
     features: FeatureConfig = FeatureConfig()
     """How features are scaled before the model reads them."""
+    noise: NoiseConfig = NoiseConfig()
+    """Perturbation of the features while training, or none."""
     epochs: int = Field(default=150, ge=1, le=100_000)
     """Most passes over the training interactions."""
     batch_size: int = Field(default=2048, ge=1)

@@ -32,6 +32,8 @@ def why_apart(dataset: Dataset, config: TrainConfig) -> str | None:
         return "random perturbations are drawn at the features' width, for each seed's own rows"
     if isinstance(adversary, PGDConfig) and adversary.norm == "linf":
         return "PGD in L-infinity works at the features' width"
+    if config.noise.kind is not None:
+        return "noise on features is drawn for each seed anew"
     if config.max_seconds is not None:
         return "max_seconds limits each seed's own time"
     if dataset.n_items > 2 * config.batch_size:

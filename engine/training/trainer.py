@@ -25,6 +25,7 @@ from engine.foundation.seeding import torch_generator
 from engine.models import build_model
 from engine.objectives import Objective, Triples
 from engine.training.config import TrainConfig
+from engine.training.noise import TrainingNoise
 from engine.training.optimisers import GuardedOptimiser, NonFiniteError
 from engine.training.recorder import Recorder, Snapshot
 from engine.training.schedules import LearningRates
@@ -63,6 +64,10 @@ class Trainer:
         self.features = load_features(
             dataset, self.model.modalities, config.features, self.device, self.feature_dtype
         )
+        self.noise = TrainingNoise(
+            config.noise, dataset, self.features, config.features.scaling, config.seed
+        )
+        self.seen_features = self.features
         self.sampler = NegativeSampler(dataset)
         self.train_users = torch.tensor(dataset.train.users)
         self.train_items = torch.tensor(dataset.train.items)
@@ -136,6 +141,7 @@ class Trainer:
         objective = self.objective_of(epoch)
         draws = torch_generator(config.seed, "objective", epoch)
         triples = self.epoch_triples(epoch)
+        self.seen_features = self.noise.features(epoch)
         starts = range(0, len(triples), config.batch_size)
         self.model.train()
         self.model.start_epoch(config.seed, epoch)
@@ -206,7 +212,7 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=self.dtype)
         for start in range(0, len(batch), size):
             piece = batch.part(start, start + size)
-            loss = objective(self.model, piece, self.features, draws)
+            loss = objective(self.model, piece, self.seen_features, draws)
             if self.pieces > 1 and self.config.objective.reduction == "mean":
                 loss = loss * (len(piece) / len(batch))
             if not torch.isfinite(loss):

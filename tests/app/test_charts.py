@@ -26,7 +26,7 @@ from app.charts import (
 )
 from app.charts.style import looks, ratio_ticks
 from engine.embedding import AlignedEmbeddings
-from engine.geometry import Curvature, ModePath, Slice
+from engine.geometry import Curvature, ModePath, Slice, flatness_table
 from engine.jobs.work import find_result
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
@@ -96,24 +96,86 @@ def test_runs_on_a_line_through_them_are_named_where_they_lie(plane: Slice) -> N
 def test_true_losses_of_a_trajectory_stand_beside_the_line(plane: Slice) -> None:
     walked = replace(
         plane, trajectory_run_N=np.array([1, 1]), trajectory_N2=np.array([[0.5, 0.0], [0.0, 0.0]]),
-        trajectory_loss_N=np.array([0.9, 0.7]),
+        trajectory_loss_N=np.array([0.9, 0.7]), trajectory_surface_N=np.array([0.8, 0.6]),
     )  # fmt: skip
     points = [t for t in slices.slice_lines(walked, "train_loss").data if t.mode == "markers"]
     assert [list(p.y) for p in points] == [[0.9, 0.7]]
+    (way,) = (t for t in slices.slice_surfaces(walked, "train_loss").data if t.type == "scatter3d")
+    assert list(way.z) == [0.9, 0.8, None, 0.7, 0.6, None]  # each true loss, then the surface's
+    assert slices.slice_surfaces(walked, "train_loss").layout.scene.zaxis.range[1] >= 0.9
+    assert not [
+        t for t in slices.slice_surfaces(walked, "valid_loss").data if t.type == "scatter3d"
+    ]
     assert not [t for t in slices.slice_lines(walked, "valid_loss").data if t.mode == "markers"]
 
 
-def test_eigenvalue_bars_show_the_results_values(trained: RunStore, runs: list[str]) -> None:
+@pytest.fixture
+def curvatures(trained: RunStore, runs: list[str]) -> dict[str, Curvature]:
+    """The curvature of each run."""
     found = {run: results(trained, "curvature", [run]) for run in runs}
-    known = {run: r for run, r in found.items() if isinstance(r, Curvature)}
-    figure = spectrum.top_eigenvalues(known)
-    for run, trace in zip(runs, figure.data, strict=True):
-        np.testing.assert_allclose(trace.y, known[run].top_eigenvalues_K)
-    assert spectrum.spectral_density(known).layout.yaxis.type == "log"
-    table = pd.concat([r.to_frame().assign(label=run) for run, r in known.items()])
-    wide = spectrum.flatness_table(table)
+    return {run: r for run, r in found.items() if isinstance(r, Curvature)}
+
+
+def test_eigenvalue_bars_show_both_ends_and_hatch_what_has_not_converged(
+    curvatures: dict[str, Curvature],
+) -> None:
+    figure = spectrum.extreme_eigenvalues(curvatures)
+    for result, trace in zip(curvatures.values(), figure.data, strict=True):
+        ends = [*result.top_eigenvalues_K, *result.bottom_eigenvalues_K]
+        np.testing.assert_allclose(trace.y, ends)
+        assert trace.x[-1] == "-1"
+        assert set(trace.marker.pattern.shape) == {""}
+    first = next(iter(curvatures))
+    half = replace(
+        curvatures[first],
+        top_errors_K=np.array([0.0, 0.0, 0.5, 0.5, 0.5]),
+        has_converged=False,
+        unconverged=["eigenvalues", "block items"],
+    )
+    bars = spectrum.extreme_eigenvalues({first: half}).data[0]
+    assert list(bars.marker.pattern.shape) == ["", "", "/", "/", "/", ""]
+    assert "ran out: eigenvalues, block items" in spectrum.spectrum_caption({first: half})
+    assert "ran out" not in spectrum.spectrum_caption(curvatures)
+    assert "no minimum" in spectrum.spectrum_caption(curvatures)
+    assert spectrum.spectral_density(curvatures).layout.yaxis.type == "log"
+
+
+def test_each_block_and_the_whole_have_a_point_and_numbers_their_error(
+    curvatures: dict[str, Curvature],
+) -> None:
+    first, result = next(iter(curvatures.items()))
+    points = spectrum.block_eigenvalues(curvatures).data[0]
+    assert dict(zip(points.y, points.x, strict=True)) == {
+        "all weights": result.top_eigenvalues_K[0],
+        **result.blocks,
+    }
+    numbers = spectrum.numbers_of_runs(curvatures).set_index("quantity")[first]
+    assert numbers["trace"] == f"{result.trace:.4g} ± {result.trace_error:.2g}"
+    assert numbers["of them for the eigenvalues"] == str(result.products["eigenvalues"])
+
+
+def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
+    curvatures: dict[str, Curvature],
+) -> None:
+    known = list(curvatures.values())
+    table = flatness_table([*known, known[0]], ["plain", "plain", "amr"])
+    amr, plain = (
+        next(t for t in spectrum.measures_against(table, "amr").data if t.name == name)
+        for name in ("amr", "plain")
+    )
+    assert (amr.error_x.visible, plain.error_x.visible) == (False, True)
+    np.testing.assert_allclose(amr.x, 1.0)
+    row = table[(table["measure"] == "trace") & (table["strategy"] == "plain")].iloc[0]
+    place = list(plain.text).index("trace")
+    assert not set(plain.y) & set(amr.y)  # bars lie side by side
+    own = known[0].trace
+    assert plain.x[place] == pytest.approx(row["mean"] / own)
+    assert plain.error_x.array[place] == pytest.approx((row["high"] - row["mean"]) / own)
+    wide = spectrum.flatness_by_strategy(table)
     assert list(wide["may be compared"]) == sorted(wide["may be compared"], reverse=True)
-    assert len(spectrum.measures_against(table, runs[0]).data) == 2
+    cell = wide.set_index("measure").loc["trace", "plain (2 seeds)"]
+    assert cell == f"{row['mean']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+    assert "[" not in wide.set_index("measure").loc["trace", "amr"]
 
 
 def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: list[str]) -> None:
@@ -146,6 +208,13 @@ def test_maps_draw_every_point_of_every_run(trained: RunStore, runs: list[str]) 
         figure = embedding.embedding_maps(list(maps.coordinates), maps.labels, about, way)
         assert sum(len(trace.x) for trace in figure.data) == n * len(runs)
         assert {trace.type for trace in figure.data} == {"scattergl"}
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"), [([0.1, 0.2], 3), ([0.33, 0.3304], 5), ([0.5, 0.5], 3), ([0.5], 3)]
+)
+def test_ticks_have_as_many_digits_as_tell_them_apart(values: list[float], digits: int) -> None:
+    assert comparison._tick_format(pd.Series(values)) == f".{digits}~f"
 
 
 def test_metric_dots_leave_the_bar_out_for_one_seed() -> None:
@@ -197,7 +266,7 @@ def test_charts_import_no_streamlit() -> None:
         "app.charts.spectrum, app.charts.learning, app.charts.comparison, app.charts.catalogue; "
         "sys.exit('streamlit' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=300, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Refusal:
             raise ImportError("torch is not to be imported yet")
 sys.meta_path.insert(0, Refusal())
 from streamlit.testing.v1 import AppTest
-test = AppTest.from_file("app/main.py", default_timeout=60).run()
+test = AppTest.from_file("app/main.py", default_timeout=180).run()
 assert test.title[0].value == "See why a recommender breaks", test.title
 assert any(button.label == "Run the demonstration" for button in test.button)
 """
@@ -40,7 +40,7 @@ def run(code: str, tmp_path: Path) -> None:
         env={"PATH": "/usr/bin:/bin", "BASIN_RUNS": str(tmp_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -35,7 +35,7 @@ def page(module: str, name: str, start: dict) -> None:
 def form_of(config: Config) -> AppTest:
     where = type(config)
     arguments = (where.__module__, where.__name__, config.model_dump(mode="json"))
-    test = AppTest.from_function(page, args=arguments, default_timeout=60).run()
+    test = AppTest.from_function(page, args=arguments, default_timeout=180).run()
     assert not test.exception, test.exception[0].message
     return test
 

@@ -17,7 +17,7 @@ DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 def opened(page: str, dataset: str = DATA) -> AppTest:
     """The page as a visitor sees it who opens a link to it."""
-    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test = AppTest.from_file(str(MAIN), default_timeout=180)
     test.query_params["dataset"] = dataset
     test.run()
     if page != "overview":
@@ -81,7 +81,7 @@ def test_a_dataset_path_that_is_none_shows_one_clear_error() -> None:
 
 def test_a_link_opens_the_same_runs(trained: RunStore) -> None:
     run = sorted(trained.list()["id"])[1]
-    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test = AppTest.from_file(str(MAIN), default_timeout=180)
     test.query_params["dataset"] = DATA
     test.query_params["runs"] = run
     test.run()
@@ -153,6 +153,31 @@ def test_an_attacked_item_climbs_and_its_ranks_are_tabled() -> None:
     test.selectbox(key="target.way").set_value("pgd").run()
     assert not test.exception
     assert not test.error
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_whole_category_is_attacked_at_once() -> None:
+    test = opened("robustness")
+    test.segmented_control(key="target.what").set_value("a category").run()
+    assert not test.exception
+    assert not test.error
+    assert "pixel_pgd" not in str(test.selectbox(key="target.way").options)
+    chosen = test.selectbox(key="target.category").value
+    assert any(f"products of category {chosen} alone" in c.value for c in test.caption)
+    table = next(f.value for f in test.dataframe if "CHR@20: clean" in f.value)
+    assert (table["CHR@20: perturbed"] >= table["CHR@20: clean"]).all()
+
+
+@pytest.mark.usefixtures("trained")
+def test_curves_are_shown_as_losses_and_paired_between_strategies() -> None:
+    test = opened("robustness")
+    test.segmented_control(key="curves.shown").set_value("share lost").run()
+    assert not test.exception
+    test.selectbox(key="paired.baseline").set_value("amr").run()
+    assert not test.exception
+    assert not test.error
+    assert any("of plain minus that of amr" in c.value for c in test.caption)
+    assert any("who lost most first" in c.value for c in test.caption)
 
 
 @pytest.mark.usefixtures("trained")

@@ -22,7 +22,7 @@ def page(ticked: list[str]) -> None:
 
 
 def opened(*ticked: str) -> AppTest:
-    test = AppTest.from_function(page, args=(list(ticked),), default_timeout=60).run()
+    test = AppTest.from_function(page, args=(list(ticked),), default_timeout=180).run()
     assert not test.exception, test.exception[0].message
     return test
 

@@ -13,6 +13,7 @@ from app.comparison import (
 )
 from app.groups import group_labels, with_groups
 from app.state import default_runs, distinct_looks
+from app.strategies import several_seeds, with_strategies
 
 
 def table(names: list[str], seeds: list[int], widths: list[float] | None = None) -> pd.DataFrame:
@@ -29,7 +30,7 @@ def table(names: list[str], seeds: list[int], widths: list[float] | None = None)
         }
     )
     frame["label"] = group_labels(frame)
-    return frame
+    return with_groups(frame)
 
 
 def test_runs_that_differ_only_in_the_seed_are_one_group() -> None:
@@ -57,24 +58,59 @@ def test_labels_are_unique_where_names_repeat() -> None:
     assert group_labels(table(["plain", "plain", "mg"], [0, 1, 0])).is_unique
 
 
-def test_the_newest_four_runs_of_the_newest_dataset_are_shown_first() -> None:
-    runs = table(list("abcdef"), [0] * 6).iloc[::-1].reset_index(drop=True)
+def test_repeated_names_are_told_apart_by_seed_else_by_the_end_of_the_id() -> None:
+    runs = table(["mg", "mg", "plain", "plain", "amr"], [0, 1, 3, 3, 0])
+    assert list(group_labels(runs)) == [
+        "mg, seed 0", "mg, seed 1", "plain · 0002", "plain · 0003", "amr",
+    ]  # fmt: skip
+
+
+def test_choosing_a_strategy_adds_its_seeds_and_dropping_it_takes_them_away() -> None:
+    runs = with_groups(table(["mg", "mg", "sam", "sam", "amr"], [0, 1, 0, 1, 0], [8, 8, 9, 9, 10]))
+    mg, sam, (amr,) = (list(runs.loc[runs["name"] == n, "id"]) for n in ("mg", "sam", "amr"))
+    seeds = several_seeds(runs, [amr])
+    assert seeds == {"mg": mg, "sam": sam}
+    assert with_strategies([amr], seeds, ["mg"]) == sorted([*mg, amr])
+    assert with_strategies([*mg, amr, sam[0]], seeds, []) == sorted([amr, sam[0]])
+    assert with_strategies([*mg], seeds, ["mg", "sam"]) == sorted([*mg, *sam])
+
+
+def test_strategies_are_offered_on_the_dataset_that_is_looked_at() -> None:
+    runs = with_groups(table(["mg", "mg", "sam", "sam"], [0, 1, 0, 1], [8, 8, 9, 9]))
+    runs.loc[runs["name"] == "sam", "fingerprint"] = "other"
+    assert list(several_seeds(runs, [runs["id"][3]])) == ["sam"]
+    assert list(several_seeds(runs, [])) == ["mg"]
+
+
+def test_the_newest_run_of_each_strategy_is_shown_first() -> None:
+    names_given = ["a", "b", "b", "c", "d", "e", "f"]
+    runs = table(names_given, [0, 0, 1, 0, 0, 0, 0], [1, 2, 2, 3, 4, 5, 6])
+    runs = with_groups(runs.iloc[::-1].reset_index(drop=True))
     runs.loc[runs["name"] == "e", "fingerprint"] = "other"
     names = runs.set_index("id").loc[default_runs(runs), "name"]
     assert list(names) == ["b", "c", "d", "f"]
+    assert default_runs(runs)[0].endswith("-b-0002"), "the newer seed"
 
 
 def test_chosen_runs_never_share_a_colour_while_there_are_enough() -> None:
-    runs = table([f"r{i}" for i in range(14)], [0] * 14)
+    runs = table([f"r{i}" for i in range(14)], [0] * 14, list(range(14)))
     ids = [str(i) for i in runs["id"].iloc[[0, 6, 12]]]
     looks = distinct_looks(runs, ids)
     assert len({look.colour for look in looks.values()}) == 3
 
 
 def test_a_runs_look_does_not_change_with_later_runs() -> None:
-    few = table(["a", "b"], [0, 0])
-    many = table(["a", "b", "c"], [0, 0, 0])
+    few = table(["a", "b"], [0, 0], [1, 2])
+    many = table(["a", "b", "c"], [0, 0, 0], [1, 2, 3])
     assert distinct_looks(few, [few["id"][1]])["b"] == distinct_looks(many, [few["id"][1]])["b"]
+
+
+def test_seeds_of_a_strategy_look_alike_beside_other_strategies_and_differ_alone() -> None:
+    runs = table(["mg", "mg", "sam", "sam"], [0, 1, 0, 1], [8, 8, 9, 9])
+    together = distinct_looks(runs, list(runs["id"]))
+    assert together["mg, seed 0"] == together["mg, seed 1"] != together["sam, seed 0"]
+    alone = distinct_looks(runs, list(runs["id"][:2]))
+    assert alone["mg, seed 0"] != alone["mg, seed 1"]
 
 
 def test_intervals_come_from_seeds() -> None:

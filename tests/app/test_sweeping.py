@@ -52,15 +52,17 @@ def test_a_value_of_another_type_is_named(path: str, text: str, message: str) ->
 def here(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """An empty runs folder, whose sweeps are trained in this process: no cluster is started."""
 
-    def submit(store: RunStore, task: str, params: dict, run_ids: list[str]) -> object:
-        return run_here(store, task, params, run_ids=run_ids)
-
-    monkeypatch.setattr("engine.jobs.sweeps.submit", submit)
+    monkeypatch.setattr("engine.jobs.sweeps.submit_all", done_here)
     return nothing
 
 
+def done_here(store: RunStore, task: str, asked: list, **_: object) -> None:
+    for params, run_ids in asked:
+        run_here(store, task, params, run_ids=run_ids)
+
+
 def opened() -> AppTest:
-    test = AppTest.from_file(str(MAIN), default_timeout=120)
+    test = AppTest.from_file(str(MAIN), default_timeout=180)
     test.query_params["dataset"] = DATA
     test.run()
     test.switch_page("views/train.py").run()
@@ -115,10 +117,7 @@ def test_failed_runs_are_shown_with_their_reason_and_retried(
     assert any("no luck today" in error.value for error in test.error)
     monkeypatch.undo()
     monkeypatch.setenv("BASIN_RUNS", str(here.root))
-    monkeypatch.setattr(
-        "engine.jobs.sweeps.submit",
-        lambda store, task, params, runs: run_here(store, task, params, run_ids=runs),
-    )
+    monkeypatch.setattr("engine.jobs.sweeps.submit_all", done_here)
     assert button(test, "Retry failed").label == "Retry failed (4)"
     button(test, "Retry failed").click().run()
     assert not test.error

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from engine.cli import main
+from engine.jobs.submit import _written
+from engine.runs import RunStore
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8"
 QUICK = ["--epochs", "3", "--batch-size", "128", "--device", "cpu", "--model.width", "8"]
@@ -162,6 +164,21 @@ def test_an_analysis_is_computed_once_and_kept(kind, options, runs_folder, capsy
     assert {path: path.stat().st_mtime_ns for path in kept} == times
 
 
+def test_curvatures_of_several_runs_come_one_by_one_with_all_their_tables(
+    runs_folder, capsys, tmp_path
+):
+    ids = sorted(ids_of(runs_folder, capsys))
+    csv = tmp_path / "flat.csv"
+    command = ["curvature", *ids, "--runs-folder", str(runs_folder), "--csv", str(csv)]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    for word in ("eigenvalues:", "residual", "top eigenvalue, users alone", "products"):
+        assert word in printed
+    assert printed.count("frozen training triples") == len(ids)  # a caption each
+    for name in ("flat", "flat-eigenvalues", "flat-summary", "flat-cost"):
+        assert sorted(pd.read_csv(tmp_path / f"{name}.csv")["run"].unique()) == ids
+
+
 def test_a_run_goes_to_another_folder_as_a_zip(runs_folder, tmp_path, capsys):
     ids = ids_of(runs_folder, capsys)
     zip_path = tmp_path / "run.zip"
@@ -233,3 +250,63 @@ def test_the_training_trajectory_is_kept_and_drawn_on_request(tmp_path, capsys):
     capsys.readouterr()
     assert main(["slice", sorted(p.name for p in tmp_path.glob("2*"))[-1], *plane, *folder]) == 1
     assert "snapshots_every" in capsys.readouterr().err
+
+
+def test_labels_are_changed_one_at_a_time(tmp_path, capsys):
+    store = RunStore(tmp_path)
+    run = store.create({}, {}, name="first")
+    folder = ["--runs-folder", str(tmp_path), "--json"]
+    assert main(["label", "first", "--note", "keep", "--tags", "b, a", "--star", *folder]) == 0
+    assert main(["label", run.id, "--name", "second", *folder]) == 0
+    assert last_json(capsys)["tags"] == ["a", "b"]
+    assert run.labels == {"name": "second", "note": "keep", "tags": ["a", "b"], "star": True}
+    assert main(["label", run.id, "--no-star", *folder]) == 0
+    assert run.labels["star"] is False
+
+
+def test_the_bin_is_listed_and_emptied(tmp_path, capsys):
+    store = RunStore(tmp_path)
+    runs = [store.create({}, {}).id for _ in range(2)]
+    folder = ["--runs-folder", str(tmp_path), "--json"]
+    assert main(["bin", runs[0], *folder]) == 0
+    assert main(["bin", *folder]) == 0
+    assert [row["id"] for row in last_json(capsys)["binned"]] == [runs[0]]
+    assert main(["bin", runs[1], "--empty", *folder]) == 1
+    assert main(["bin", "--empty", *folder]) == 0
+    assert store.binned().empty
+    assert store.list()["id"].tolist() == [runs[1]]
+
+
+def test_jobs_are_listed_with_their_logs_and_found_by_their_run(tmp_path, capsys):
+    folder = ["--runs-folder", str(tmp_path)]
+    assert main(["jobs", *folder]) == 0
+    assert capsys.readouterr().out == "nothing is under way\n"
+    assert main(["train", "--dataset", DATA, *QUICK, *folder, "--json"]) == 0
+    run = last_json(capsys)["run"]
+    assert main(["jobs", run, "--log", *folder]) == 0
+    assert "finished 100%" in (told := capsys.readouterr().out)
+    assert "epoch 3" in told
+    assert main(["jobs", "--all", *folder, "--json"]) == 0
+    assert [job["runs"] for job in last_json(capsys)["jobs"]] == [[run]]
+    assert main(["jobs", "nonsense", *folder]) == 1
+    assert "there is no job 'nonsense'" in capsys.readouterr().err
+
+
+def test_a_job_that_waits_is_cancelled_with_its_run(tmp_path, capsys):
+    store = RunStore(tmp_path)
+    run = store.create({}, {})
+    _written(store, "train", {"run": run.id}, [run.id], gpu=False)  # no cluster is there to take it
+    assert main(["jobs", run.id, "--cancel", "--runs-folder", str(tmp_path), "--json"]) == 0
+    assert [job["state"] for job in last_json(capsys)["jobs"]] == ["cancelled"]
+    assert main(["jobs", "--runs-folder", str(tmp_path)]) == 0
+    assert run.state == "cancelled"
+
+
+def test_a_scheduler_that_is_refused_is_one_clear_error(tmp_path, capsys):
+    options = ["--dataset", DATA, *QUICK, "--runs-folder", str(tmp_path)]
+    assert main(["train", *options, "--scheduler", "tcp://10.0.0.7:8786"]) == 1
+    assert "is not encrypted" in capsys.readouterr().err
+    assert main(["train", *options, "--scheduler", "10.0.0.7"]) == 1
+    assert "tls://HOST:PORT" in capsys.readouterr().err
+    assert main(["sweep", "s", "--here", "--scheduler", "embedded"]) == 1
+    assert RunStore(tmp_path).list().empty

@@ -4,23 +4,35 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 from engine.jobs.sweeps import sweep_of
 from engine.runs import RunStore
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=6,text=4"
-SLOW = ("--set", "epochs=100", "--set", "patience=100", "--set", "checkpoint_every=5",
-        "--set", "device=cpu", "--set", "model.width=4", "--set", "batch_size=128")  # fmt: skip
+EPOCHS = 12
+OPTIONS = (
+    "sweep", "s", "--dataset", DATA, "--here", "--seeds", "2", "--preset", "plain",
+    "--preset", "sam", "--at-once", "2", "--set", f"epochs={EPOCHS}", "--set", "patience=100",
+    "--set", "checkpoint_every=1", "--set", "device=cpu", "--set", "model.width=4",
+    "--set", "batch_size=64",
+)  # fmt: skip
 
+KILLED = """
+import os, signal, sys
+from engine.cli import main
+from engine.runs import Run
 
-def sweep(folder, *more):
-    command = [
-        sys.executable, "-m", "engine", "sweep", "s", "--dataset", DATA, "--here", "--seeds", "2",
-        "--preset", "plain", "--preset", "sam", "--at-once", "2", "--runs-folder", str(folder),
-        *SLOW, *more,
-    ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+keep = Run.save_checkpoint
+
+def keep_and_die(run, snapshot):
+    keep(run, snapshot)
+    if run.config["stepper"]["name"] == "sam" and len(run.events("epoch")) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Run.save_checkpoint = keep_and_die
+main(sys.argv[1:])
+"""
+"""Takes itself away in the middle of the second pass, as ``kill -9`` does."""
 
 
 def states(store):
@@ -30,31 +42,26 @@ def states(store):
 
 def test_kill_9_in_the_middle_loses_no_finished_run_and_repeats_none(tmp_path):
     store = RunStore(tmp_path / "runs")
-    process = sweep(store.root)
-    second_pass: list = []
-    deadline = time.monotonic() + 120
-    while not second_pass and time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
-        if (store.root / ".sweeps" / "s.json").exists():
-            done = [run for run, state in states(store).items() if state == "finished"]
-            if len(done) == 2:
-                runs = [store.get(run) for run in states(store) if run not in done]
-                second_pass = [r for r in runs if r.has_checkpoint]
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert second_pass, "the second pass never got to a checkpoint"
-    assert sorted(states(store).values()) == ["finished", "finished", "interrupted", "interrupted"]
+    options = [*OPTIONS, "--runs-folder", str(store.root)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *options], capture_output=True, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    found = states(store)
+    assert sorted(found.values()) == ["finished", "finished", "interrupted", "interrupted"]
+    done = [run for run, state in found.items() if state == "finished"]
     kept = {run: (store.root / run / "summary.json").read_bytes() for run in done}
-    epochs_before = len(second_pass[0].events("epoch"))
+    started = [store.get(run) for run in found if run not in done]
+    assert 5 in [len(run.events("epoch")) for run in started]
 
-    again = sweep(store.root, "--json")
-    printed, errors = again.communicate(timeout=300)
-    assert again.returncode == 0, errors
-    told = json.loads(printed.splitlines()[-1])
+    again = subprocess.run(
+        [sys.executable, "-m", "engine", *options, "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout.splitlines()[-1])
     assert told["started"] == 2
     assert told["states"] == {"finished": 4}
     assert {run: (store.root / run / "summary.json").read_bytes() for run in done} == kept
-    epochs = second_pass[0].events("epoch")["epoch"].tolist()
-    assert epochs == list(range(1, len(epochs) + 1))
-    assert epochs_before < len(epochs) == 100
+    for run in started:
+        assert run.events("epoch")["epoch"].tolist() == list(range(1, EPOCHS + 1))

@@ -18,6 +18,8 @@ MakeRun = Callable[..., Trained]
 
 MODEL_NAMES = [config().name for config in MODELS]
 
+SUM_FORM = "vbpr as amr ships it"
+
 
 class Curved(Recommender):
     """A model whose factors are not affine in its weights."""
@@ -75,6 +77,8 @@ def make_run(tiny: Dataset) -> MakeRun:
             place = torch.device("cpu")
             features = load_features(data, net.modalities, config.features, place, dtype)
             return Trained(net, data, features, config, f"curved {seed}", f"run-{seed}")
+        if model == SUM_FORM:
+            model, settings = "vbpr", settings | {"model.form": "sum"}
         named = TrainConfig().changed({"model": model})
         config = named.changed({"model.width": width, "seed": seed, **settings})
         built = build_model(config.model, data, seed)
@@ -92,9 +96,9 @@ def make_run(tiny: Dataset) -> MakeRun:
     return make
 
 
-@pytest.fixture(params=[*MODEL_NAMES, "curved"])
+@pytest.fixture(params=[*MODEL_NAMES, SUM_FORM, "curved"])
 def any_model(request: pytest.FixtureRequest) -> str:
-    """Each model's name, and that of a model that is not affine."""
+    """Each model's name, VBPR in its other form, and a model that is not affine."""
     return str(request.param)
 
 

@@ -61,12 +61,19 @@ def test_products_are_counted_and_measures_are_known(make_run):
     assert result.products["density"] == 40
     assert result.measures["gauss_newton_top_eigenvalue"] > 0
     assert result.input_sharpness_MI.shape == (2, 40)
+    inputs = result.tables()["inputs"]
+    assert len(inputs) == 80
+    first = inputs.iloc[0]
+    row = result.modalities.index(first["modality"])
+    assert first["input_sharpness"] == result.input_sharpness_MI[row, first["item"]]
+    assert first["input_sharpness"] == result.input_sharpness_MI.max()
 
 
 def test_a_model_without_features_has_no_input_sharpness(make_run):
     result = curvature(make_run("bpr-mf"), CurvatureConfig(n_triples=200))
     assert result.modalities == []
     assert "input_sharpness_image" not in result.measures
+    assert "inputs" not in result.tables()
 
 
 def test_equal_seeds_give_equal_results_and_a_saved_one_reads_back(make_run, tmp_path):
@@ -79,8 +86,42 @@ def test_equal_seeds_give_equal_results_and_a_saved_one_reads_back(make_run, tmp
     assert loaded.measures == first.measures
     np.testing.assert_array_equal(loaded.density_G, first.density_G)
     assert set(first.to_frame()["measure"]) == set(first.measures)
-    assert len(first.eigenvalue_frame()) == 6
-    assert "do" in first.caption
+    tables = first.tables()
+    assert len(tables["eigenvalues"]) == 6
+    trace = tables["summary"].set_index("quantity").loc["trace"]
+    assert (trace["value"], trace["error"]) == (first.trace, first.trace_error)
+    products = tables["cost"].set_index("purpose")["products"]
+    assert products["eigenvalues"] == first.products["eigenvalues"]
+
+
+def test_the_caption_says_on_what_and_that_the_weights_are_no_minimum(make_run):
+    result = curvature(make_run(), CurvatureConfig(n_triples=100))
+    assert result.n_pairs == len(make_run().dataset.train)
+    assert f"100 frozen training triples ({100 / result.n_pairs:.0%} of all)" in result.caption
+    assert result.bottom_eigenvalues_K[0] < 0
+    assert "no minimum" in result.caption
+    whole = curvature(make_run(), CurvatureConfig(n_bottom=0, loss="objective", measures=False))
+    assert f"whole objective on all {whole.n_triples:,} frozen" in whole.caption
+    assert "no minimum" not in whole.caption
+
+
+def test_what_did_not_converge_is_named_wherever_it_is(make_run):
+    result = curvature(make_run(), CurvatureConfig(max_products=10, tolerance=1e-9))
+    assert not result.has_converged
+    assert {"eigenvalues", "block users", "block items"} <= set(result.unconverged)
+    assert "Not within tolerance when the products ran out: eigenvalues, block" in result.caption
+    table = result.eigenvalue_frame()
+    assert (table["estimated_error"] > table["tolerance"]).all()
+    fine = curvature(make_run(), CurvatureConfig())
+    assert fine.unconverged == []
+    table = fine.eigenvalue_frame()
+    assert (table["estimated_error"] <= table["tolerance"]).all()
+    assert "Not within" not in fine.caption
+
+
+def test_fewer_products_than_eigenvalues_are_refused():
+    with pytest.raises(ConfigError, match="at least 51 products"):
+        CurvatureConfig.parse({"max_products": 20, "n_top": 50})
 
 
 def test_cancelling_stops_it(make_run):

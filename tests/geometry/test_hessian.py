@@ -8,6 +8,7 @@ import torch
 from engine.data import synthetic
 from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.hessian import GatheredHessian
+from engine.geometry.ranking_loss import LossModule
 from engine.geometry.theta import ThetaSpace, blocks_of, theta_of
 from engine.geometry.triples import frozen_triples
 
@@ -103,6 +104,28 @@ def test_the_runs_own_objective_has_a_symmetric_hessian_of_its_gradient(
     assert curved.loss() > FactorHessian(run, triples).loss()
     u, v = torch.randn(2, curved.space.size, dtype=torch.float64)
     torch.testing.assert_close(u @ curved.product(v), v @ curved.product(u), rtol=1e-8, atol=1e-10)
+
+
+def test_the_runs_own_objective_has_the_dense_hessian_with_all_declared_terms(
+    make_small_run, any_model, triples
+):
+    run = make_small_run(any_model)
+    curved = GatheredHessian(run, triples, "objective")
+    module = LossModule(run, "objective")
+
+    def loss(vector):
+        theta = {f"model.{name}": t for name, t in curved.space.theta(vector).items()}
+        return torch.func.functional_call(module, theta, (triples,))
+
+    at = curved.space.vector(theta_of(run)).clone()
+    with torch.enable_grad():
+        hessian = torch.autograd.functional.hessian(loss, at)
+        gradient = torch.autograd.functional.jacobian(loss, at)
+    torch.testing.assert_close(curved.gradient(), gradient, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(applied(curved), hessian, rtol=1e-9, atol=1e-11)
+    eye = torch.eye(curved.space.size, dtype=torch.float64)
+    ranking = torch.stack([GatheredHessian(run, triples).product(e) for e in eye[:3]])
+    assert not torch.allclose(hessian[:3], ranking)  # the terms bend it too
 
 
 def test_the_regularised_objective_agrees_with_finite_differences(make_small_run, triples):

@@ -1,5 +1,7 @@
 """Flatness measures: what they measure, and which of them a rescaling moves."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from engine.geometry import (
     rescaled,
     scale_symmetry,
 )
+from engine.geometry.lanczos import extreme_eigenpairs
 from engine.geometry.sharpness import (
     Neighbourhood,
     adaptive_sharpness,
@@ -38,6 +41,16 @@ def test_raw_measures_move_under_rescaling_and_their_companions_do_not(make_run,
             assert values_C.max() > 1.5 * values_C.min(), name
 
 
+def test_the_demonstration_says_what_did_not_converge(make_run, monkeypatch):
+    config = ScaleSymmetryConfig(factors=(1.0, 2.0), n_triples=100)
+    assert "Not within" not in scale_symmetry(make_run(), config).caption
+    few = functools.partial(extreme_eigenpairs, max_products=2)
+    monkeypatch.setitem(scale_symmetry.__globals__, "extreme_eigenpairs", few)
+    found = scale_symmetry(make_run(), config)
+    assert found.unconverged == ["top_eigenvalue"]
+    assert "Not within tolerance when the products ran out: top eigenvalue." in found.caption
+
+
 def test_the_demonstration_is_kept_and_told_as_a_table(make_run, tmp_path):
     found = scale_symmetry(make_run(), ScaleSymmetryConfig(factors=(1.0, 2.0), n_triples=100))
     found.save(tmp_path / "symmetry.npz")
@@ -58,9 +71,15 @@ def test_relative_noise_does_not_see_the_rescaling_and_absolute_noise_does(make_
     assert abs(absolute[1] / absolute[0] - 1) > 0.3
 
 
-def test_a_model_that_mixes_users_and_items_cannot_be_rescaled(make_run):
+@pytest.mark.parametrize("model", ["lightgcn", "freedom", "mmgcn", "bm3"])
+def test_a_model_that_mixes_users_and_items_cannot_be_rescaled(make_run, model):
     with pytest.raises(ConfigError, match="mixes user and item"):
-        rescaled(make_run("lightgcn"), 2.0)
+        rescaled(make_run(model), 2.0)
+
+
+def test_factors_beyond_what_rounding_allows_are_refused():
+    with pytest.raises(ConfigError, match=r"beyond 0\.0001 to 10000"):
+        ScaleSymmetryConfig.parse({"factors": [1.0, 1e9]})
 
 
 def test_balanced_factors_keep_scores_and_forget_any_change_of_basis():

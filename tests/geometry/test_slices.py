@@ -1,12 +1,14 @@
 """Slices: exact where models are affine, shared by the runs compared, and harmless."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 
 from engine.evaluation import EvaluationConfig, evaluate
 from engine.foundation.errors import Cancelled, ConfigError
-from engine.geometry import Slice, SliceConfig, frozen_triples, loss_slice
+from engine.geometry import Slice, SliceConfig, chosen_planes, frozen_triples, loss_slice, mode_path
 from engine.geometry.directions import normalised, random_direction
 
 
@@ -108,6 +110,43 @@ def test_a_slice_along_the_difference_passes_through_the_runs(make_run, any_mode
     assert len(result.labels) == 1
 
 
+def test_robust_quantities_on_a_plane_through_runs_read_the_first_ones_features(make_run, loss_of):
+    runs = [make_run(seed=s) for s in (1, 2)]
+    moved = [{m: x + shift for m, x in runs[0].features.items()} for shift in (1.0, 9.0)]
+    config = small(first="difference", dimensions=1, quantities=("robust_loss", "robust_recall@5"))
+    result = loss_slice(runs, config, perturbed=moved)
+    triples = frozen_triples(runs[0].dataset, 200)
+    losses = [float(loss_of(run, triples, features=moved[0])) for run in runs]
+    np.testing.assert_allclose(result.mark_values_MQ[:, 0], losses, rtol=1e-9)
+    assert "fixed at vbpr 1's weights" in result.shared["perturbation"]
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [("lightgcn", {"model.n_layers": 1}, "n_layers"), ("vbpr", {"features.scaling": "unit_rows"},
+      "scaling")],
+)  # fmt: skip
+def test_nothing_passes_through_runs_whose_weights_mean_different_things(
+    make_run, model, settings, message
+):
+    runs = [make_run(model), make_run(model, seed=1, **settings)]
+    with pytest.raises(ConfigError, match=message):
+        loss_slice(runs, small(first="difference", dimensions=1))
+    assert len(loss_slice(runs, small(dimensions=1)).labels) == 2  # each on a line of its own
+    with pytest.raises(ConfigError, match=message):
+        mode_path(runs)
+
+
+def test_settings_that_matter_in_training_alone_do_not_part_runs(make_run):
+    runs = [make_run("bm3"), make_run("bm3", seed=1, **{"model.contrast_weight": 0.5})]
+    assert len(loss_slice(runs, small(first="difference", dimensions=1)).marks_M2) == 2
+
+
+def test_runs_of_different_precision_share_no_direction(make_run):
+    with pytest.raises(ConfigError, match="precision"):
+        loss_slice([make_run(), make_run(precision="float32")], small())
+
+
 def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
     from engine.geometry import CurvatureConfig, curvature
 
@@ -120,6 +159,20 @@ def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
         config = small(dimensions=1, first=kind, radius=1e-3, n_points=3)
         line = loss_slice([run], config).surface("train_loss")
         assert (line[0] - 2 * line[1] + line[2]) / 1e-6 == pytest.approx(value, rel=2e-2)
+
+
+def test_eigenvectors_are_named_with_their_eigenvalue_and_said_not_to_have_converged(
+    make_run, monkeypatch
+):
+    config = small(first="top_eigenvector", second="bottom_eigenvector", n_points=3)
+    found = loss_slice([make_run()], config)
+    assert "top Hessian eigenvector of vbpr 0 (eigenvalue " in found.directions[0]
+    assert "(eigenvalue -" in found.directions[1]
+    assert "not converged" not in found.caption
+    few = functools.partial(chosen_planes.extreme_eigenpairs, max_products=4)
+    monkeypatch.setattr(chosen_planes, "extreme_eigenpairs", few)
+    unsure = loss_slice([make_run()], config)
+    assert all("not converged after 4 products" in way for way in unsure.directions)
 
 
 def test_a_preview_sharpens_from_coarse_to_fine_for_all_runs_alike(make_run):
@@ -208,6 +261,39 @@ def test_a_trajectory_is_projected_and_measured_off_the_plane(make_run, loss_of)
     assert result.explained_variance_R2[0, 0] == pytest.approx(1.0)
     np.testing.assert_allclose(result.trajectory_surface_N, result.trajectory_loss_N, rtol=1e-6)
     np.testing.assert_allclose(result.trajectory_N2[-1], 0.0, atol=1e-9)
+
+
+def test_each_snapshot_has_its_true_loss_beside_the_surfaces(make_run):
+    runs = [make_run(seed=s) for s in (1, 2)]
+    paths = [
+        [{n: t * s for n, t in run.model.theta().items()} for s in (0.3, 0.6, 0.9)][:n]
+        for run, n in zip(runs, (3, 2), strict=True)
+    ]
+    for kind in ("random", "difference"):
+        config = small(first=kind, dimensions=1, draw_trajectory=True)
+        assert config.needs_snapshots
+        result = loss_slice(runs, config, snapshots=paths)
+        table = result.tables()["trajectory"]
+        assert table["label"].tolist() == ["vbpr 1"] * 3 + ["vbpr 2"] * 2
+        assert table["run"].tolist() == ["run-1"] * 3 + ["run-2"] * 2
+        assert table["snapshot"].tolist() == [1, 2, 3, 1, 2]
+        np.testing.assert_array_equal(table["true_loss"], result.trajectory_loss_N)
+        np.testing.assert_array_equal(
+            table["difference"], result.trajectory_loss_N - result.trajectory_surface_N
+        )
+        assert f"by up to {table['difference'].abs().max():.2g}" in result.caption
+    assert "trajectory" not in loss_slice(runs[:1], small(dimensions=1)).tables()
+
+
+def test_slanting_directions_are_said_to_slant(make_run):
+    run = make_run()
+    theta = run.model.theta()
+    path = [{n: t + 0.1 * s * t for n, t in theta.items()} for s in (1.0, 0.5)]
+    config = small(first="trajectory", second="gradient", n_points=3)
+    slanted = loss_slice([run], config, snapshots=[path])
+    assert abs(slanted.cosines_R[0]) > 0.1
+    assert f"cosine is {slanted.cosines_R[0]:.2f}" in slanted.caption
+    assert "cosine" not in loss_slice([run], small(n_points=3)).caption
 
 
 def test_a_random_plane_holds_little_of_a_trajectory(make_run):

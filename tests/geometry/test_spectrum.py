@@ -65,13 +65,23 @@ def test_more_eigenvalues_than_there_are_gives_all():
     matrix = operator([3.0, 2.0, -1.0])
     found = extreme_eigenpairs(lambda v: matrix @ v, start(3), 5)
     np.testing.assert_allclose(found.values_K, [3.0, 2.0, -1.0])
+    ends = extreme_eigenpairs(lambda v: matrix @ v, start(3), 5, 1)
+    np.testing.assert_allclose(ends.values_K, [3.0, 2.0, -1.0, -1.0])
+    assert ends.n_top == 3
 
 
 def test_too_few_products_are_admitted():
     matrix = operator(np.linspace(0, 1, 200))
     found = extreme_eigenpairs(lambda v: matrix @ v, start(200), 5, max_products=6)
     assert not found.has_converged
+    assert not found.converged_K.any()
     assert found.n_products == 6
+
+
+def test_each_pair_says_for_itself_whether_it_has_converged():
+    matrix = operator(np.concatenate([[100.0, 50.0], np.linspace(0, 1, 198)]))
+    found = extreme_eigenpairs(lambda v: matrix @ v, start(200), 4, max_products=8)
+    assert found.converged_K.tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize("with_krylov", [False, True])

@@ -19,9 +19,13 @@ import pytest
 from engine.jobs import Job
 from engine.jobs.address import cluster_owner
 from engine.runs import RunStore
+from engine.runs.ownership import Owner
+
+PATIENCE = 180.0
+"""Seconds that anything may take on a busy machine; what is waited for usually takes a moment."""
 
 
-def until(condition: Any, seconds: float = 20.0) -> Any:
+def until(condition: Any, seconds: float = PATIENCE) -> Any:
     """Wait for something to become true, and return it."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -38,8 +42,16 @@ def until_running(job: Job, step: int = 0) -> None:
         assert not status.is_over, status
         return status.state == "running" and status.message.startswith("step")
 
-    until(reached, 120)
+    until(reached)
     until(lambda: int(job.status().message.split()[-1]) >= step)
+
+
+def take_worker(job: Job) -> None:
+    """Kill the worker that does a job, and wait until that process is gone."""
+    owner = Owner.from_record(json.loads((job.path / "progress.json").read_text())["owner"])
+    assert owner is not None
+    os.kill(owner.pid, signal.SIGKILL)
+    until(lambda: not owner.exists)
 
 
 def worker_of(job: Job) -> int:
@@ -81,6 +93,14 @@ def write_credentials(folder: Path) -> dict[str, str]:
     }
 
 
+def read_whole(path: Path) -> dict[str, Any]:
+    """What a JSON file says; {} while somebody still writes it."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except ValueError:
+        return {}
+
+
 @contextmanager
 def separate(root: Path) -> Iterator[RunStore]:
     """A store whose jobs go to a TLS scheduler and two workers, each a process of its own."""
@@ -98,17 +118,18 @@ def separate(root: Path) -> Iterator[RunStore]:
     processes = [subprocess.Popen(command, stdout=log, stderr=log)]
     try:
         until(file.exists)
-        known = until(lambda: json.loads(file.read_text() or "{}"))
+        known = until(lambda: read_whole(file))
         patch.setenv("BASIN_SCHEDULER", known["address"])
         command = [sys.executable, "-m", "engine.jobs", "worker", "--workers", "1"]
         processes += [subprocess.Popen(command, stdout=log, stderr=log) for _ in range(2)]
         yield RunStore(root / "runs")
     finally:
+        for process in reversed(processes[1:]):
+            process.terminate()
         for process in reversed(processes):
             process.terminate()
-        for process in processes:
             try:
-                process.wait(10)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

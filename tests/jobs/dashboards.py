@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
+PATIENCE_MS = 180_000
+"""Milliseconds that anything on a page may take on a busy machine."""
+
 
 class Dashboard:
     """``streamlit run app/main.py`` on a runs folder."""
@@ -37,7 +40,7 @@ class Dashboard:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 urllib.request.urlopen(self.address + "_stcore/health", timeout=2).close()
@@ -65,7 +68,7 @@ def dashboard(runs: Path) -> Iterator[Dashboard]:
 @contextmanager
 def visitor(driver: Any) -> Iterator[Any]:
     """A Chromium in which pages can be opened."""
-    browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
     try:
         yield browser
     finally:
@@ -75,6 +78,15 @@ def visitor(driver: Any) -> Iterator[Any]:
 def opened(browser: Any, address: str) -> Any:
     """A page once its title is drawn."""
     page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
-    page.locator("h1").first.wait_for(timeout=90_000)
+    page.locator("h1").first.wait_for()
     return page
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has been drawn anew after a change."""
+    page.wait_for_timeout(500)
+    page.wait_for_function("""() => !document.querySelector('[data-testid="stSpinner"]')
+        && !document.querySelector('[data-testid="stStatusWidget"]')
+        && !document.querySelector('[data-stale="true"]')""")

@@ -12,7 +12,10 @@ from engine.runs import RunStore
 
 
 def count(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Take ``steps`` steps of ``seconds`` each, noting each in the file ``trace`` if named."""
+    """Take ``steps`` steps of ``seconds`` each, noting each in the file ``trace`` if named.
+
+    With ``gate``, none ends before that file is there.
+    """
     del store
     steps = params.get("steps", 3)
     for step in range(steps):
@@ -21,12 +24,17 @@ def count(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
             with open(params["trace"], "a") as trace:
                 trace.write(f"{step}\n")
         time.sleep(params.get("seconds", 0.0))
+        while "gate" in params and not os.path.exists(params["gate"]):
+            time.sleep(0.01)
     progress(1.0, "done")
     return {"steps": steps, "pid": os.getpid()}
 
 
 def walk(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """A random walk kept as training is: a run with events, checkpoints and weights."""
+    """A random walk kept as training is: a run with events, checkpoints and weights.
+
+    At the step ``stays_at`` it stays until it is stopped.
+    """
     import numpy as np
     import torch
 
@@ -44,6 +52,9 @@ def walk(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[st
             run.event("epoch", {"epoch": step, "loss": float(position.norm())})
             if step % 3 == 2:
                 run.save_checkpoint(Snapshot({"position": position}, {"step": step}))
+            while step == params.get("stays_at"):
+                progress(step / steps, f"step {step}")
+                time.sleep(0.05)
             time.sleep(params.get("seconds", 0.0))
         run.save_weights({"position": position})
     return {"run": run.id}

@@ -9,29 +9,29 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from clusters import embedded, end_cluster, until, until_running, worker_of
+from clusters import PATIENCE, embedded, end_cluster, until, until_running, worker_of
 
 from engine.foundation.errors import JobError
 from engine.jobs import active_jobs, ensure_cluster, find_cluster, submit
 from engine.jobs.address import cluster_is_alive, cluster_owner, wake_cluster
 from engine.runs import RunStore
+from engine.runs.ownership import Owner
 
 pytestmark = pytest.mark.processes
 
-WAIT = 120.0
+WAIT = PATIENCE
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
     with embedded(tmp_path_factory.mktemp("embedded")) as made:
-        ensure_cluster(made)
+        ensure_cluster(made, PATIENCE)
         yield made
 
 
@@ -62,12 +62,14 @@ def test_it_listens_on_loopback_only(store: RunStore) -> None:
     assert owner is not None
     process = psutil.Process(owner.pid)
     family = [process, *process.children(recursive=True)]
-    listening = [
-        connection.laddr.ip
-        for member in family
-        for connection in member.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = []
+    for member in family:
+        with suppress(psutil.NoSuchProcess):  # gone since the family was listed
+            listening += [
+                connection.laddr.ip
+                for connection in member.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            ]
     assert len(listening) >= 3
     assert set(listening) == {"127.0.0.1"}
 
@@ -112,7 +114,7 @@ def _shake_hands_without_certificate(address: str) -> None:
     answer = b""
     with (
         suppress(ssl.SSLError, ConnectionError),
-        socket.create_connection((host, int(port)), timeout=5) as raw,
+        socket.create_connection((host, int(port)), timeout=60) as raw,
         context.wrap_socket(raw) as encrypted,
     ):
         encrypted.sendall(b"x" * 64)  # TLS 1.3 tells of the refusal with the first answer
@@ -123,7 +125,7 @@ def _shake_hands_without_certificate(address: str) -> None:
 def test_two_pages_on_one_folder_share_it(store: RunStore) -> None:
     code = (
         "import sys; from engine.jobs import submit; from engine.runs import RunStore\n"
-        "for _ in range(5): print(submit(RunStore(sys.argv[1]), 'count', {}).wait(40).state)\n"
+        "for _ in range(5): print(submit(RunStore(sys.argv[1]), 'count', {}).wait(180).state)\n"
     )
     command = [sys.executable, "-c", code, str(store.root)]
     pages = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -136,7 +138,7 @@ def test_a_job_that_does_not_listen_loses_its_worker(store: RunStore) -> None:
     job = submit(store, "deaf", {"seconds": 120})
     until_running(job)
     job.cancel()
-    status = job.wait(20)
+    status = job.wait(WAIT)
     assert status.state == "cancelled"
     assert submit(store, "count", {}).wait(WAIT).state == "finished"
     assert active_jobs(store) == []
@@ -148,18 +150,18 @@ def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(
     tmp_path: Path,
 ) -> None:
     with embedded(tmp_path / "runs") as store:
-        running = submit(store, "walk", {"steps": 400, "seconds": 0.05})
-        others = [submit(store, "count", {"steps": 400, "seconds": 0.05}) for _ in range(3)]
+        running = submit(store, "walk", {"steps": 6, "stays_at": 4})
+        others = [submit(store, "count", {"steps": 4000, "seconds": 0.05}) for _ in range(3)]
         until_running(running, 4)
         owner = cluster_owner(store.root)
         assert owner is not None
-        worker = worker_of(running)
+        worker = Owner.of(worker_of(running))
         os.kill(owner.pid, signal.SIGKILL)
-        until(lambda: running.status().state == "interrupted", 5)
-        until(lambda: {job.status().state for job in others} == {"interrupted"}, 5)
+        until(lambda: running.status().state == "interrupted")
+        until(lambda: {job.status().state for job in others} == {"interrupted"})
         (run_id,) = running.status().run_ids
         assert store.get(run_id).state == "interrupted"
-        assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie"
+        assert not worker.exists
         assert find_cluster(store.root) is None
         again = submit(store, "walk", {"steps": 6, "run": run_id}, run_ids=[run_id])
         assert again.wait(WAIT).state == "finished"
@@ -171,7 +173,7 @@ def test_a_killed_scheduler_interrupts_all_and_the_next_submit_starts_another(
 def test_of_many_starters_one_stays(tmp_path: Path) -> None:
     code = (
         "import sys; from engine.jobs import submit; from engine.runs import RunStore\n"
-        "print(submit(RunStore(sys.argv[1]), 'count', {}).wait(60).state)\n"
+        "print(submit(RunStore(sys.argv[1]), 'count', {}).wait(180).state)\n"
     )
     with embedded(tmp_path / "runs") as store:
         command = [sys.executable, "-c", code, str(store.root)]
@@ -183,17 +185,18 @@ def test_of_many_starters_one_stays(tmp_path: Path) -> None:
 def test_it_ends_when_idle_and_a_stale_address_is_replaced(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
     command = [sys.executable, "-m", "engine.jobs", "cluster", "--runs", str(store.root)]
-    command += ["--idle", "0.5", "--workers", "1"]
+    command += ["--idle", "1", "--workers", "1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert until(lambda: find_cluster(store.root)).address.startswith("tls://")
-    stale = (store.root / ".cluster" / "address.json").read_text()
-    assert process.wait(30) == 0
-    assert not (store.root / ".cluster" / "address.json").exists()
+    address = store.root / ".cluster" / "address.json"
+    stale = until(lambda: address.exists() and address.read_text())
+    assert json.loads(stale)["address"].startswith("tls://")
+    assert process.wait(PATIENCE) == 0
+    assert not address.exists()
     assert not cluster_is_alive(store.root)
-    (store.root / ".cluster" / "address.json").write_text(stale)  # as after a power cut
+    address.write_text(stale)  # as after a power cut
     assert find_cluster(store.root) is None
     try:
-        assert ensure_cluster(store).address != json.loads(stale)["address"]
+        assert ensure_cluster(store, PATIENCE).address != json.loads(stale)["address"]
     finally:
         end_cluster(store)
 
@@ -204,7 +207,7 @@ def test_a_cluster_that_cannot_start_says_where_to_look(
     monkeypatch.setenv("BASIN_WORKERS", "many")
     store = RunStore(tmp_path / "runs")
     with pytest.raises(JobError, match=r"cluster\.log tells why"):
-        ensure_cluster(store, timeout=30)
+        ensure_cluster(store, PATIENCE)
     job = submit(store, "count", {})
     status = job.wait(WAIT)
     assert status.state == "interrupted"
@@ -212,6 +215,17 @@ def test_a_cluster_that_cannot_start_says_where_to_look(
 
 
 def test_waking_it_twice_gives_the_same_process(store: RunStore) -> None:
-    start = time.perf_counter()
     assert wake_cluster(store) == wake_cluster(store) == cluster_owner(store.root)
-    assert time.perf_counter() - start < 0.1
+    assert len(clusters_of(store)) == 1
+
+
+def test_submitting_waits_for_no_answer_of_the_cluster(store: RunStore) -> None:
+    owner = cluster_owner(store.root)
+    assert owner is not None
+    os.kill(owner.pid, signal.SIGSTOP)
+    try:
+        job = submit(store, "count", {})
+        assert job.status().state == "queued"
+    finally:
+        os.kill(owner.pid, signal.SIGCONT)
+    assert job.wait(WAIT).state == "finished"

@@ -1,12 +1,13 @@
 """Flatness beside robustness, gathered from what runs keep."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine.cli import main
 from engine.foundation.errors import ConfigError, RunError
 from engine.geometry import Curvature, ModePath, ScaleSymmetry, Slice, SliceConfig
-from engine.geometry.slices import PerturbationName
+from engine.geometry.slice_config import PerturbationName
 from engine.jobs import flatness
 from engine.jobs.trainings import train
 from engine.jobs.work import analyse, create_run, find_result
@@ -59,8 +60,39 @@ def test_one_row_a_run_that_has_both(store, runs):
     wanted = rows[of & (rows["perturbation"] == "fgsm")]["relative_drop"].item()
     assert found.table["drop fgsm both"][1] == wanted
     first = store.get(runs[0])
-    kept = first.load_result(Curvature, first.results("curvature")[-1])
+    kept = first.load_result(Curvature, first.results("curvature")[0])
     assert found.table["top_eigenvalue"][0] == kept.measures["top_eigenvalue"]
+
+
+def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
+    """More triples change every measure; only what most runs keep counts."""
+    analyse(store, "curvature", {"runs": [runs[0]], "config": {"n_triples": 20}}, silent)
+    analyse(store, "curvature", {"runs": [runs[5]], "config": {"n_triples": 20}}, silent)
+    found = flatness.gathered(store, runs)
+    assert found.settings["n_triples"] is None
+    assert "n_triples all" in found.ground
+    assert found.without_curvature == (runs[5],)
+    whole = find_result(store, "curvature", runs[:1], {})
+    assert found.table["top_eigenvalue"][0] == whole.measures["top_eigenvalue"]
+
+
+def test_curves_of_other_settings_or_of_validation_are_not_mixed_in(store, runs):
+    usual = flatness.gathered(store, runs).table
+    for other in ({"seed": 7}, {"split": "valid"}):
+        analyse(store, "robustness", {"runs": runs[3:4], "config": CURVES | other}, silent)
+    pd.testing.assert_frame_equal(flatness.gathered(store, runs).table, usual)
+
+
+def test_flatness_by_strategy_is_over_all_runs_that_keep_a_curvature(store, runs):
+    table = flatness.gathered(store, runs, strength=0.7).flatness
+    rows = table[table["measure"] == "trace"].set_index("strategy")
+    assert rows["n"].to_dict() == {"plain": 3, "sam": 2}
+    traces = [find_result(store, "curvature", [run], {}).trace for run in runs[:3]]
+    assert rows.loc["plain", "mean"] == pytest.approx(np.mean(traces))
+    assert rows.loc["plain", "low"] < rows.loc["plain", "mean"] < rows.loc["plain", "high"]
+    renamed = flatness.gathered(store, runs, strategies={runs[0]: "other"})
+    assert set(renamed.flatness["strategy"]) == {"other", "plain", "sam"}
+    assert renamed.table["strategy"][0] == "other"
 
 
 def test_the_correlations_are_over_runs_with_controls(store, runs):
@@ -79,14 +111,19 @@ def test_too_few_runs_say_what_is_missing(store, runs):
 
 def test_the_command_tells_what_it_found_and_what_is_lacking(store, runs, capsys, tmp_path):
     csv = tmp_path / "table.csv"
+    by_strategy = tmp_path / "flatness.csv"
     given = ["flatness", "--runs-folder", str(store.root), "--csv", str(csv)]
+    given += ["--flatness-csv", str(by_strategy)]
     assert main(given) == 0
     printed = capsys.readouterr().out
     assert "1 runs need `python -m engine curvature RUN` first" in printed
     assert "5 runs of 2 strategies" in printed
+    assert "mean and 95 % interval over its n runs" in printed
     assert csv.read_text().startswith("measure,drop,control")
+    by_strategy.unlink()
     assert main([*given, "--strength", "0.7"]) == 1
     assert "0 runs keep both" in capsys.readouterr().err
+    assert by_strategy.read_text().startswith("measure,strategy,mean,low,high,n")
 
 
 @pytest.mark.parametrize(("kind", "result"), [("path", ModePath), ("symmetry", ScaleSymmetry)])
@@ -119,6 +156,13 @@ def test_a_robust_slice_is_measured_on_the_features_perturbed_once(store, runs, 
         by_hand = [loss_by_hand(trained, trained.features), loss_by_hand(trained, features)]
         np.testing.assert_allclose(found.values_RQAB[r, :, 1, 0], by_hand, rtol=1e-5)
         assert by_hand[0] != pytest.approx(by_hand[1])
+
+
+def test_an_apple_gpu_is_passed_over_for_analyses(store, runs, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    opened = open_run(store.get(runs[0]))
+    assert {p.device.type for p in opened.model.parameters()} == {"cpu"}
 
 
 def test_a_perturbation_that_is_none_is_refused():

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from clusters import embedded, until
+from clusters import PATIENCE, embedded, until
 
 from engine.jobs import Job, active_jobs, ensure_cluster, housekeeping, jobs, run_here
 from engine.jobs.housekeeping import end_orphaned_runs, keep_house, prune_jobs
@@ -148,6 +148,6 @@ def test_a_round_is_made_once_an_hour_at_most(
 def test_a_cluster_that_starts_keeps_house(tmp_path: Path) -> None:
     with embedded(tmp_path / "runs") as store:
         old, young = ended(store, 400.0), ended(store, 2.0)
-        ensure_cluster(store)
-        until(lambda: not old.path.exists(), 30)
+        ensure_cluster(store, PATIENCE)
+        until(lambda: not old.path.exists())
         assert young.path.exists()

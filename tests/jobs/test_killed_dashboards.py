@@ -6,19 +6,21 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import torch
-from clusters import embedded, until, worker_of
-from dashboards import CHROMIUM, dashboard, opened, visitor
+from clusters import embedded, until
+from dashboards import CHROMIUM, dashboard, opened, settle, visitor
 
 from engine.jobs import active_jobs, jobs, run_here
 from engine.jobs.address import cluster_owner
 from engine.jobs.work import create_run
 from engine.runs import Run, RunStore
+from engine.runs.ownership import Owner
 from engine.training import TrainConfig
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -40,26 +42,50 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-def train_from_the_page(browser: Any, address: str, store: RunStore) -> Run:
-    """Press Train as a visitor does, and wait until the run is past its second checkpoint."""
+@contextmanager
+def held(process: Owner) -> Iterator[None]:
+    """Keep a process as it is, so that nothing is over before it was looked at."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if process.exists:
+            os.kill(process.pid, signal.SIGCONT)
+
+
+def filled(browser: Any, address: str, settings: dict[str, int]) -> Any:
+    """The Train page with some settings typed in."""
     page = opened(browser, f"{address}train?dataset={quote(DATA)}")
     page.get_by_role("tab", name="Settings").click()
-    for label, value in (("Epochs", EPOCHS), ("Checkpoint every", EVERY)):
+    for label, value in settings.items():
         page.get_by_label(label, exact=True).fill(str(value))
         page.keyboard.press("Tab")
-        page.wait_for_timeout(1500)
+        settle(page)
+    return page
+
+
+def train_from_the_page(browser: Any, address: str, store: RunStore) -> tuple[Run, Owner]:
+    """Press Train as a visitor does, and wait until the run is past its second checkpoint.
+
+    Returns the run and the worker that trains it.
+    """
+    page = filled(browser, address, {"Epochs": EPOCHS, "Checkpoint every": EVERY})
     page.get_by_role("button", name="Train", exact=True).click()
-    until(lambda: len(store.list()) == 1, 60)
+    until(lambda: len(store.list()) == 1)
     run = store.get(str(store.list()["id"][0]))
-    until(lambda: len(run.events("epoch")) > 2 * EVERY + 1, 120)
-    assert run.state == "running"
     assert (run.config["epochs"], run.config["checkpoint_every"]) == (EPOCHS, EVERY)
-    page.close()
-    return run
+    until(lambda: len(run.events("epoch")) > 2 * EVERY + 1)
+    worker = run.status.owner
+    assert worker is not None
+    return run, worker
 
 
 def bar(page: Any) -> Any:
     return page.get_by_role("progressbar").first
+
+
+def wait_for_bars(page: Any, count: int) -> None:
+    page.wait_for_function(f"document.querySelectorAll('[role=progressbar]').length === {count}")
 
 
 def assert_like_undisturbed(run: Run, root: Path) -> None:
@@ -84,22 +110,19 @@ def test_training_goes_on_when_the_dashboard_is_killed_and_a_new_one_shows_it(
 ) -> None:
     with embedded(tmp_path / "runs") as store:
         with dashboard(store.root) as first:
-            run = train_from_the_page(browser, first.address, store)
-            first.kill()
+            run, worker = train_from_the_page(browser, first.address, store)
+            with held(worker):
+                assert run.state == "running"
+                first.kill()
         seen = len(run.events("epoch"))
-        until(lambda: len(run.events("epoch")) > seen, 30)
-        assert run.state == "running"
-        worker = worker_of(active_jobs(store)[0])
-        os.kill(worker, signal.SIGSTOP)  # so that it is not over before the page is drawn
-        try:
-            with dashboard(store.root) as second:
-                page = opened(browser, second.address + "train")
-                bar(page).wait_for(timeout=60_000)
-                page.get_by_text(re.compile("plain: epoch")).wait_for(timeout=20_000)
-                os.kill(worker, signal.SIGCONT)
-                page.get_by_text(re.compile("plain finished")).wait_for(timeout=120_000)
-        finally:
-            os.kill(worker, signal.SIGCONT)
+        until(lambda: len(run.events("epoch")) > seen)
+        with held(worker), dashboard(store.root) as second:
+            assert run.state == "running"
+            page = opened(browser, second.address + "train")
+            bar(page).wait_for()
+            page.get_by_text(re.compile("plain: epoch")).wait_for()
+            os.kill(worker.pid, signal.SIGCONT)
+            page.get_by_text(re.compile("plain finished")).wait_for()
         assert_like_undisturbed(run, tmp_path / "undisturbed")
 
 
@@ -108,20 +131,21 @@ def test_with_the_cluster_killed_too_the_page_says_so_and_resumes_to_the_same_nu
 ) -> None:
     with embedded(tmp_path / "runs") as store:
         with dashboard(store.root) as first:
-            run = train_from_the_page(browser, first.address, store)
+            run, worker = train_from_the_page(browser, first.address, store)
             owner = cluster_owner(store.root)
             assert owner is not None
-            os.kill(owner.pid, signal.SIGKILL)
-            first.kill()
-        until(lambda: run.state == "interrupted", 10)
+            with held(worker):
+                assert run.state == "running"
+                os.kill(owner.pid, signal.SIGKILL)
+                first.kill()
+        until(lambda: run.state == "interrupted")
         assert active_jobs(store) == []
         kept = len(run.events("epoch"))
         with dashboard(store.root) as second:
             page = opened(browser, second.address + "train")
-            page.get_by_text("plain was interrupted").wait_for(timeout=60_000)
+            page.get_by_text("plain was interrupted").wait_for()
             page.get_by_role("button", name="Resume", exact=True).click()
-            bar(page).wait_for(timeout=60_000)
-            page.get_by_text(re.compile("plain finished")).wait_for(timeout=120_000)
+            page.get_by_text(re.compile("plain finished")).wait_for()
             assert page.get_by_text("was interrupted").count() == 0
         assert EVERY < kept < EPOCHS
         assert [job.status().state for job in jobs(store)] == ["finished", "interrupted"]
@@ -135,20 +159,18 @@ def test_two_dashboards_on_one_folder_share_cluster_and_runs(tmp_path: Path, bro
         dashboard(store.root) as second,
     ):
         pages = [
-            opened(browser, f"{served.address}train?dataset={quote(DATA)}")
+            filled(browser, served.address, {"Epochs": 100_000, "Patience": 100_000})
             for served in (first, second)
         ]
         for page in pages:
             page.get_by_role("button", name="Train", exact=True).click()
-        until(lambda: len(store.list()) == 2, 60)
+        until(lambda: len(store.list()) == 2)
         for page in pages:
-            bar(page).nth(0).wait_for(timeout=60_000)
-            page.wait_for_function(
-                "document.querySelectorAll('[role=progressbar]').length === 2", timeout=60_000
-            )
+            wait_for_bars(page, 2)
         owner = cluster_owner(store.root)
-        pages[0].get_by_role("button", name="Stop").first.click()
-        pages[1].get_by_role("button", name="Stop").nth(1).click()
-        until(lambda: not active_jobs(store), 30)
+        for page, left in zip(pages, (2, 1), strict=True):
+            wait_for_bars(page, left)  # the other's stop is seen here
+            page.get_by_role("button", name="Stop").first.click()
+        until(lambda: not active_jobs(store))
         assert set(store.list()["state"]) == {"cancelled"}
         assert cluster_owner(store.root) == owner

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
-from clusters import until
+from clusters import PATIENCE, take_worker, until, until_running
 
-from engine.jobs import Job, active_jobs, submit, waiting
+from engine.jobs import Job, active_jobs, run_here, submit, waiting
 from engine.jobs.scheduler import identity_of
 from engine.runs import RunStore
 
@@ -38,7 +39,7 @@ def scheduler(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         address = f"tcp://127.0.0.1:{port}"
-        until(lambda: identity_of(address) is not None, 60)
+        until(lambda: identity_of(address) is not None)
         yield process
     finally:
         process.kill()
@@ -48,6 +49,7 @@ def scheduler(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture(autouse=True)
 def believed_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "_identities", {})
 
 
 @pytest.fixture
@@ -72,9 +74,8 @@ def test_a_job_queued_on_a_scheduler_that_was_started_anew_is_interrupted(
         time.sleep(0.5)
         assert [waiting_job.id for waiting_job in active_jobs(store)] == [job.id]
     with scheduler(port, tmp_path / "log"):
-        status = job.status()
-        assert status.state == "interrupted"
-        assert f"{address} was started anew" in status.reason
+        until(lambda: job.status().state == "interrupted")  # one too busy to answer is waited for
+        assert f"{address} was started anew" in job.status().reason
         assert active_jobs(store) == []
         assert store.get(run).state == "interrupted"
         later, _ = queued_on(store, address)  # the new one takes jobs of its own
@@ -117,3 +118,42 @@ def test_a_submitter_killed_while_handing_over_leaves_no_job_queued_for_ever(
 
 def test_nothing_is_asked_of_an_unencrypted_scheduler_elsewhere() -> None:
     assert identity_of("tcp://10.0.0.7:8786", timeout=0.1) is None
+
+
+@contextmanager
+def worker(address: str, log: Path) -> Iterator[None]:
+    """One worker of a scheduler, gone afterwards with all that it started."""
+    command = [sys.executable, "-m", "engine.jobs", "worker", "--scheduler", address]
+    with open(log, "ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        for member in [*psutil.Process(process.pid).children(recursive=True), process]:
+            member.kill()
+        process.wait()
+
+
+def test_a_training_outlives_a_killed_scheduler_and_goes_on_with_the_next(
+    store: RunStore, tmp_path: Path
+) -> None:
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    with scheduler(port, tmp_path / "log") as first, worker(address, tmp_path / "log"):
+        job = submit(store, "walk", {"steps": 30, "stays_at": 10}, scheduler=address)
+        until_running(job, 10)
+        waiting_job, _ = queued_on(store, address)
+        first.kill()
+        until(lambda: waiting_job.status().state == "interrupted")
+        assert job.status().state == "running"  # its process is still at work, and is not hidden
+        take_worker(job)
+        assert job.status().state == "interrupted"
+    (run_id,) = job.status().run_ids
+    assert store.get(run_id).state == "interrupted"
+    with scheduler(port, tmp_path / "log"), worker(address, tmp_path / "log"):
+        params = {"steps": 30, "run": run_id}
+        again = submit(store, "walk", params, [run_id], scheduler=address)
+        assert again.wait(PATIENCE).state == "finished"
+    whole = run_here(store, "walk", {"steps": 30})
+    expected = store.get(whole.result()["run"]).events("epoch")
+    assert store.get(run_id).events("epoch")["loss"].tolist() == expected["loss"].tolist()

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
-from engine.evaluation import EvaluationConfig, evaluate
+from engine.evaluation import EvaluationConfig, evaluate, mean_interval
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.robustness import (
     CurveConfig,
@@ -18,6 +19,7 @@ from engine.robustness import (
     bands,
     compare_strategies,
     half_strength,
+    indifferent,
     kept_area,
     per_run,
     perturb,
@@ -27,6 +29,7 @@ from engine.robustness import (
 from engine.robustness.factor_paths import factor_path
 from engine.robustness.strategies import strategies_of
 from engine.robustness.subject import Subject
+from engine.training import Trained
 
 SMALL = CurveConfig(strengths=(0.0, 0.3, 1.0), n_draws=2, cutoffs=(5, 10))
 
@@ -206,3 +209,90 @@ def test_noise_at_the_projections_width_is_the_same_in_distribution(trained_mode
         for sample in moved.values():
             np.testing.assert_allclose(sample.mean(axis=0), 0, atol=0.03)
             np.testing.assert_allclose(np.cov(sample.T), exact, atol=0.05 * exact.max())
+
+
+def test_features_removed_is_what_zeros_for_every_item_give(curves, trained_models, shop):
+    place = curves.metrics.index("recall@10")
+    for series, removed in zip(curves.series, curves.removed, strict=True):
+        trained = trained_models[series["run"]]
+        zeros = {m: torch.zeros_like(x) for m, x in trained.features.items()}
+        found = evaluate(
+            *trained.model(zeros), shop, "test", EvaluationConfig(cutoffs=(5, 10))
+        ).means()
+        assert removed[place] == pytest.approx(found["recall@10"], abs=1e-12)
+
+
+def test_removing_one_modality_leaves_the_other(linear, shop):
+    found = robustness_curves([linear], SMALL.changed({"modalities": ["image", "both"]}))
+    x = linear.features
+    features = {"image": torch.zeros_like(x["image"]), "text": x["text"]}
+    value = evaluate(*linear.model(features), shop, "test", EvaluationConfig(cutoffs=(10,)))
+    rows = per_run(found, "recall@10").drop_duplicates("modality").set_index("modality")
+    assert rows.loc["image", "removed"] == pytest.approx(value.means()["recall@10"])
+    assert rows.loc["image", "removed"] != rows.loc["both", "removed"]
+
+
+def test_models_that_hardly_read_their_features_are_named(linear, shop):
+    weights = linear.model.theta()
+    idle = {n: w * 1e-9 if linear.model.block(n) == "projection" else w for n, w in weights.items()}
+    deaf = Trained.from_weights(
+        linear.config, idle, shop, label="deaf", device="cpu", precision="float64"
+    )
+    found = robustness_curves([linear, deaf], SMALL, strategies=["reads", "deaf"])
+    table = indifferent(found, "ndcg@10")
+    assert table["strategy"].tolist() == ["deaf"]
+    assert table["kept"].tolist() == [pytest.approx(1.0)]
+
+
+def test_one_kind_with_two_settings_makes_two_curves(linear):
+    found = robustness_curves([linear], CurveConfig(
+        kinds="swap:within=same,swap:within=other,fgsm:norm=linf:modalities=image+text,fgsm",
+        strengths=(0.0, 0.5), n_draws=2,
+    ))  # fmt: skip
+    names = [s["perturbation"] for s in found.series if not s["control_of"]]
+    assert names == ["swap (within same)", "swap (within other)", "fgsm (norm linf)",
+                     "fgsm (norm l2)"]  # fmt: skip
+    assert found.titles["swap (within same)"] == "Content swap (within same)"
+    assert (bands(found, "recall@10")["n_seeds"] == 1).all()
+    assert {s["control_of"] for s in found.series} == {"", "fgsm (norm linf)", "fgsm (norm l2)"}
+
+
+def test_kinds_that_say_nothing_new_are_refused(linear):
+    with pytest.raises(ConfigError, match="'swap' twice"):
+        robustness_curves([linear], CurveConfig(kinds=("swap", "swap")))
+    with pytest.raises(ValidationError, match="write setting=value"):
+        CurveConfig(kinds="pgd:linf")
+    with pytest.raises(ConfigError, match="step"):
+        CurveConfig.parse({"kinds": "pgd:steps=0"})
+
+
+def test_losses_have_intervals_of_their_own(trained_models):
+    found = robustness_curves(
+        [trained_models["concat"], trained_models["sum"]], SMALL, strategies=["one", "one"]
+    )
+    rows = per_run(found, "recall@10")
+    table = bands(found, "recall@10")
+    at = table[(table.perturbation == "swap") & (table.strength == 1.0)].iloc[0]
+    losses = rows[(rows.perturbation == "swap") & (rows.strength == 1.0)]
+    for name in ("drop", "relative_drop"):
+        assert at[name] == pytest.approx(losses[name].mean())
+        assert at[f"{name}_low"] == pytest.approx(mean_interval(losses[name].to_numpy()).low)
+        assert at[f"{name}_low"] <= at[name] <= at[f"{name}_high"]
+
+
+def test_group_means_are_the_draws_of_the_groups_averaged(curves):
+    means = curves.group_means()
+    keys = ["run", "perturbation", "control_of", "modality", "group", "strength", "metric"]
+    slow = curves.group_frame().groupby(keys)["value"].mean()
+    fast = means.set_index(keys)["value"].sort_index()
+    np.testing.assert_allclose(fast.to_numpy(), slow.sort_index().to_numpy())
+    assert len(fast) == len(slow)
+    at_zero = means[means.strength == 0]
+    assert (at_zero["value"] == at_zero["clean"]).all()
+
+
+def test_all_tables_are_offered(curves):
+    tables = curves.tables()
+    assert set(tables) == {"", "groups", "summary"}
+    assert {"recall@10", "ndcg@5"} <= set(tables["summary"]["metric"])
+    assert tables[""].equals(curves.to_frame())

@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 
 from engine.data import Dataset, Interactions
+from engine.data.perturbations.pixels.picture import Pictures
+from engine.data.perturbations.texts.text import Texts
 from engine.foundation.errors import ConfigError, MissingExtraError
 from engine.models import VBPRConfig
 from engine.robustness import (
@@ -32,10 +34,9 @@ from engine.robustness import (
     picture_edit,
 )
 from engine.robustness.attacks.attack import AttackedGoal
-from engine.robustness.pixels.picture import Pictures
 from engine.robustness.subject import Subject
-from engine.robustness.texts.text import Texts
 from engine.training import TrainConfig, Trained
+from engine.training.noise import NoiseConfig, TrainingNoise
 
 PICTURES = list(PICTURE_PERTURBATIONS.values())
 TEXTS = list(TEXT_PERTURBATIONS.values())
@@ -268,7 +269,7 @@ def test_without_pictures_it_says_so(encoded):
 
 def test_without_the_extra_the_error_names_it(linear, monkeypatch):
     import engine.data.encoders as encoders
-    from engine.robustness.encoded import image_encoder
+    from engine.data.perturbations.encoded import image_encoder
 
     def absent(module):
         raise MissingExtraError(f"needs '{module}'; pip install -e .[encoders]")
@@ -286,3 +287,13 @@ def test_every_edit_says_its_unit_and_describes_itself(kind):
     assert config.title
     assert config.strengths[0] == 0
     assert kind.parse(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("kind", [JPEGConfig, WordDropConfig])
+def test_training_sees_edited_originals_as_curves_do(encoded, kind):
+    strength = 0.5 if kind is WordDropConfig else 90
+    config = NoiseConfig(kind=kind(), strength=strength, redrawn="never")
+    noise = TrainingNoise(config, encoded.dataset, encoded.features, "none", seed=2)
+    seen, drawn = noise.features(1), perturb(encoded, kind(), strength, seed=2)
+    assert all(torch.equal(seen[m], drawn[m]) for m in drawn)
+    assert any(not torch.equal(seen[m], x) for m, x in encoded.features.items())

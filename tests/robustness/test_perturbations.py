@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.data.perturbations.noise.donors import donors_of
 from engine.foundation.errors import ConfigError
 from engine.robustness import (
     FEATURE_PERTURBATIONS,
@@ -23,7 +24,6 @@ from engine.robustness import (
     UniformConfig,
     perturb,
 )
-from engine.robustness.noise.donors import donors_of
 
 KINDS = list(FEATURE_PERTURBATIONS.values())
 LENGTHS = [RandomDirectionConfig, FGSMConfig, PGDConfig]

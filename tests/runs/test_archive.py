@@ -51,13 +51,16 @@ def test_runs_come_back_whole_in_another_folder(store: RunStore, run: Run, tmp_p
 def test_a_run_exported_at_work_reads_interrupted_elsewhere(
     store: RunStore, run: Run, tmp_path: Path
 ) -> None:
+    waiting = store.create({}, {})
     with run.running():
-        path = store.export_zip([run.id], tmp_path / "one.zip")
-    (imported,) = RunStore(tmp_path / "guest").import_zip(path)
-    record = json.loads((imported.path / "status.json").read_text())
-    record["owner"]["machine"] = "another"
-    (imported.path / "status.json").write_text(json.dumps(record))
-    assert imported.state == "interrupted"
+        path = store.export_zip([run.id, waiting.id], tmp_path / "two.zip")
+        imported = RunStore(tmp_path / "guest").import_zip(path)
+        assert [one.state for one in imported] == ["interrupted", "interrupted"]
+        assert [one.status.reason for one in imported] == [
+            "It was exported while it was running.",
+            "It was exported while it was queued.",
+        ]
+        assert run.state == "running"
 
 
 def test_a_run_that_is_already_here_is_refused(store: RunStore, run: Run, tmp_path: Path) -> None:
@@ -97,6 +100,17 @@ def test_a_link_is_refused(store: RunStore, tmp_path: Path) -> None:
         link = zipfile.ZipInfo(f"{RUN_ID}/config.json")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         target.writestr(link, "/etc/passwd")
+    with pytest.raises(RunError, match="not a file of a run"):
+        store.import_zip(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_that_export_does_not_use_is_refused(
+    store: RunStore, tmp_path: Path, method: int
+) -> None:
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w", method) as target:
+        target.writestr(f"{RUN_ID}/config.json", CONFIG)
     with pytest.raises(RunError, match="not a file of a run"):
         store.import_zip(path)
 

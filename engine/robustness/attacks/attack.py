@@ -11,10 +11,11 @@ from torch import Tensor
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.data.perturbations.noise.random_direction import RandomDirectionConfig
+from engine.data.perturbations.perturbation import NormConfig, PerturbationConfig, Risk
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.goals import ExposureGoal, Goal, RankingLossGoal
-from engine.robustness.noise.random_direction import RandomDirectionConfig
-from engine.robustness.perturbation import NormConfig, PerturbationConfig, Risk
+from engine.robustness.projected_paths import ProjectedPath
 from engine.robustness.subject import Subject
 
 
@@ -75,6 +76,14 @@ class GoalConfig(PerturbationConfig):
 
 class AttackConfig(GoalConfig, NormConfig):
     """Base of the attacks on features."""
+
+    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
+        """The same draw at the width of a linear projection where that is exact, or None.
+
+        Asked only of subjects whose model is a linear projection.
+        """
+        del subject, seed, draw
+        return None
 
     def control(self, dataset: Dataset) -> RandomDirectionConfig:
         """A random direction of equal norm on the same modalities and items."""

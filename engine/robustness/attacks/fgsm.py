@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from engine.objectives import of_length
+from engine.data.features import of_length
+from engine.data.perturbations.perturbation import Ray
+from engine.data.perturbations.table import FeatureTable
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
-from engine.robustness.perturbation import ProjectedPath, ProjectedRay, Ray
+from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
 from engine.robustness.subject import Subject
 
 
@@ -20,12 +22,13 @@ class FGSMConfig(AttackConfig):
 
     name: Literal["fgsm"] = "fgsm"
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Ray:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Ray:
         """``x_i + s l_i G_i / ||G_i||`` (L2, AMR eq. 10) or ``x_i + s l_i sign(G_i)`` (L-infinity).
 
         ``G_i`` is the goal's gradient at the clean features, summed over all frozen triples; a row
         without gradient stays as it is. Each modality has a ball of its own.
         """
+        subject = Subject.of(table)
         del seed, draw  # one step from the clean features: nothing is drawn
         attacked = AttackedGoal(subject, self)
         _, gradients = attacked.by_features(attacked.clean)

@@ -8,12 +8,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from engine.data.features import Features
-from engine.objectives import of_length
+from engine.data.features import Features, of_length
+from engine.data.perturbations.perturbation import Pointwise
+from engine.data.perturbations.table import FeatureTable, normal
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
 from engine.robustness.attacks.fgsm import projected_step, step
-from engine.robustness.perturbation import Pointwise, ProjectedPath, ProjectedPointwise
-from engine.robustness.subject import Subject, normal
+from engine.robustness.projected_paths import ProjectedPath, ProjectedPointwise
+from engine.robustness.subject import Subject
 
 
 class PGDConfig(AttackConfig):
@@ -37,7 +38,8 @@ class PGDConfig(AttackConfig):
     def is_drawn(self) -> bool:
         return self.restarts > 1
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Pointwise:
+        subject = Subject.of(table)
         attacked = AttackedGoal(subject, self)
         directions = {
             m: subject.lengths(m, attacked.items, self.norm, self.unit) for m in attacked.modalities

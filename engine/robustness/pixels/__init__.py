@@ -1,1 +1,1 @@
-"""Perturbations of pictures, seen through the frozen image encoder."""
+"""Attacks on pictures through the image encoder, and pictures before and after."""

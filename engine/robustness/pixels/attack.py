@@ -17,10 +17,11 @@ from torch import Tensor
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.data.perturbations.perturbation import Risk
+from engine.data.perturbations.pixels.noise import PixelNoiseConfig
+from engine.data.perturbations.pixels.picture import PictureConfig, Pictures
+from engine.data.perturbations.table import FeatureTable
 from engine.robustness.attacks.attack import AttackedGoal, GoalConfig
-from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.noise import PixelNoiseConfig
-from engine.robustness.pixels.picture import PictureConfig, Pictures
 from engine.robustness.subject import Subject
 
 
@@ -50,10 +51,11 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         """Lengths of the steps in 1/255."""
 
     def whole_edit(
-        self, subject: Subject, pictures: Pictures, strength: float, seed: int, draw: int
+        self, table: FeatureTable, pictures: Pictures, strength: float, seed: int, draw: int
     ) -> Iterator[tuple[slice, Tensor]]:
         """The attacked pictures; of the points after each step, the one with the highest goal."""
         del seed, draw
+        subject = Subject.of(table)
         chosen = self.model_copy(update={"items": tuple(pictures.items.tolist())})
         attacked = AttackedGoal(subject, chosen)
         clean, radius = pictures.pixels(), strength / 255

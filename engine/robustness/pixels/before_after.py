@@ -9,8 +9,8 @@ import torch
 
 from engine.data import Dataset
 from engine.data.encoders import read_pixels
+from engine.data.perturbations.pixels.picture import PictureConfig, PictureEditConfig, Pictures
 from engine.foundation.errors import ConfigError
-from engine.robustness.pixels.picture import PictureConfig, PictureEditConfig, Pictures
 from engine.robustness.subject import Subject
 from engine.training import Trained
 

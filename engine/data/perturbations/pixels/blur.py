@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureEditConfig
+from engine.data.perturbations.perturbation import Risk
+from engine.data.perturbations.pixels.picture import PictureEditConfig
 
 
 class BlurConfig(PictureEditConfig):

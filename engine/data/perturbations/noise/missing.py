@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import torch
 
 from engine.data.features import Features
-from engine.robustness.noise.donors import hit_thresholds
-from engine.robustness.perturbation import Replacement, Risk, ShareConfig
-from engine.robustness.subject import Subject
+from engine.data.perturbations.noise.donors import hit_thresholds
+from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
+from engine.data.perturbations.table import FeatureTable
 
 
 class MissingConfig(ShareConfig):
@@ -22,13 +22,13 @@ class MissingConfig(ShareConfig):
     fill: Literal["zero", "mean"] = "zero"
     """What stands in: zeros, or the mean of all items' features."""
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Replacement:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Replacement:
         """Items lose their features in a random order, the same for each modality and run."""
-        items = subject.items(self)
+        items = table.items(self)
         thresholds = torch.from_numpy(hit_thresholds(len(items), seed, draw))
         replaced: Features = {}
-        for m in subject.modalities(self):
-            x_IF = subject.features[m]
+        for m in table.modalities(self):
+            x_IF = table.features[m]
             fill_F = x_IF.mean(dim=0) if self.fill == "mean" else torch.zeros_like(x_IF[0])
             replaced[m] = fill_F.expand(len(items), -1)
         return Replacement(items, replaced, thresholds)

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from engine.objectives import of_length
-from engine.robustness.perturbation import NormConfig, Ray, Risk
-from engine.robustness.subject import Subject, normal
+from engine.data.features import of_length
+from engine.data.perturbations.perturbation import NormConfig, Ray, Risk
+from engine.data.perturbations.table import FeatureTable, normal
 
 
 class RandomDirectionConfig(NormConfig):
@@ -19,14 +19,14 @@ class RandomDirectionConfig(NormConfig):
 
     name: Literal["random"] = "random"
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Ray:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Ray:
         """L2: a direction uniform on the sphere; L-infinity: a random sign for each coordinate."""
-        items = subject.items(self)
+        items = table.items(self)
         clean, directions = {}, {}
-        for m in subject.modalities(self):
-            lengths = subject.lengths(m, items, self.norm, self.unit)
-            z = normal(subject, m, items, seed, draw)
-            clean[m] = subject.rows(m, items)
+        for m in table.modalities(self):
+            lengths = table.lengths(m, items, self.norm, self.unit)
+            z = normal(table, m, items, seed, draw)
+            clean[m] = table.rows(m, items)
             directions[m] = (
                 of_length(z, lengths)
                 if self.norm == "l2"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.robustness.perturbation import SHARES
-from engine.robustness.texts.text import TextConfig
+from engine.data.perturbations.perturbation import SHARES
+from engine.data.perturbations.texts.text import TextConfig
 
 
 class WordShareConfig(TextConfig):

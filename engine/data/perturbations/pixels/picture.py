@@ -15,11 +15,11 @@ from torch import Tensor
 
 from engine.data.encoders import ImageEncoder, read_pixels
 from engine.data.features import Features
+from engine.data.perturbations.encoded import StoredRows, image_encoder
+from engine.data.perturbations.perturbation import Modality, PerturbationConfig, Pointwise
+from engine.data.perturbations.table import FeatureTable
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
-from engine.robustness.encoded import StoredRows, image_encoder
-from engine.robustness.perturbation import Modality, PerturbationConfig, Pointwise
-from engine.robustness.subject import Subject
 
 BATCH = 32
 
@@ -27,19 +27,19 @@ BATCH = 32
 class Pictures:
     """The chosen items' pictures and their encoder rows; only items that have a picture."""
 
-    def __init__(self, subject: Subject, config: PerturbationConfig) -> None:
+    def __init__(self, table: FeatureTable, config: PerturbationConfig) -> None:
         """Raises MissingExtraError without the encoder, ConfigError where nothing can be edited."""
-        self.encoder = image_encoder(str(subject.device))
-        paths = subject.dataset.items["image_path"].to_numpy(dtype=str)
-        items = [int(i) for i in subject.items(config) if paths[int(i)]]
+        self.encoder = image_encoder(str(table.device))
+        paths = table.dataset.items["image_path"].to_numpy(dtype=str)
+        items = [int(i) for i in table.items(config) if paths[int(i)]]
         if not items:
             raise ConfigError(
-                f"{config.title}: none of the chosen items of dataset '{subject.dataset.name}' has "
+                f"{config.title}: none of the chosen items of dataset '{table.dataset.name}' has "
                 "a picture; perturb the features themselves instead."
             )
         self.paths = [paths[i] for i in items]
-        self.items = torch.tensor(items, device=subject.device)
-        self.rows = StoredRows(subject, "image", self.items, _encoded(self.encoder, *self.paths))
+        self.items = torch.tensor(items, device=table.device)
+        self.rows = StoredRows(table, "image", self.items, _encoded(self.encoder, *self.paths))
 
     def pixels(self, part: slice = slice(None)) -> Tensor:
         """Pictures [B, 3, H, W] of some of the items."""
@@ -66,18 +66,18 @@ class PictureConfig(PerturbationConfig):
 
     @abstractmethod
     def whole_edit(
-        self, subject: Subject, pictures: Pictures, strength: float, seed: int, draw: int
+        self, table: FeatureTable, pictures: Pictures, strength: float, seed: int, draw: int
     ) -> Iterator[tuple[slice, Tensor]]:
         """The edited pictures [B, 3, H, W], a batch at a time."""
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Pointwise:
         """The model rows of the edited pictures; items without a picture keep theirs."""
-        pictures = Pictures(subject, self)
+        pictures = Pictures(table, self)
 
         @cache  # runs on equal features share a path
         def at(strength: float) -> Features:
             rows = []
-            for part, pixels in self.whole_edit(subject, pictures, strength, seed, draw):
+            for part, pixels in self.whole_edit(table, pictures, strength, seed, draw):
                 with torch.no_grad():
                     rows.append(pictures.rows.moved(pictures.encoder.features(pixels), part))
             return {"image": torch.cat(rows)}
@@ -95,9 +95,9 @@ class PictureEditConfig(PictureConfig):
         """Pictures [B, 3, H, W] of the given items after the edit, in [0, 1]; strength > 0."""
 
     def whole_edit(
-        self, subject: Subject, pictures: Pictures, strength: float, seed: int, draw: int
+        self, table: FeatureTable, pictures: Pictures, strength: float, seed: int, draw: int
     ) -> Iterator[tuple[slice, Tensor]]:
-        del subject
+        del table
         for part in pictures.batches():
             items = [int(i) for i in pictures.items[part]]
             yield part, self.edited(pictures.pixels(part), items, strength, seed, draw)

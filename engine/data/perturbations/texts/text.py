@@ -15,11 +15,11 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.encoders import TextEncoder
 from engine.data.features import Features
+from engine.data.perturbations.encoded import ALIKE, StoredRows, text_encoder
+from engine.data.perturbations.perturbation import Modality, PerturbationConfig, Pointwise
+from engine.data.perturbations.table import FeatureTable
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
-from engine.robustness.encoded import ALIKE, StoredRows, text_encoder
-from engine.robustness.perturbation import Modality, PerturbationConfig, Pointwise
-from engine.robustness.subject import Subject
 
 TEMPLATES = ("{title}. {description}", "{title}. {genres}. {overview}", "{title}")
 """How datasets join columns to the text that is encoded; lists by '|' are read with commas."""
@@ -30,13 +30,13 @@ TRIED = 4
 class Texts:
     """The chosen items' texts and their encoder rows."""
 
-    def __init__(self, subject: Subject, config: PerturbationConfig) -> None:
+    def __init__(self, table: FeatureTable, config: PerturbationConfig) -> None:
         """Raises MissingExtraError without the encoder, ConfigError where no template fits."""
-        self.encoder = text_encoder(str(subject.device))
-        self.items = subject.items(config)
-        template = self._template(subject.dataset)
-        self.texts = [_filled(template, subject.dataset, int(i)) for i in self.items]
-        self.rows = StoredRows(subject, "text", self.items, _encoded(self.encoder, *self.texts))
+        self.encoder = text_encoder(str(table.device))
+        self.items = table.items(config)
+        template = self._template(table.dataset)
+        self.texts = [_filled(template, table.dataset, int(i)) for i in self.items]
+        self.rows = StoredRows(table, "text", self.items, _encoded(self.encoder, *self.texts))
 
     def _template(self, dataset: Dataset) -> str:
         stored = np.asarray(dataset.features["text"][:TRIED], dtype=np.float32)
@@ -99,14 +99,14 @@ class TextConfig(PerturbationConfig):
         draws = numpy_generator(seed, f"text {self.name}", draw, item)
         return " ".join(self.edited(dataset, text.split(), item, strength, draws))
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Pointwise:
         """The model rows of the edited texts."""
-        texts = Texts(subject, self)
+        texts = Texts(table, self)
 
         @cache  # runs on equal features share a path
         def at(strength: float) -> Features:
-            edited = self.edited_texts(subject.dataset, texts, strength, seed, draw)
-            encoded = torch.from_numpy(texts.encoder.encode(edited)).to(subject.device)
+            edited = self.edited_texts(table.dataset, texts, strength, seed, draw)
+            encoded = torch.from_numpy(texts.encoder.encode(edited)).to(table.device)
             return {"text": texts.rows.moved(encoded)}
 
         return Pointwise(texts.items, at)

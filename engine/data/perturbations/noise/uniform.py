@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
+from engine.data.perturbations.perturbation import LengthConfig, Ray, Risk
+from engine.data.perturbations.table import FeatureTable
 from engine.foundation.seeding import torch_generator
-from engine.robustness.perturbation import LengthConfig, Ray, Risk
-from engine.robustness.subject import Subject
 
 
 class UniformConfig(LengthConfig):
@@ -23,16 +23,16 @@ class UniformConfig(LengthConfig):
     def strength_unit(self) -> str:
         return "root mean square " + super().strength_unit
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Ray:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Ray:
         """``x_i + s * l_i * sqrt(3 / F) * v`` with v uniform on [-1, 1]: expected squared length
         (s l_i)^2."""
-        items = subject.items(self)
+        items = table.items(self)
         clean, directions = {}, {}
-        for m in subject.modalities(self):
+        for m in table.modalities(self):
             generator = torch_generator(seed, f"uniform {m}", draw)
-            shape = (subject.dataset.n_items, subject.width(m))
-            v_IF = (torch.rand(shape, generator=generator) * 2 - 1).to(subject.features[m])
-            scale = subject.lengths(m, items, "l2", self.unit) * (3 / subject.width(m)) ** 0.5
-            clean[m] = subject.rows(m, items)
+            shape = (table.dataset.n_items, table.width(m))
+            v_IF = (torch.rand(shape, generator=generator) * 2 - 1).to(table.features[m])
+            scale = table.lengths(m, items, "l2", self.unit) * (3 / table.width(m)) ** 0.5
+            clean[m] = table.rows(m, items)
             directions[m] = v_IF.index_select(0, items) * scale[:, None]
         return Ray(items, clean, directions)

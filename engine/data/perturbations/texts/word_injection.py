@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from engine.data import Dataset
+from engine.data.perturbations.perturbation import SHARES, Risk
+from engine.data.perturbations.texts.text import TextConfig
 from engine.foundation.errors import ConfigError
-from engine.robustness.perturbation import SHARES, Risk
-from engine.robustness.texts.text import TextConfig
 
 TYPICAL = 20
 """Words that stand for a category."""

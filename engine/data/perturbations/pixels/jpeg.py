@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.robustness.perturbation import Risk
-from engine.robustness.pixels.picture import PictureEditConfig
+from engine.data.perturbations.perturbation import Risk
+from engine.data.perturbations.pixels.picture import PictureEditConfig
 
 
 class JPEGConfig(PictureEditConfig):

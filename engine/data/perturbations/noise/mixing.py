@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from engine.robustness.noise.donors import Within, donors_of
-from engine.robustness.perturbation import Ray, Risk, ShareConfig
-from engine.robustness.subject import Subject
+from engine.data.perturbations.noise.donors import Within, donors_of
+from engine.data.perturbations.perturbation import Ray, Risk, ShareConfig
+from engine.data.perturbations.table import FeatureTable
 
 
 class MixingConfig(ShareConfig):
@@ -25,13 +25,13 @@ class MixingConfig(ShareConfig):
     def strength_unit(self) -> str:
         return "share of the other item's features in the mixture"
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Ray:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Ray:
         """``(1 - s) x_i + s x_donor(i)``; one donor an item, the same for each modality."""
-        items = subject.items(self)
-        categories = subject.dataset.items["category"].to_numpy(dtype=str)
+        items = table.items(self)
+        categories = table.dataset.items["category"].to_numpy(dtype=str)
         donors = torch.from_numpy(
-            donors_of(subject.dataset.n_items, categories, self.within, seed, draw)
-        ).to(subject.device)[items]
-        clean = {m: subject.rows(m, items) for m in subject.modalities(self)}
-        directions = {m: subject.features[m].index_select(0, donors) - x for m, x in clean.items()}
+            donors_of(table.dataset.n_items, categories, self.within, seed, draw)
+        ).to(table.device)[items]
+        clean = {m: table.rows(m, items) for m in table.modalities(self)}
+        directions = {m: table.features[m].index_select(0, donors) - x for m, x in clean.items()}
         return Ray(items, clean, directions)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from engine.data.encoders import ImageEncoder, TextEncoder
+from engine.data.perturbations.table import FeatureTable
 from engine.foundation.errors import ConfigError
-from engine.robustness.subject import Subject
 
 ALIKE = 0.99
 """Least cosine between a stored row and the encoder's row of the unedited original."""
@@ -37,12 +37,12 @@ def text_encoder(device: str) -> TextEncoder:
 class StoredRows:
     """The chosen items' rows of one modality as the dataset ships them, tied to an encoder."""
 
-    def __init__(self, subject: Subject, modality: str, items: Tensor, encoded: Tensor) -> None:
+    def __init__(self, table: FeatureTable, modality: str, items: Tensor, encoded: Tensor) -> None:
         """``encoded`` [n, F]: the encoder's rows of the unedited originals.
 
         Raises ConfigError where stored rows and encoded ones are not alike.
         """
-        dataset = subject.dataset
+        dataset = table.dataset
         width = dataset.features[modality].shape[1]
         if encoded.shape[1] != width:
             raise ConfigError(
@@ -65,8 +65,8 @@ class StoredRows:
                 "features themselves instead, or encode the dataset anew."
             )
         self.ratio = (lengths / own.clamp_min(1e-12))[:, None]
-        self.scaling = subject.trained.config.features.scaling
-        self.clean = subject.rows(modality, items)
+        self.scaling = table.scaling
+        self.clean = table.rows(modality, items)
         self.largest = 1.0
         if self.scaling == "global_max":
             self.largest = float(np.abs(np.asarray(dataset.features[modality])).max())

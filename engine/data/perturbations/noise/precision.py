@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from engine.robustness.noise.donors import hit_thresholds
-from engine.robustness.perturbation import Replacement, Risk, ShareConfig
-from engine.robustness.subject import Subject
+from engine.data.perturbations.noise.donors import hit_thresholds
+from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
+from engine.data.perturbations.table import FeatureTable
 
 
 class PrecisionConfig(ShareConfig):
@@ -22,12 +22,12 @@ class PrecisionConfig(ShareConfig):
     stored: Literal["bfloat16", "float16", "int8"] = "bfloat16"
     """The format; int8 has one scale a row, its largest absolute value / 127."""
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Replacement:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Replacement:
         """Items are converted in a random order, the same for each modality and run."""
-        items = subject.items(self)
+        items = table.items(self)
         return Replacement(
             items,
-            {m: self._converted(subject.rows(m, items)) for m in subject.modalities(self)},
+            {m: self._converted(table.rows(m, items)) for m in table.modalities(self)},
             torch.from_numpy(hit_thresholds(len(items), seed, draw)),
         )
 

@@ -1,4 +1,4 @@
-"""What every perturbation is: a config that, given a subject and a draw, walks away from clean.
+"""What every perturbation is: a config that, given a table and a draw, walks away from clean.
 
 Strength is never part of a config. A config and a draw give a *path*; ``path.at(strength)`` is the
 change at that strength, and strength 0 changes nothing at all. Three forms of path let the curves
@@ -26,9 +26,10 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.foundation.config import Config
+from engine.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.robustness.subject import Subject
+    from engine.data.perturbations.table import FeatureTable
 
 Modality = Literal["image", "text"]
 Risk = Literal["inherent noise", "information adjustment", "adversarial"]
@@ -106,37 +107,14 @@ class Pointwise:
         return Change(self.items, self.features_at(strength))
 
 
-class ProjectedPath(Protocol):
-    """A path seen after the projection: how the chosen items' rows of ``A x`` move."""
-
-    @property
-    def items(self) -> Tensor:
-        """Ids of the chosen items, int64 [n]."""
-
-    def at(self, strength: float) -> Tensor:
-        """``A (x' - x)`` of the chosen items [n, P] at a strength > 0."""
-
-
-@dataclass(frozen=True)
-class ProjectedRay:
-    """``strength * A d_i``, with ``A d_i`` given as ``directions`` [n, P]."""
-
-    items: Tensor
-    directions: Tensor
-
-    def at(self, strength: float) -> Tensor:
-        return strength * self.directions
-
-
-@dataclass(frozen=True)
-class ProjectedPointwise:
-    """Any other projected path."""
-
-    items: Tensor
-    moved_by: Callable[[float], Tensor]
-
-    def at(self, strength: float) -> Tensor:
-        return self.moved_by(strength)
+def changed_features(features: Features, change: Change) -> dict[str, Tensor]:
+    """All features [I, F] by modality with a change put in place; always copies."""
+    return {
+        m: x.index_copy(0, change.items, change.features[m])
+        if m in change.features and len(change.items)
+        else x.clone()
+        for m, x in features.items()
+    }
 
 
 def nothing(like: Tensor) -> Change:
@@ -182,25 +160,11 @@ class PerturbationConfig(Config, ABC):
         return None
 
     @abstractmethod
-    def path(self, subject: Subject, seed: int, draw: int) -> Path:
-        """One draw. Equal seeds and draws give equal paths for every run on equal features."""
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Path:
+        """One draw. Equal seeds and draws give equal paths for every run on equal features.
 
-    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
-        """The same draw at the width of a linear projection where that is exact, or None.
-
-        Asked only of subjects whose model is a linear projection.
+        Attacks follow a model, so they take no table but a ``Subject``.
         """
-        del subject, seed, draw
-        return None
-
-    def projected_alike(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
-        """A draw at the projection's width with exactly the distribution of ``path``, or None.
-
-        Cheaper on wide features, but another draw than ``path``'s, and paired between runs only
-        as far as their projections are alike. Asked only of linear projections.
-        """
-        del subject, seed, draw
-        return None
 
     def control(self, dataset: Dataset) -> PerturbationConfig | None:
         """The random perturbation of equal norm that is always drawn beside an attack."""
@@ -258,3 +222,13 @@ def length_unit(norm: Norm, unit: Unit) -> str:
         "absolute": "in the unit of the features as read",
     }[unit]
     return f"{what}, {of}"
+
+
+def check_strength(config: PerturbationConfig, strength: float) -> None:
+    """Raises ConfigError for a strength that the kind cannot have."""
+    limit = config.strength_limit
+    if not (strength >= 0 and (limit is None or strength <= limit)):
+        allowed = "0 or more" if limit is None else f"between 0 and {limit:g}"
+        raise ConfigError(
+            f"{config.title}: strength {strength} ({config.strength_unit}) must be {allowed}."
+        )

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import torch
 
 from engine.data.features import Features
-from engine.robustness.perturbation import LengthConfig, Pointwise, Risk
-from engine.robustness.subject import Subject
+from engine.data.perturbations.perturbation import LengthConfig, Pointwise, Risk
+from engine.data.perturbations.table import FeatureTable
 
 
 class QuantiseConfig(LengthConfig):
@@ -27,18 +27,18 @@ class QuantiseConfig(LengthConfig):
     def strength_unit(self) -> str:
         return "expected " + super().strength_unit + " (rounding step: sqrt(12 / F) of that)"
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Pointwise:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Pointwise:
         """Rounding to steps of q errs by q / sqrt(12) a coordinate (uniform error), so a step of
         ``sqrt(12 / F) * s * l_i`` changes a row by an expected length of s l_i, as noise would."""
         del seed, draw  # rounding is not drawn
-        items = subject.items(self)
+        items = table.items(self)
 
         def rounded(strength: float) -> Features:
             features: Features = {}
-            for m in subject.modalities(self):
-                lengths = subject.lengths(m, items, "l2", self.unit)[:, None]
-                step = strength * lengths * (12 / subject.width(m)) ** 0.5
-                x = subject.rows(m, items)
+            for m in table.modalities(self):
+                lengths = table.lengths(m, items, "l2", self.unit)[:, None]
+                step = strength * lengths * (12 / table.width(m)) ** 0.5
+                x = table.rows(m, items)
                 features[m] = torch.where(step > 0, torch.round(x / step) * step, x)
             return features
 

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from engine.robustness.noise.donors import Within, donors_of, hit_thresholds
-from engine.robustness.perturbation import Replacement, Risk, ShareConfig
-from engine.robustness.subject import Subject
+from engine.data.perturbations.noise.donors import Within, donors_of, hit_thresholds
+from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
+from engine.data.perturbations.table import FeatureTable
 
 
 class SwapConfig(ShareConfig):
@@ -22,14 +22,14 @@ class SwapConfig(ShareConfig):
     """Whose features: an item of any category, of the same, or of another. Items without such a
     partner keep their own."""
 
-    def path(self, subject: Subject, seed: int, draw: int) -> Replacement:
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Replacement:
         """Items are hit in a random order, the same for each modality and run."""
-        items = subject.items(self)
-        categories = subject.dataset.items["category"].to_numpy(dtype=str)
-        donors = donors_of(subject.dataset.n_items, categories, self.within, seed, draw)
-        chosen = torch.from_numpy(donors).to(subject.device)[items]
+        items = table.items(self)
+        categories = table.dataset.items["category"].to_numpy(dtype=str)
+        donors = donors_of(table.dataset.n_items, categories, self.within, seed, draw)
+        chosen = torch.from_numpy(donors).to(table.device)[items]
         return Replacement(
             items,
-            {m: subject.features[m].index_select(0, chosen) for m in subject.modalities(self)},
+            {m: table.features[m].index_select(0, chosen) for m in table.modalities(self)},
             torch.from_numpy(hit_thresholds(len(items), seed, draw)),
         )

@@ -1,0 +1,1 @@
+"""Perturbations of pictures, seen through the frozen image encoder."""
