@@ -11,6 +11,7 @@ from engine.foundation.seeding import torch_generator
 from engine.models.bm3 import BM3, BM3Config
 from engine.models.bpr_mf import BPRMF, BPRMFConfig
 from engine.models.freedom import FREEDOM, FREEDOMConfig
+from engine.models.grcn import GRCN, GRCNConfig
 from engine.models.lightgcn import LightGCN, LightGCNConfig
 from engine.models.mmgcn import MMGCN, MMGCNConfig
 from engine.models.recommender import Block, LinearProjection, ModelConfig, Recommender
@@ -23,12 +24,19 @@ MODELS: dict[type[ModelConfig], Any] = {
     LightGCNConfig: LightGCN,
     FREEDOMConfig: FREEDOM,
     MMGCNConfig: MMGCN,
+    GRCNConfig: GRCN,
     BM3Config: BM3,
 }
 """Every model by its config class; a new model is one new file and one line here."""
 
 AnyModelConfig = Annotated[
-    BPRMFConfig | VBPRConfig | LightGCNConfig | FREEDOMConfig | MMGCNConfig | BM3Config,
+    BPRMFConfig
+    | VBPRConfig
+    | LightGCNConfig
+    | FREEDOMConfig
+    | MMGCNConfig
+    | GRCNConfig
+    | BM3Config,
     Field(discriminator="name"),
 ]
 
@@ -49,6 +57,7 @@ __all__ = [
     "BPRMFConfig",
     "Block",
     "FREEDOMConfig",
+    "GRCNConfig",
     "LightGCNConfig",
     "LinearProjection",
     "MMGCNConfig",

@@ -98,6 +98,11 @@ class Trainer:
                 f"objective.adversary.warm_start_epochs is {self.warm_epochs}, but training ends "
                 f"after {config.epochs} epochs; lower it or raise epochs."
             )
+        if self.device.type == "mps" and config.precision == "float64":
+            raise TrainingError(
+                "precision is float64, which Apple GPUs do not compute; use device cpu or "
+                "precision float32."
+            )
         if len(self.dataset.valid) == 0:
             raise TrainingError(
                 f"dataset '{self.dataset.name}' has no validation interactions, so no epoch can be "

@@ -34,6 +34,7 @@ CHOICES = {
         {"name": "lightgcn", "width": 6},
         {"name": "freedom", "width": 6},
         {"name": "mmgcn", "width": 6},
+        {"name": "grcn", "width": 6},
         {"name": "bm3", "width": 6},
     ],
     "optimiser": [
@@ -49,6 +50,7 @@ CHOICES = {
     "decay": ["none", "linear"],
     "negative_pool": [None, 20],
     "match_gradient_passes": [None, 14],
+    "noise": [{}, {"kind": {"name": "gaussian"}}],
 }
 
 
@@ -56,6 +58,7 @@ def allowed(row):
     """A model without features has none to perturb."""
     adversary = row.get("adversary")
     is_of_features = adversary is not None and adversary["name"] != "apr"
+    is_of_features = is_of_features or bool(row.get("noise"))
     return not (is_of_features and row.get("model", {}).get("name") in ("bpr-mf", "lightgcn"))
 
 
@@ -98,7 +101,7 @@ def config_of(row):
             "batch_size": 256,
             "precision": "float64",
             "device": "cpu",
-            **{k: row[k] for k in ("clip_norm", "negative_pool", "match_gradient_passes")},
+            **{k: row[k] for k in ("clip_norm", "negative_pool", "match_gradient_passes", "noise")},
         }
     )
 

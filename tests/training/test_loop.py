@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.data import Dataset, Interactions
-from engine.foundation.errors import BasinError, Cancelled, TrainingError
+from engine.foundation.errors import BasinError, Cancelled, ConfigError, TrainingError
 from engine.foundation.progress import silent
 from engine.training import MemoryRecorder, Trained, fit, preset
 from engine.training.trainer import Trainer
@@ -71,6 +71,24 @@ def test_a_warm_start_that_leaves_no_epoch_is_refused(tiny):
     config = preset("amr", QUICK | {"objective.adversary.warm_start_epochs": 6})
     with pytest.raises(TrainingError, match="warm_start_epochs is 6, but training ends after 6"):
         fit(tiny, config)
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("cuda", "no CUDA GPU is here"), ("mps", "no Apple GPU is here"), ("tpu", "'auto', 'cpu'")],
+)
+def test_a_device_that_is_not_here_is_a_clear_error(tiny, device, message, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=message):
+        fit(tiny, preset("plain", QUICK | {"device": device}))
+
+
+def test_float64_on_an_apple_gpu_is_refused(tiny, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(TrainingError, match="Apple GPUs do not compute"):
+        fit(tiny, preset("plain", QUICK | {"device": "auto", "precision": "float64"}))
 
 
 def test_without_validation_nothing_can_be_chosen(tiny):
