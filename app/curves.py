@@ -95,8 +95,10 @@ def _paired(curves: RobustnessCurves, strategies: list[str], choice: state.Choic
     other = second.selectbox("Compared with it", others, key="paired.other")
     measured = json.dumps([curves.provenance["runs"], curves.config])
     table = _differences(measured, curves, baseline, other)
+    titles = curves.titles
+    shown = table[table["strength"] > 0].replace({"perturbation": titles, "control_of": titles})
     st.dataframe(
-        table[table["strength"] > 0], hide_index=True, height=320,
+        shown.drop(columns=["unit", "metric", "n_seeds"]), hide_index=True, height=320,
         column_config={c: st.column_config.NumberColumn(format="%+.4f") for c in DIFFERENCES},
     )  # fmt: skip
     st.caption(

@@ -106,7 +106,7 @@ def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
     strategies = list(dict.fromkeys(strategy for strategy, _ in plan))
     st.caption(
         f"{len(plan)} runs: {len(strategies)} strategies ({_shortened(strategies)}) × "
-        f"{int(n_seeds)} seeds. A setting that a preset lacks is passed over for it."
+        f"{int(n_seeds)} seeds. A varied setting that a preset lacks is passed over for it."
     )
     return label.strip(), config
 

@@ -16,8 +16,9 @@ from engine.jobs import Job, active_jobs
 from engine.jobs.sweeps import Sweep, sweep_names, sweep_of
 from engine.training import PRESETS
 
-POLL_SECONDS = 3.0
-"""Reading the records of some hundred runs takes a noticeable part of a second."""
+POLL_SECONDS = {True: 3.0, False: 20.0}
+"""Between two looks at a sweep under way, and at one that rests: reading the records of some
+hundred runs takes a noticeable part of a second."""
 
 FIRST_COLUMNS = ("strategy", "seed", "state", "reason", "best_epoch")
 
@@ -55,18 +56,21 @@ def show_sweeps() -> None:
         "Compared by", ["recall@20", "ndcg@20"], default="recall@20", required=True,
         key="sweep.metric",
     )  # fmt: skip
-    watch_sweep(name, str(metric))
+    under_way = bool(jobs_of(sweep_of(state.store(), name)))
+    watch = st.fragment(watch_sweep, run_every=POLL_SECONDS[under_way])
+    watch(name, str(metric), under_way)
 
 
-@st.fragment(run_every=POLL_SECONDS)
 @errors_shown()
-def watch_sweep(name: str, metric: str) -> None:
+def watch_sweep(name: str, metric: str, under_way: bool) -> None:
     """Its share done, what failed and why, the buttons that mend it, and its tables."""
     spare_the_collector()
     store = state.store()
     sweep = sweep_of(store, name)
-    table = sweep.table()
     jobs = jobs_of(sweep)
+    if bool(jobs) != under_way:
+        st.rerun()
+    table = sweep.table()
     counts = table["state"].value_counts()
     over = int(counts.reindex(["finished", "diverged", "failed", "cancelled"]).fillna(0).sum())
     words = ", ".join(f"{n} {word}" for word, n in counts.items())
@@ -78,7 +82,23 @@ def watch_sweep(name: str, metric: str) -> None:
         _compared(sweep, metric)
     columns = [*FIRST_COLUMNS, f"valid.{metric}", f"test.{metric}", "run"]
     shown = table.reindex(columns=columns)
-    st.dataframe(shown, hide_index=True, width="stretch", height=min(440, 38 + 35 * len(shown)))
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        shown,
+        hide_index=True,
+        width="stretch",
+        height=min(440, 38 + 35 * len(shown)),
+        column_config={
+            "strategy": "Strategy",
+            "seed": number("Seed", format="%d"),
+            "state": "State",
+            "reason": "Reason",
+            "best_epoch": number("Epoch", format="%d", help="Chosen by validation"),
+            f"valid.{metric}": number(f"Valid {metric}", format="%.4f"),
+            f"test.{metric}": number(f"Test {metric}", format="%.4f"),
+            "run": "Run",
+        },
+    )
     csv_button(table, f"sweep-{name}")
 
 

@@ -59,7 +59,7 @@ def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
             f"Thin: before; thick: under {config.title} of strength {strength:g} "
             f"({config.strength_unit}) on {_said(target)} alone. The control is a random change of "
             "equal norm; ranks are medians over users; CHR: share of all places of the lists that "
-            "the target takes. An attack that fails here may succeed with more "
+            "the category takes. An attack that fails here may succeed with more "
             "steps or strength."
         )
         percent = st.column_config.NumberColumn(format="percent")
@@ -153,9 +153,10 @@ def exposure_table(
         row: dict[str, Any] = {"run": labels[run]}
         for name, metrics in answer.target.items():
             row[f"in first {CUTOFF}: {name}"] = metrics[f"entered@{CUTOFF}"]
-        for name, metrics in answer.target.items():
-            row[f"CHR@{CUTOFF}: {name}"] = metrics[f"chr@{CUTOFF}"]
         found = ranks[labels[run]]
+        if found["item"].nunique() > 1:
+            for name, metrics in answer.target.items():
+                row[f"CHR@{CUTOFF}: {name}"] = metrics[f"chr@{CUTOFF}"]
         row["rank: clean"] = found["rank_before"].median()
         row["rank: perturbed"] = found["rank_after"].median()
         rows.append(row)

@@ -21,6 +21,10 @@ from engine.jobs.work import find_result, known_analysis, result_key
 from engine.runs import RunStore
 
 POLL_SECONDS = 1.0
+LOG_BYTES = 4000
+"""Of the end of a log that a page shows."""
+LOG_LINES = 12
+"""Of a job under way."""
 
 
 def results_or_offer(
@@ -70,11 +74,14 @@ def is_under_way(store: RunStore, kind: str, runs: Sequence[str], config: Config
 def _say_why_it_failed(store: RunStore, job_id: str | None) -> None:
     if job_id is None:
         return
-    status = find_job(store, job_id).status()
+    job = find_job(store, job_id)
+    status = job.status()
     if status.state == "cancelled":
         st.info("This was cancelled.", icon=":material/cancel:")
     elif status.is_over and status.state != "finished":
         st.error(f"This {status.state}: {status.reason}", icon=":material/error:")
+        with st.expander("Log"):
+            show_log(job)
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -102,15 +109,25 @@ def watch(job_ids: list[str]) -> None:
 def progress_row(job: Job, name: str = "") -> None:
     """One job: what it does, how far it is, how long it will take, and a button to stop it."""
     status = job.status()
-    bar, stop = st.columns([6, 1], vertical_alignment="center")
+    bar, log, stop = st.columns([6, 1, 1], vertical_alignment="center")
     left = (
         "" if status.seconds_left is None else f", about {max(status.seconds_left, 1):.0f} s left"
     )
     doing = "waiting for a free worker" if status.state == "queued" else status.message
     bar.progress(min(max(status.share, 0.0), 1.0), text=f"**{name or job.task}**: {doing}{left}")
+    with log.popover("Log", width="stretch"):
+        show_log(job, LOG_LINES)
     if stop.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
         job.cancel()
         st.toast("Asked it to stop; it does at its next step.")
+
+
+def show_log(job: Job, most_lines: int | None = None) -> None:
+    """The end of a job's log, and where all of it is."""
+    lines = job.log(LOG_BYTES).splitlines()
+    shown = lines[-most_lines:] if most_lines else lines
+    st.code("\n".join(shown) or "It has not started.", language=None)
+    st.caption(f"{job.path / 'log.txt'}")
 
 
 def config_class(kind: str) -> type[Config]:

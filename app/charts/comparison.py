@@ -6,6 +6,7 @@ A group is a set of runs that differ only in their seed. Frames here have the co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -48,9 +49,19 @@ def metric_dots(
                 hovertemplate=_interval_hover(group, metric),
                 row=1, col=column, showlegend=False,
             )  # fmt: skip
-        figure.update_xaxes(title=f"test {metric}", tickformat=".3~f", nticks=5, row=1, col=column)
+        figure.update_xaxes(
+            title=f"test {metric}", tickformat=_tick_format(values[metric]), nticks=5,
+            row=1, col=column,
+        )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
     return finished(figure, height=120 + 46 * len(groups), legend=False)
+
+
+def _tick_format(shown: pd.Series) -> str:
+    """As many digits as tell the ticks of an axis over these values apart."""
+    span = float(shown.max() - shown.min())
+    digits = 3 if not span > 0 else min(max(3, math.ceil(1 - math.log10(span))), 6)
+    return f".{digits}~f"
 
 
 def paired_differences(

@@ -214,6 +214,7 @@ def _band(
     figure.add_scatter(
         x=[*known["strength"], *known["strength"][::-1]],
         y=[*known[high], *known[low][::-1]],
+        mode="lines",  # few points would be drawn as markers too
         fill="toself",
         fillcolor=faded(style.colour, 0.18),
         line={"width": 0},

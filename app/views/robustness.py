@@ -31,7 +31,8 @@ with errors_shown():
 
     st.header("Attack this item")
     st.markdown(
-        "Change one product, and nothing else: in how many lists does it appear, and how high?"
+        "Change one product, or one category, and nothing else: in how many lists does it appear, "
+        "and how high?"
     )
     targeting.attack_this_item(choice, dataset)
 

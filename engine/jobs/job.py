@@ -162,9 +162,14 @@ class Job:
             raise JobError(status.reason or f"Job {self.id} has no result yet ({status.state}).")
         return dict(read_record(self.path / "result.json", JobError)["result"])
 
-    def log(self) -> str:
-        """Its log so far; '' before it starts."""
+    def log(self, most_bytes: int | None = None) -> str:
+        """Its log so far, or whole lines from its end; '' before it starts."""
         try:
-            return (self.path / "log.txt").read_text(encoding="utf-8", errors="replace")
+            with open(self.path / "log.txt", "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                cut = most_bytes is not None and size > most_bytes
+                file.seek(size - (most_bytes or 0) if cut else 0)
+                text = file.read().decode("utf-8", errors="replace")
         except FileNotFoundError:
             return ""
+        return text.partition("\n")[2] if cut else text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.foundation.errors import BasinError, JobError
 from engine.foundation.progress import Progress
 from engine.runs import Run, RunStore
+from engine.runs.ownership import Owner
 
 if TYPE_CHECKING:
     from engine.training import Fit, TrainConfig
@@ -77,12 +78,22 @@ def _keep(run: Run, fit: Fit, at_once: int) -> dict[str, Any]:
         "seconds": round(fit.seconds, 3),
         "seeds_at_once": at_once,
         "parameters": sum(p.numel() for p in fit.model.parameters()),
+        "trained_on": _where(fit),
     }
     if fit.test_by_user is not None:
         run.save_result(fit.test_by_user)
     run.save_summary(summary)
     run.end(fit.state)
     return {"run": run.id, "folder": str(run.path), "state": fit.state, **summary}
+
+
+def _where(fit: Fit) -> dict[str, str]:
+    """What the numbers came from in truth: the config may say ``auto``, the worker be elsewhere."""
+    import torch
+
+    device = next(fit.model.parameters()).device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    return {"device": name, "host": Owner.here().host, "torch": torch.__version__}
 
 
 def _check_alike(runs: Sequence[Run], configs: Sequence[TrainConfig]) -> None:

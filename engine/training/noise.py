@@ -20,7 +20,8 @@ class NoiseConfig(Config):
 
     kind: AnyNoiseConfig | None = None
     """Which perturbation, or none; the same kinds as in robustness curves. Attacks are not among
-    them: training against these is ``objective.adversary``."""
+    them: training against these is ``objective.adversary``. Edits of pictures and texts encode the
+    whole catalogue at each draw, which takes from seconds to minutes."""
     strength: float = Field(default=0.3, ge=0)
     """Its strength, in the kind's unit (a share of the items, or of each row's length)."""
     redrawn: Literal["epoch", "never"] = "epoch"
@@ -64,7 +65,7 @@ class TrainingNoise:
         config = self.config
         if config.kind is None or config.strength == 0:
             return self.clean
-        draw = epoch if config.redrawn == "epoch" else 0
+        draw = epoch if config.redrawn == "epoch" and config.kind.is_drawn else 0
         if self._kept[0] != draw:
             change = config.kind.path(self.table, self.seed, draw).at(config.strength)
             self._kept = draw, changed_features(self.clean, change)

@@ -210,6 +210,13 @@ def test_maps_draw_every_point_of_every_run(trained: RunStore, runs: list[str]) 
         assert {trace.type for trace in figure.data} == {"scattergl"}
 
 
+@pytest.mark.parametrize(
+    ("values", "digits"), [([0.1, 0.2], 3), ([0.33, 0.3304], 5), ([0.5, 0.5], 3), ([0.5], 3)]
+)
+def test_ticks_have_as_many_digits_as_tell_them_apart(values: list[float], digits: int) -> None:
+    assert comparison._tick_format(pd.Series(values)) == f".{digits}~f"
+
+
 def test_metric_dots_leave_the_bar_out_for_one_seed() -> None:
     values = pd.DataFrame(
         {"group": ["a", "a", "b"], "seed": [0, 1, 0], "recall@20": [0.1, 0.2, 0.3]}

@@ -83,7 +83,10 @@ def test_an_archive_of_arrays_is_refused(tmp_path):
         read_features(tmp_path / "x.npy")
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(st.integers(0, 140), st.integers(0, 255)), min_size=1, max_size=3))
 def test_a_damaged_file_is_read_or_refused_in_words(tmp_path: Path, damage):
     path = saved(tmp_path, np.ones((4, 3), np.float32))

@@ -105,8 +105,8 @@ def test_sizes_that_cannot_be_are_refused(values, message):
 
 
 def test_the_size_of_amazon_baby_takes_seconds():
-    started = time.perf_counter()
+    started = time.process_time()
     dataset = synthetic(19_445, 7_050, 160_792, 4_096, 384)
-    assert time.perf_counter() - started < 20.0
+    assert time.process_time() - started < 20.0
     assert len(dataset) == 160_792
     assert set(dataset.train.users) == set(range(19_445))

@@ -95,6 +95,15 @@ def test_progress_estimates_the_time_left_and_never_leaves_its_range(
     assert json.loads((queued.path / "progress.json").read_text())["share"] == 1.0
 
 
+def test_the_end_of_a_long_log_is_read_alone(queued: Job) -> None:
+    assert queued.log(100) == ""
+    lines = [f"step {n}\n" for n in range(1000)]
+    (queued.path / "log.txt").write_text("".join(lines))
+    assert queued.log() == "".join(lines)
+    assert queued.log(100) == "".join(lines[-11:])
+    assert queued.log(10**6) == queued.log()
+
+
 def test_a_fast_loop_writes_seldom(queued: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = Reporter(queued, silent)
     progress.start()

@@ -39,6 +39,7 @@ def test_each_run_of_several_is_kept_as_if_trained_alone(store):
         assert found.summary["valid"] == pytest.approx(wanted.summary["valid"], abs=1e-6)
         assert len(found.events("epoch")) == len(wanted.events("epoch")) == 3
         assert found.has_weights
+        assert found.summary["trained_on"]["device"] == "cpu"
         assert found.has_checkpoint
         assert found.results("user-metrics") == wanted.results("user-metrics") != []
 

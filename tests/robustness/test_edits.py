@@ -36,6 +36,7 @@ from engine.robustness import (
 from engine.robustness.attacks.attack import AttackedGoal
 from engine.robustness.subject import Subject
 from engine.training import TrainConfig, Trained
+from engine.training.noise import NoiseConfig, TrainingNoise
 
 PICTURES = list(PICTURE_PERTURBATIONS.values())
 TEXTS = list(TEXT_PERTURBATIONS.values())
@@ -286,3 +287,13 @@ def test_every_edit_says_its_unit_and_describes_itself(kind):
     assert config.title
     assert config.strengths[0] == 0
     assert kind.parse(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("kind", [JPEGConfig, WordDropConfig])
+def test_training_sees_edited_originals_as_curves_do(encoded, kind):
+    strength = 0.5 if kind is WordDropConfig else 90
+    config = NoiseConfig(kind=kind(), strength=strength, redrawn="never")
+    noise = TrainingNoise(config, encoded.dataset, encoded.features, "none", seed=2)
+    seen, drawn = noise.features(1), perturb(encoded, kind(), strength, seed=2)
+    assert all(torch.equal(seen[m], drawn[m]) for m in drawn)
+    assert any(not torch.equal(seen[m], x) for m, x in encoded.features.items())

@@ -53,6 +53,12 @@ def test_epochs_differ_and_do_not_depend_on_those_before(tiny):
     assert not equal(noise_of(tiny, "gaussian", seed=4).features(2), second)
 
 
+def test_what_is_not_drawn_is_made_once(tiny):
+    noise = noise_of(tiny, "quantise")
+    first = noise.features(1)
+    assert all(noise.features(2)[m] is x for m, x in first.items())
+
+
 def test_a_noisy_catalogue_stays_as_it_is(tiny):
     noise = noise_of(tiny, "swap", redrawn="never")
     assert equal(noise.features(1), noise.features(9))
