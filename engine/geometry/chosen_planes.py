@@ -18,6 +18,7 @@ from engine.foundation.seeding import torch_generator
 from engine.geometry.directions import length_of, normalised, random_direction
 from engine.geometry.factor_hessian import FactorHessian
 from engine.geometry.lanczos import extreme_eigenpairs
+from engine.geometry.long_vectors import length
 from engine.geometry.plane import Plane
 from engine.geometry.slice_config import DirectionKind, SliceConfig
 from engine.geometry.surfaces import Survey
@@ -203,7 +204,7 @@ def _axis(
 def _gradient(trained: Trained, triples: Triples) -> dict[str, Tensor]:
     hessian = FactorHessian(trained, triples)
     gradient_P = hessian.gradient()
-    return hessian.space.theta(gradient_P / torch.linalg.vector_norm(gradient_P).clamp_min(1e-30))
+    return hessian.space.theta(gradient_P / max(length(gradient_P), 1e-30))
 
 
 def _description(

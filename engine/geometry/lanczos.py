@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine.foundation.progress import Progress, silent
 from engine.foundation.seeding import torch_generator
+from engine.geometry.long_vectors import inner_products, length
 
 Matvec = Callable[[Tensor], Tensor]
 
@@ -171,11 +172,11 @@ def _errors(krylov: Krylov, n_top: int, n_bottom: int) -> np.ndarray:
 
 
 class _Process:
-    """Lanczos with every new vector made orthogonal, twice, to all before it."""
+    """Lanczos with every new vector made orthogonal to all before it."""
 
     def __init__(self, matvec: Matvec, start_P: Tensor) -> None:
         self.matvec = matvec
-        self.current_P = start_P / torch.linalg.vector_norm(start_P)
+        self.current_P = start_P / length(start_P)
         self.n_products = 0
         self.n_basis = 0
         self.beta = 0.0
@@ -193,16 +194,21 @@ class _Process:
         known_MP = self._basis_MP[: m + 1]
         product_P = self.matvec(self.current_P)
         self.n_products += 1
-        before = float(torch.linalg.vector_norm(product_P))
+        before = after = length(product_P)
         entries_M = np.zeros(m + 1)
-        for _ in range(2):
-            shares_M = known_MP @ product_P
-            entries_M += shares_M.double().cpu().numpy()
-            product_P = product_P - known_MP.T @ shares_M
+        # All but rounding lies along the last two vectors; after a restart more does, and then the
+        # length falls, which asks for another pass (Daniel, Gragg, Kaufman and Stewart, 1976).
+        for first in (max(m - 1, 0), 0, 0):
+            shares_M = inner_products(known_MP[first:], product_P[None])[:, 0]
+            entries_M[first:] += shares_M.cpu().numpy()
+            product_P = torch.addmv(product_P, known_MP[first:].T, shares_M.to(product_P), alpha=-1)
+            last, after = after, length(product_P)
+            if first == 0 and after > 0.7 * last:
+                break
         self._projected_MM = np.pad(self._projected_MM, (0, 1))
         self._projected_MM[m] = self._projected_MM[:, m] = entries_M
         self.n_basis = m + 1
-        self.beta = float(torch.linalg.vector_norm(product_P))
+        self.beta = after
         if self.beta <= 10 * torch.finfo(product_P.dtype).eps * max(before, 1e-300):
             self.beta = 0.0
             return False
@@ -214,13 +220,13 @@ class _Process:
         known_MP = self._basis_MP[: self.n_basis]
         draws = torch_generator(0, "lanczos afresh", self.n_products)
         fresh_P = torch.randn(known_MP.shape[1], generator=draws).to(known_MP)
-        fresh_P = fresh_P / torch.linalg.vector_norm(fresh_P)
+        fresh_P = fresh_P / length(fresh_P)
         for _ in range(2):
             fresh_P = fresh_P - known_MP.T @ (known_MP @ fresh_P)
-        length = float(torch.linalg.vector_norm(fresh_P))
-        if self.n_basis >= len(fresh_P) or length < 1e-4:
+        left = length(fresh_P)
+        if self.n_basis >= len(fresh_P) or left < 1e-4:
             return False
-        self.current_P = fresh_P / length
+        self.current_P = fresh_P / left
         return True
 
     def restart(self, n_kept: int, n_top: int, n_bottom: int) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.foundation.errors import ConfigError
+from engine.geometry.long_vectors import inner_products, length
 from engine.geometry.theta import Theta, ThetaSpace
 
 
@@ -37,7 +38,7 @@ def main_axes(
             "direction 'trajectory' needs weights saved along training, and none were given."
         )
     gaps_NP = torch.stack(gaps)
-    gram_NN = (gaps_NP @ gaps_NP.T).double()
+    gram_NN = inner_products(gaps_NP, gaps_NP)
     values, vectors = torch.linalg.eigh(gram_NN)
     total = float(gram_NN.trace())
     axes, shares = [], []
@@ -48,7 +49,7 @@ def main_axes(
                 "save more of them, or choose another direction."
             )
         axis = vectors[:, -k].to(gaps_NP) @ gaps_NP
-        axes.append(space.theta(axis / torch.linalg.vector_norm(axis)))
+        axes.append(space.theta(axis / length(axis)))
         shares.append(float(values[-k]) / total)
     return axes, shares
 
@@ -66,9 +67,9 @@ def projected(
     """
     base = space.vector(origin)
     axes_KP = torch.stack([space.vector(d) for d in directions])
-    gram_KK = (axes_KP @ axes_KP.T).double()
+    gram_KK = inner_products(axes_KP, axes_KP)
     gaps_NP = torch.stack([space.vector(s) - base for s in snapshots])
-    dots_NK = (gaps_NP @ axes_KP.T).double()
+    dots_NK = inner_products(gaps_NP, axes_KP)
     solve = torch.linalg.pinv(gram_KK, hermitian=True)
     places = torch.zeros(len(snapshots), 2, dtype=torch.float64)
     places[:, : len(directions)] = (dots_NK @ solve).cpu()

@@ -6,6 +6,7 @@ import torch
 
 from engine.geometry import lanczos
 from engine.geometry.lanczos import extreme_eigenpairs, lanczos_steps
+from engine.geometry.long_vectors import inner_products, length
 from engine.geometry.spectrum import hutch_plus_plus, spectral_density
 
 
@@ -41,6 +42,33 @@ def test_the_stated_tolerance_is_kept_at_few_products():
     found = extreme_eigenpairs(lambda v: matrix @ v, start(300), 5, tolerance=1e-3)
     np.testing.assert_allclose(found.values_K, 1.0 / np.arange(1, 6), rtol=1e-3)
     assert found.n_products <= 35
+
+
+@pytest.mark.parametrize("room", [0, 2 << 30])
+def test_the_basis_stays_orthogonal_in_float32(monkeypatch, room):
+    monkeypatch.setattr(lanczos, "BASIS_BYTES", room)
+    matrix = operator(np.concatenate([DECAYING, np.linspace(-0.3, 0.9, 400)])).float()
+    found = extreme_eigenpairs(lambda v: matrix @ v, start(500).float(), 2, 1, tolerance=1e-5)
+    basis_MP = found.krylov.basis_MP
+    eye = torch.eye(len(basis_MP))
+    torch.testing.assert_close(basis_MP @ basis_MP.T, eye, rtol=0, atol=2e-6)
+    projected_MM = basis_MP.double() @ matrix.double() @ basis_MP.T.double()
+    np.testing.assert_allclose(found.krylov.projected_MM, projected_MM.numpy(), atol=1e-5)
+
+
+def test_millions_of_float32_entries_lose_no_digits():
+    draws = torch.Generator().manual_seed(0)
+    vectors = torch.randn(2, 4_000_001, generator=draws)
+    exact = vectors.double() @ vectors.double().T
+    found = inner_products(vectors, vectors)
+    torch.testing.assert_close(found, exact, rtol=1e-6, atol=1e-6 * float(exact[0, 0]))
+    assert length(vectors[0]) == pytest.approx(float(exact[0, 0].sqrt()), rel=1e-7)
+    assert length(vectors[0, :5]) == pytest.approx(float(vectors[0, :5].double().norm()))
+    values = torch.zeros(4_000_001)
+    values[::2], values[::3] = 1.0, 3.0
+    pairs = extreme_eigenpairs(lambda v: values * v, vectors[1], 1, max_products=4)
+    assert pairs.top == pytest.approx(3.0, rel=1e-6)
+    assert length(pairs.vectors_KP[0]) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_it_goes_on_where_a_krylov_space_ends():
