@@ -23,6 +23,7 @@ def with_groups(table: pd.DataFrame) -> pd.DataFrame:
         return table
     columns = [c for c in table.columns if c.startswith("config.") and c != SEED]
     settings = table[["fingerprint", *columns]].astype(object)
+    settings = settings.where(settings.notna(), None)  # unset, or unknown when the run was made
     if MATCHED in settings:
         settings[MATCHED] = settings[MATCHED].notna()
     keys = settings.map(repr).agg("|".join, axis=1)

@@ -54,6 +54,12 @@ def test_settings_that_one_run_lacks_do_not_break_the_grouping() -> None:
     assert list(runs["group"]) == ["a", "b"]
 
 
+def test_a_setting_that_is_unset_or_was_not_yet_known_is_no_difference() -> None:
+    runs = table(["plain", "plain"], [0, 1])
+    runs["config.noise"] = pd.Series([None, np.nan], dtype=object)
+    assert list(with_groups(runs)["group"]) == ["plain", "plain"]
+
+
 def test_labels_are_unique_where_names_repeat() -> None:
     assert group_labels(table(["plain", "plain", "mg"], [0, 1, 0])).is_unique
 
