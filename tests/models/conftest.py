@@ -54,3 +54,25 @@ def dense_graph(tiny):
     graph = torch.zeros(n, n, dtype=torch.float64)
     graph[: tiny.n_users, tiny.n_users :] = ratings
     return graph + graph.T
+
+
+@pytest.fixture
+def assert_true_gradient_by_features():
+    """Check a model's gradients by features against finite differences, all modalities."""
+
+    def check(model, features):
+        leaves = {m: x.clone().requires_grad_() for m, x in features.items()}
+        users, items = model(leaves)
+        gradients = torch.autograd.grad((users.sum() * items).sum(), list(leaves.values()))
+        generator = torch.Generator().manual_seed(0)
+        for m, gradient in zip(leaves, gradients, strict=True):
+            step = torch.randn(features[m].shape, generator=generator, dtype=torch.float64)
+            values = []
+            for sign in (1, -1):
+                with torch.no_grad():
+                    users, items = model({**features, m: features[m] + sign * 1e-7 * step})
+                    values.append(float((users.sum() * items).sum()))
+            slope = (values[0] - values[1]) / 2e-7
+            assert float((gradient * step).sum()) == pytest.approx(slope, rel=1e-5)
+
+    return check
