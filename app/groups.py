@@ -1,7 +1,7 @@
 """Runs that differ in nothing but the seed belong together.
 
 Compute-matched runs are allowed as many gradient passes as another run of their seed took, so the
-number itself tells seeds apart, not strategies; that there is one does.
+number itself tells seeds apart, not strategies; their names tell what they were matched to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def with_groups(table: pd.DataFrame) -> pd.DataFrame:
     settings = table[["fingerprint", *columns]].astype(object)
     settings = settings.where(settings.notna(), None)  # unset, or unknown when the run was made
     if MATCHED in settings:
-        settings[MATCHED] = settings[MATCHED].notna()
+        matched_to = table["name"].astype(str).map(without_seed)
+        settings[MATCHED] = matched_to.where(settings[MATCHED].notna(), None)
     keys = settings.map(repr).agg("|".join, axis=1)
     names = {}
     for key, rows in table.sort_values("id").groupby(keys, sort=False):

@@ -44,6 +44,12 @@ def test_compute_matched_seeds_are_one_group_beside_the_plain_one() -> None:
     assert list(with_groups(runs)["group"]) == ["plain", "plain", "long", "long"]
 
 
+def test_runs_matched_to_different_strategies_are_groups_of_their_own() -> None:
+    runs = table(["plain as mg", "plain as mg", "plain as amr", "plain as amr"], [0, 1, 0, 1])
+    runs["config.match_gradient_passes"] = [1716.0, 1800.0, 2400.0, 2500.0]
+    assert list(with_groups(runs)["group"]) == list(runs["name"])
+
+
 def test_groups_of_equal_names_are_told_apart() -> None:
     runs = with_groups(table(["plain", "plain"], [0, 0], [8, 16]))
     assert runs["group"].nunique() == 2
