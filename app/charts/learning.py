@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import Look, finished, look_of
+from app.charts.style import NEUTRAL, Look, finished, look_of
 
 MOST_NAMED = 8
 """Runs that get a legend entry each; of more, each name gets one for all its runs."""
@@ -47,6 +47,47 @@ def validation_curves(
         )
     figure.update_yaxes(title=f"validation {metric}")
     return finished(figure, height=340)
+
+
+MIRROR = {
+    "ascent_cosine": "cosine with the ascent direction",
+    "share_uphill": "share of weights moved uphill",
+}
+"""What Mirror Gradient's second half-step is asked once an epoch, by the events' column."""
+
+
+def mirror_runs(epochs: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The runs whose events say what the second half-step did."""
+    return {label: frame for label, frame in epochs.items() if set(MIRROR) <= set(frame)}
+
+
+def mirror_curves(
+    epochs: Mapping[str, pd.DataFrame], column: str, looks: Mapping[str, Look] | None = None
+) -> go.Figure:
+    """One of ``MIRROR`` by epoch; the dotted line is a step that neither climbs nor descends."""
+    figure = _curves(epochs, column, looks, "%{y:.3f}")
+    neither, lowest = (0.0, -1.0) if column == "ascent_cosine" else (0.5, 0.0)
+    figure.add_hline(neither, line={"color": NEUTRAL, "dash": "dot", "width": 1})
+    figure.update_yaxes(title=MIRROR[column], range=[lowest - 0.04, 1.04])
+    return finished(figure, height=300)
+
+
+def mirror_caption(epochs: Mapping[str, pd.DataFrame]) -> str:
+    """What the half-steps of these runs did on average, and what that means."""
+    runs: dict[str, list[pd.DataFrame]] = {}
+    for label, frame in epochs.items():
+        runs.setdefault(shared_name(label), []).append(frame)
+    together = {name: pd.concat(frames, ignore_index=True) for name, frames in runs.items()}
+    means = [
+        f"{name} {frame['ascent_cosine'].mean():+.2f} and {frame['share_uphill'].mean():.0%}"
+        for name, frame in together.items()
+    ]
+    return (
+        "Mirror Gradient's second half-step is meant to climb. Measured at one batch an epoch: 1 "
+        "and 100 % is a pure ascent, as under plain SGD; below the dotted line it mostly descends "
+        "on, as under Adam, whose momentum and scaling outweigh the turned sign. Means over epochs "
+        f"and seeds, cosine and share: {'; '.join(means)}."
+    )
 
 
 def learning_caption(epochs: Mapping[str, pd.DataFrame], metric: str) -> str:

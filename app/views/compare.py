@@ -89,6 +89,12 @@ with errors_shown():
     figure = learning.loss_curves(epochs, choice.looks)
     right.plotly_chart(figure, config=CONFIG, alt="Training loss by epoch")
     st.caption(learning.learning_caption(epochs, chosen_by))
+    if mirrored := learning.mirror_runs(epochs):
+        st.subheader("What the mirror half-step did")
+        for side, column in zip(st.columns(2), learning.MIRROR, strict=True):
+            figure = learning.mirror_curves(mirrored, column, choice.looks)
+            side.plotly_chart(figure, config=CONFIG, alt=f"Mirror half-step: {column} by epoch")
+        st.caption(learning.mirror_caption(mirrored))
 
 st.header("Settings that differ")
 differing = comparison.settings_that_differ(choice.table)

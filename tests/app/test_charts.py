@@ -266,6 +266,20 @@ def test_learning_curves_mark_the_chosen_epoch(trained: RunStore, runs: list[str
     assert [int(t.x[0]) for t in marked] == [trained.get(r).summary["best_epoch"] for r in runs]
 
 
+def test_mirror_half_steps_are_drawn_for_the_runs_that_made_them() -> None:
+    plain = pd.DataFrame({"epoch": [1, 2], "loss": [0.6, 0.5]})
+    down = plain.assign(ascent_cosine=[-0.5, -0.3], share_uphill=[0.1, 0.3])
+    up = plain.assign(ascent_cosine=[1.0, 1.0], share_uphill=[1.0, 1.0])
+    epochs = {"plain": plain, "mg, seed 0": down, "mg, seed 1": down, "mg-sgd": up}
+    found = learning.mirror_runs(epochs)
+    assert list(found) == ["mg, seed 0", "mg, seed 1", "mg-sgd"]
+    figure = learning.mirror_curves(found, "ascent_cosine")
+    assert [list(trace.y) for trace in figure.data] == [[-0.5, -0.3], [-0.5, -0.3], [1.0, 1.0]]
+    assert figure.layout.shapes[0].y0 == 0.0
+    assert learning.mirror_curves(found, "share_uphill").layout.shapes[0].y0 == 0.5
+    assert "mg -0.40 and 20%; mg-sgd +1.00 and 100%" in learning.mirror_caption(found)
+
+
 def test_many_runs_share_one_legend_entry_and_colour_a_name(
     trained: RunStore, runs: list[str]
 ) -> None:
