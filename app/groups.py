@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from engine.foundation.seeding import without_seed
+
 SEED = "config.seed"
 MATCHED = "config.match_gradient_passes"
 
@@ -37,12 +39,6 @@ def with_groups(table: pd.DataFrame) -> pd.DataFrame:
             names[key] = f"{names[key]} ({number + 1})"
     table["group"] = keys.map(names)
     return table
-
-
-def without_seed(name: str) -> str:
-    """``plain, seed 3`` becomes ``plain``."""
-    head, middle, seed = name.rpartition(", seed ")
-    return head if middle and seed.isdigit() else name
 
 
 def group_labels(table: pd.DataFrame) -> pd.Series:

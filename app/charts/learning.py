@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import NEUTRAL, Look, finished, look_of
+from engine.foundation.seeding import without_seed
 
 MOST_NAMED = 8
 """Runs that get a legend entry each; of more, each name gets one for all its runs."""
@@ -133,7 +134,7 @@ def _curves(
 
 def shared_name(label: str) -> str:
     """What a run's label shares with its other seeds: ``plain`` of ``plain, seed 3 · 7152``."""
-    return label.split(" · ")[0].split(", seed ")[0]
+    return without_seed(label.split(" · ")[0])
 
 
 def _style(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engine.foundation.errors import RunError
+from engine.foundation.seeding import without_seed
 from engine.runs import Run, RunStore
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def gathered(
     found = [store.get(run) for run in runs]
     if len({run.provenance.get("dataset", {}).get("fingerprint") for run in found}) > 1:
         raise RunError("the runs were trained on different datasets; choose runs of one dataset.")
-    named = {run.id: run.name.partition(", seed ")[0] for run in found} | dict(strategies or {})
+    named = {run.id: without_seed(run.name) for run in found} | dict(strategies or {})
     curvatures = _curvatures(found)
     drops = _drops(found, metric, strength)
     rows = []

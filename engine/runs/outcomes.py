@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from engine.evaluation import SeedOutcome, UserMetrics
 from engine.foundation.errors import RunError
+from engine.foundation.seeding import without_seed
 from engine.runs.run import Run
 
 
@@ -31,7 +32,7 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
                 )
         found.append(
             SeedOutcome(
-                strategy=run.name.partition(", seed ")[0],
+                strategy=without_seed(run.name),
                 seed=int(run.config.get("seed", 0)),
                 valid=summary["valid"],
                 test=summary["test"],

@@ -143,6 +143,11 @@ def test_seeds_of_one_config_are_one_strategy(linear):
     assert strategies_of([run("a"), run("a", epochs=9)]) == ["a", "a (2)"]
     matched = [run("long", seed=s, match_gradient_passes=100 + s) for s in (0, 1)]
     assert strategies_of([run("a"), *matched]) == ["a", "long", "long"]
+    others = [run("as mg, seed 0", match_gradient_passes=7), run("as mg, seed 1", seed=1,
+              match_gradient_passes=9), run("as amr", match_gradient_passes=8)]  # fmt: skip
+    assert strategies_of(others) == ["as mg", "as mg", "as amr"]
+    assert strategies_of([run("plains"), run("run-s1", epochs=3), run("run-s2", epochs=3, seed=1)]
+                         ) == ["plains", "run", "run"]  # fmt: skip
 
 
 def test_configs_read_names_and_refuse_nonsense(linear, shop):
