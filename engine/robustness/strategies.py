@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from engine.foundation.seeding import without_seed
@@ -25,11 +26,12 @@ def strategies_of(trained: Sequence[Trained]) -> list[str]:
         matched_to = without_seed(run.label) if is_matched else ""
         settings.append((run.config.model_copy(update=same).model_dump_json(), matched_to))
     names: dict[tuple[str, str], str] = {}
+    taken: Counter[str] = Counter()
     for setting in dict.fromkeys(settings):
         labels = [run.label for run, s in zip(trained, settings, strict=True) if s == setting]
         name = _shared_name(labels) or f"strategy {len(names) + 1}"
-        taken = list(names.values())
-        names[setting] = name if name not in taken else f"{name} ({taken.count(name) + 1})"
+        taken[name] += 1
+        names[setting] = name if taken[name] == 1 else f"{name} ({taken[name]})"
     return [names[setting] for setting in settings]
 
 

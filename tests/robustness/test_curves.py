@@ -140,7 +140,10 @@ def test_seeds_of_one_config_are_one_strategy(linear):
 
     runs = [run("mg seed 0", seed=0), run("mg seed 1", seed=1), run("sam-s0", epochs=9)]
     assert strategies_of(runs) == ["mg", "mg", "sam"]
-    assert strategies_of([run("a"), run("a", epochs=9)]) == ["a", "a (2)"]
+    thrice = [run("a"), run("a", epochs=9), run("a", epochs=10)]
+    assert strategies_of(thrice) == ["a", "a (2)", "a (3)"]
+    swept = [run(f"amr, epsilon=0.0{n}, seed 0", epochs=n) for n in (1, 3)]
+    assert strategies_of(swept) == ["amr, epsilon=0.01", "amr, epsilon=0.03"]
     matched = [run("long", seed=s, match_gradient_passes=100 + s) for s in (0, 1)]
     assert strategies_of([run("a"), *matched]) == ["a", "long", "long"]
     others = [run("as mg, seed 0", match_gradient_passes=7), run("as mg, seed 1", seed=1,
