@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from engine.foundation.errors import RunError
-from engine.foundation.seeding import without_seed
 from engine.runs import Run, RunStore
+from engine.runs.strategies import strategy_names
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
@@ -81,7 +81,7 @@ def gathered(
     Only results of one config may be compared: of the configs kept, the one that most runs have
     counts. Curves of several runs lie in the folder of one of them, so all the given runs' folders
     are read. Draws are averaged and random controls left out. ``strategies`` names each run's
-    strategy by id; by default its name without the seed. Raises RunError where the runs were
+    strategy by id; by default as ``strategy_names`` does. Raises RunError where the runs were
     trained on different datasets.
     """
     from engine.geometry import flatness_table
@@ -89,7 +89,8 @@ def gathered(
     found = [store.get(run) for run in runs]
     if len({run.provenance.get("dataset", {}).get("fingerprint") for run in found}) > 1:
         raise RunError("the runs were trained on different datasets; choose runs of one dataset.")
-    named = {run.id: without_seed(run.name) for run in found} | dict(strategies or {})
+    named = dict(zip((run.id for run in found), strategy_names(found), strict=True))
+    named |= strategies or {}
     curvatures = _curvatures(found)
     drops = _drops(found, metric, strength)
     rows = []

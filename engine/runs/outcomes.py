@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from engine.evaluation import SeedOutcome, UserMetrics
 from engine.foundation.errors import RunError
-from engine.foundation.seeding import without_seed
 from engine.runs.run import Run
+from engine.runs.strategies import strategy_names
 
 
 def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
-    """The outcomes of finished runs; a strategy is called by its run's name.
+    """The outcomes of finished runs; ``strategy_names`` says which are one strategy.
 
     Raises RunError where runs were trained on different data, or one has not finished.
     """
@@ -19,7 +19,7 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
     if len(prints) > 1:
         raise RunError("the runs were trained on different datasets; compare runs of one dataset.")
     found = []
-    for run in runs:
+    for run, strategy in zip(runs, strategy_names(runs), strict=True):
         summary = run.summary
         if not summary.get("test"):
             raise RunError(f"run {run.id} has no test metrics (state: {run.state}); leave it out.")
@@ -32,7 +32,7 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
                 )
         found.append(
             SeedOutcome(
-                strategy=without_seed(run.name),
+                strategy=strategy,
                 seed=int(run.config.get("seed", 0)),
                 valid=summary["valid"],
                 test=summary["test"],
