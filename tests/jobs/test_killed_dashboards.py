@@ -167,7 +167,7 @@ def test_two_dashboards_on_one_folder_share_cluster_and_runs(tmp_path: Path, bro
         until(lambda: len(store.list()) == 2)
         for page in pages:
             wait_for_bars(page, 2)
-        owner = cluster_owner(store.root)
+        owner = until(lambda: cluster_owner(store.root))  # jobs queue while it starts
         for page, left in zip(pages, (2, 1), strict=True):
             wait_for_bars(page, left)  # the other's stop is seen here
             page.get_by_role("button", name="Stop").first.click()
