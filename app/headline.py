@@ -48,10 +48,15 @@ def headline(choice: Choice) -> None:
         if "Seeds" in rows
         else "One seed a run, so no interval: small differences may be chance."
     )
+    strength = (
+        f"Attack and noise have strength {STRENGTH:g} of each feature row's length, on pictures "
+        "and texts."
+        if "Under attack" in rows or "Under noise" in rows
+        else ""
+    )
     st.caption(
         f"{choice.dataset}, test {METRIC}, all items ranked, at the epoch validation chose. "
-        f"{seeds} Attack and noise have strength {STRENGTH:g} of each feature row's length, on "
-        "pictures and texts."
+        f"{seeds} {strength}"
     )
 
 

@@ -47,7 +47,7 @@ class Curved(Recommender):
         return self.users[users], self.items[items]
 
     def block(self, parameter: str) -> Block:
-        return "projection" if parameter == "weight" else parameter  # type: ignore[return-value]  # users, items
+        return "projection" if parameter == "weight" else parameter  # type: ignore[return-value]  # else users or items
 
 
 @pytest.fixture(scope="session")
