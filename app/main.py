@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
-from app.boundary import errors_shown
+from app.selection import state
+from app.widgets.error_boundary import errors_shown
 
 ICON = str(Path(__file__).with_name("icon.png"))
 st.set_page_config(page_title="Basin", page_icon=ICON, layout="wide")

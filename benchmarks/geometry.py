@@ -19,13 +19,13 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from benchmarks.measure import SIZES, Row, against, dataset_of, interleaved, options, report
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
-from engine.geometry.directions import normalised, random_direction
-from engine.geometry.factor_hessian import FactorHessian
-from engine.geometry.hessian import GatheredHessian
-from engine.geometry.lanczos import extreme_eigenpairs
-from engine.geometry.plane import Plane
+from engine.geometry.curvature.factor_hessian import FactorHessian
+from engine.geometry.curvature.gathered_hessian import GatheredHessian
+from engine.geometry.curvature.lanczos import extreme_eigenpairs
+from engine.geometry.directions.random_directions import normalised, random_direction
 from engine.geometry.ranking_loss import mean_ranking_loss
-from engine.geometry.surfaces import Frozen, Survey
+from engine.geometry.slices.plane import Plane
+from engine.geometry.slices.surfaces import Frozen, Survey
 from engine.geometry.theta import factors_at, theta_of
 from engine.training import Trained, fit, preset
 

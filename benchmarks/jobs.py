@@ -28,12 +28,12 @@ from pathlib import Path
 from benchmarks.measure import Row, options, report
 from engine.jobs import Job, ensure_cluster, jobs, submit
 from engine.jobs.address import cluster_owner
-from engine.jobs.sweeps import Sweep
-from engine.jobs.work import create_run
 from engine.runs import RunStore
 from engine.runs.index import INDEX_NAME
+from engine.studies.analyses import create_run
+from engine.studies.sweeps import Sweep
 from engine.training import preset
-from engine.training.sweep import SweepConfig
+from engine.training.sweep_plan import SweepConfig
 
 DATA = "synthetic:users=1500,items=800,interactions=30000,image=32,text=16,seed=1"
 RUNS = 8

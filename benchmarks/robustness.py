@@ -33,7 +33,7 @@ from engine.robustness import (
     perturb,
     robustness_curves,
 )
-from engine.robustness.curve_config import variants_of
+from engine.robustness.curves.curve_config import variants_of
 from engine.training import Trained, fit, preset
 
 STRATEGIES = ("plain", "mg", "amr", "mg+amr")

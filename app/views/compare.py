@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import comparison, runs_table, state
-from app.boundary import errors_shown
-from app.charts import comparison as charts
 from app.charts import learning
+from app.charts import metrics as charts
 from app.charts.style import CONFIG
-from app.empty import stop_without_runs
-from app.tables import csv_button, table_and_csv
+from app.panels.compare import metrics as comparison
+from app.panels.compare import runs_table
+from app.selection import state
+from app.widgets.downloads import csv_button, table_and_csv
+from app.widgets.empty_states import stop_without_runs
+from app.widgets.error_boundary import errors_shown
 
 COLUMNS = comparison.column_help()
 

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from app import eigenvalues, flatness, forms, inputs, rescaling, state, work
-from app.boundary import errors_shown
-from app.empty import stop_without_runs
+from app.panels.curvature import flatness
+from app.panels.curvature import input_sharpness as inputs
+from app.panels.curvature import spectrum as eigenvalues
+from app.panels.curvature import symmetry as rescaling
+from app.selection import state
+from app.widgets import analysis_jobs as work
+from app.widgets import config_form as forms
+from app.widgets.empty_states import stop_without_runs
+from app.widgets.error_boundary import errors_shown
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature

@@ -6,13 +6,16 @@ from typing import cast
 
 import streamlit as st
 
-from app import forms, maps, state, work
-from app.charts.embedding import HOVER_LINES, ColourBy, embedding_maps
+from app.charts.maps import HOVER_LINES, ColourBy, embedding_maps
 from app.charts.style import CONFIG
-from app.empty import stop_without_runs
-from app.hover import hover_pictures
-from app.pictures import picture_paths, picture_sheet
-from app.tables import table_and_csv
+from app.panels.embeddings import maps
+from app.panels.embeddings.hover import hover_pictures
+from app.selection import state
+from app.widgets import analysis_jobs as work
+from app.widgets import config_form as forms
+from app.widgets.downloads import table_and_csv
+from app.widgets.empty_states import stop_without_runs
+from app.widgets.pictures import picture_paths, picture_sheet
 
 st.title("Embeddings")
 st.markdown(

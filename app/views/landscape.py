@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import between, forms, state, work
-from app.boundary import errors_shown
-from app.empty import stop_without_runs
-from app.surfaces import draw_slices
+from app.panels.landscape import path as between
+from app.panels.landscape.slices import draw_slices
+from app.selection import state
+from app.widgets import analysis_jobs as work
+from app.widgets import config_form as forms
+from app.widgets.empty_states import stop_without_runs
+from app.widgets.error_boundary import errors_shown
 
 st.title("Landscape")
 st.markdown(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, demonstration, headline, pictures, state
-from app.boundary import errors_shown
 from app.charts import catalogue
 from app.charts.style import CONFIG
+from app.panels.overview import headline
+from app.selection import state
+from app.widgets import cards, pictures
+from app.widgets import demonstration_button as demonstration
+from app.widgets.error_boundary import errors_shown
 
 st.title("See why a recommender breaks")
 st.markdown(

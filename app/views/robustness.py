@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from app import edits, forms, probing, state, targeting, work
-from app.boundary import errors_shown
-from app.curves import against_strength
-from app.empty import stop_without_runs
+from app.panels.robustness import edits
+from app.panels.robustness import item_attack as targeting
+from app.panels.robustness import knob as probing
+from app.panels.robustness.curves import against_strength
+from app.selection import state
+from app.widgets import analysis_jobs as work
+from app.widgets import config_form as forms
+from app.widgets.empty_states import stop_without_runs
+from app.widgets.error_boundary import errors_shown
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import forms, state, training
+from app.panels.train import trainings as training
+from app.selection import state
+from app.widgets import config_form as forms
 
 st.title("Train")
 st.markdown(
@@ -25,7 +27,7 @@ what = st.segmented_control(
 
 if what == "A sweep":
     with st.spinner("Loading the engine ..."):
-        from app import sweeping
+        from app.panels.train import sweeps as sweeping
 
     sweeping.start_sweep()
     st.header("Sweeps")

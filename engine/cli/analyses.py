@@ -20,15 +20,15 @@ from engine.cli.terminal import (
 from engine.foundation.config import Config
 from engine.foundation.result import Result
 from engine.jobs.submit import run_and_wait
-from engine.jobs.work import find_result, known_analysis
 from engine.runs import RunStore
+from engine.studies.analyses import find_result, known_analysis
 
 
 def options_of(kind: str) -> Options:
     """The options of an analysis: its runs and its settings."""
 
     def add(parser: argparse.ArgumentParser) -> None:
-        from engine.cli.options import add_config_options
+        from engine.cli.config_options import add_config_options
 
         analysis = known_analysis(kind)
         shared = "runs to compare, on shared ground"
@@ -50,7 +50,7 @@ def command_of(kind: str) -> Command:
     """Read the kept results of an analysis, or compute and keep them; print their tables."""
 
     def run_analysis(arguments: argparse.Namespace) -> dict[str, Any]:
-        from engine.cli.options import given_settings
+        from engine.cli.config_options import given_settings
 
         store = store_of(arguments)
         analysis = known_analysis(kind)

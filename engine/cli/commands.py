@@ -8,19 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from engine.cli import (
-    analyses,
-    evaluation,
-    flatness,
-    keeping,
-    listing,
-    sweep,
-    training,
-    working,
-)
+from engine.cli import analyses, evaluation, flatness, keeping, listing, sweep, training, working
 from engine.cli.terminal import Command, Options, add_common
 from engine.foundation.errors import BasinError, Cancelled
-from engine.jobs.work import ANALYSES
+from engine.studies.analyses import ANALYSES
 
 DESCRIPTION = """Train multimodal recommenders with and without robust training, and look at the
 minima they found. `python -m engine COMMAND --help` tells what each command needs."""
@@ -74,15 +65,15 @@ def _parser(given: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Co
 
 
 def _forwarded(name: str) -> tuple[Options, Command]:
-    """A command whose options belong to engine.jobs."""
+    """A command whose options belong to engine.cluster."""
 
     def options(parser: argparse.ArgumentParser) -> None:
-        from engine.jobs.__main__ import add_options
+        from engine.cluster.__main__ import add_options
 
         add_options(name, parser)
 
     def command(arguments: argparse.Namespace) -> dict[str, Any]:
-        from engine.jobs.__main__ import serve
+        from engine.cluster.__main__ import serve
 
         serve(name, arguments)
         return {}

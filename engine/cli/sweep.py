@@ -76,8 +76,8 @@ def parse_draw(text: str) -> dict[str, Any] | list[Any]:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
     from engine.jobs.scheduler import chosen_scheduler
-    from engine.jobs.sweeps import Sweep
-    from engine.training.sweep import SweepConfig
+    from engine.studies.sweeps import Sweep
+    from engine.training.sweep_plan import SweepConfig
 
     config = SweepConfig.parse(
         {

@@ -15,8 +15,8 @@ from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import RunError
 from engine.jobs.scheduler import chosen_scheduler
 from engine.jobs.submit import run_and_wait
-from engine.jobs.work import create_run
 from engine.runs import Run, RunStore
+from engine.studies.analyses import create_run
 
 SHOWN = ("recall@20", "ndcg@20")
 """The metrics whose intervals over seeds are printed; all are in the JSON."""
@@ -24,7 +24,7 @@ SHOWN = ("recall@20", "ndcg@20")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``train``."""
-    from engine.cli.options import add_config_options
+    from engine.cli.config_options import add_config_options
     from engine.training import PRESETS, TrainConfig
 
     lines = "; ".join(f"{name}: {help_}" for name, (help_, _) in PRESETS.items())
@@ -54,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a run, or several seeds in one pass, or go on with one."""
-    from engine.cli.options import given_settings
+    from engine.cli.config_options import given_settings
     from engine.foundation.errors import ConfigError
     from engine.training import TrainConfig, preset
 

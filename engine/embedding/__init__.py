@@ -1,10 +1,10 @@
 """Items and users in the plane: UMAP with exact neighbours, and maps of several runs aligned."""
 
 from engine.embedding.aligned import aligned_embeddings, neighbour_overlap, procrustes
-from engine.embedding.config import AlignedConfig, EmbeddingConfig
 from engine.embedding.embed import embed
+from engine.embedding.embedding_config import AlignedConfig, EmbeddingConfig
+from engine.embedding.embedding_result import AlignedEmbeddings, Embedding
 from engine.embedding.neighbours import exact_neighbours, trustworthiness
-from engine.embedding.result import AlignedEmbeddings, Embedding
 
 __all__ = [
     "AlignedConfig",

@@ -11,17 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.embedding.config import AlignedConfig
-from engine.embedding.graph import common_neighbours, fuzzy_graph
-from engine.embedding.layout import (
-    layout,
-    pca_start,
-    random_state,
-    umap_module,
-    watched,
-)
+from engine.embedding.embedding_config import AlignedConfig
+from engine.embedding.embedding_result import AlignedEmbeddings
+from engine.embedding.fuzzy_graph import common_neighbours, fuzzy_graph
+from engine.embedding.layout import layout, pca_start, random_state, umap_module, watched
 from engine.embedding.neighbours import exact_neighbours, trustworthiness
-from engine.embedding.result import AlignedEmbeddings
 from engine.embedding.rows import kind_of, rows_of
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent

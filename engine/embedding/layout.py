@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.embedding.config import EmbeddingConfig
+from engine.embedding.embedding_config import EmbeddingConfig
 from engine.embedding.neighbours import comparable
 from engine.foundation.progress import Progress
 from engine.foundation.seeding import seed_sequence

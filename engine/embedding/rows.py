@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.embedding.config import EmbeddingConfig
+from engine.embedding.embedding_config import EmbeddingConfig
 from engine.foundation.errors import ConfigError
 from engine.models import LinearProjection
 from engine.training import Trained

@@ -1,14 +1,8 @@
 """Ranking metrics, intervals and paired comparisons."""
 
-from engine.evaluation.comparison import SeedOutcome, compare, compare_metrics
-from engine.evaluation.intervals import (
-    Interval,
-    bootstrap_interval,
-    effect_size,
-    mean_interval,
-)
+from engine.evaluation.intervals import Interval, bootstrap_interval, effect_size, mean_interval
 from engine.evaluation.per_user import UserMetrics
-from engine.evaluation.ranking import (
+from engine.evaluation.ranking_metrics import (
     METRICS,
     Evaluation,
     EvaluationConfig,
@@ -20,6 +14,7 @@ from engine.evaluation.ranking import (
     top_items,
 )
 from engine.evaluation.sampled import evaluate_sampled
+from engine.evaluation.strategy_comparison import SeedOutcome, compare, compare_metrics
 
 __all__ = [
     "METRICS",

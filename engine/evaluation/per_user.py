@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from engine.evaluation.ranking import Evaluation
+from engine.evaluation.ranking_metrics import Evaluation
 from engine.foundation.result import Result
 
 

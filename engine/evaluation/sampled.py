@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.data import Dataset, Split
-from engine.evaluation.ranking import Evaluation
+from engine.evaluation.ranking_metrics import Evaluation
 from engine.evaluation.screening import blocks, entries
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator

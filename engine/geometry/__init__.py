@@ -1,20 +1,23 @@
 """Loss landscapes and curvature: slices, trajectories, Hessian spectra, flatness measures."""
 
-from engine.geometry.curvature import Curvature
-from engine.geometry.curvature_analysis import curvature
-from engine.geometry.curvature_config import CurvatureConfig
-from engine.geometry.flatness import flatness_frame, flatness_table, flatness_versus_robustness
-from engine.geometry.measures import MEASURES, Measure
-from engine.geometry.mode_path import ModePath, ModePathConfig, mode_path
-from engine.geometry.scale_symmetry import (
+from engine.geometry.curvature.curvature_config import CurvatureConfig
+from engine.geometry.curvature.curvature_result import Curvature
+from engine.geometry.curvature.flatness_statistics import (
+    flatness_frame,
+    flatness_table,
+    flatness_versus_robustness,
+)
+from engine.geometry.curvature.measures import MEASURES, Measure
+from engine.geometry.curvature.scale_symmetry import (
     ScaleSymmetry,
     ScaleSymmetryConfig,
     rescaled,
     scale_symmetry,
 )
-from engine.geometry.slice_config import SliceConfig
-from engine.geometry.slices import Slice
-from engine.geometry.slicing import loss_slice
+from engine.geometry.paths.mode_path import ModePath, ModePathConfig, mode_path
+from engine.geometry.slices.slice_computation import loss_slice
+from engine.geometry.slices.slice_config import SliceConfig
+from engine.geometry.slices.slice_result import Slice
 from engine.geometry.triples import frozen_triples
 
 __all__ = [
@@ -28,7 +31,6 @@ __all__ = [
     "ScaleSymmetryConfig",
     "Slice",
     "SliceConfig",
-    "curvature",
     "flatness_frame",
     "flatness_table",
     "flatness_versus_robustness",

@@ -97,7 +97,7 @@ def wake_cluster(store: RunStore) -> Owner:
         return owner
     folder = cluster_folder(store.root)
     _started[:] = [process for process in _started if process.poll() is None]
-    command = [sys.executable, "-m", "engine.jobs", "cluster", "--runs", str(store.root)]
+    command = [sys.executable, "-m", "engine.cluster", "cluster", "--runs", str(store.root)]
     with writing(folder, JobError), open(folder / "cluster.log", "ab") as log:
         os.fchmod(log.fileno(), 0o600)
         process = subprocess.Popen(

@@ -115,7 +115,7 @@ def _delete(path: Path) -> bool:
 
 
 def _jobs_of_the_newest_group(store: RunStore) -> set[str]:
-    from engine.jobs.demonstration import GROUPS, newest_group
+    from engine.studies.demonstration import GROUPS, newest_group
 
     group = newest_group(store)
     names: set[str] = set()

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.waiting import waits_in_vain
+from engine.jobs.why_stuck import waits_in_vain
 from engine.runs.ownership import Owner, is_alive
 from engine.runs.records import read_record, read_record_or, writing
 from engine.runs.status import now, seconds_between

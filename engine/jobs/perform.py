@@ -15,10 +15,10 @@ from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
 from engine.jobs.folders import settle_runs
 from engine.jobs.job import Job
-from engine.jobs.mlflow import log_ended_runs
 from engine.jobs.reporter import Reporter
 from engine.jobs.tasks import load_task
 from engine.runs import RunStore
+from engine.runs.mlflow_log import log_ended_runs
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import read_record_or, write_record
 from engine.runs.status import RunState

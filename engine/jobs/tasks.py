@@ -18,14 +18,14 @@ from engine.runs import RunStore
 Task = Callable[[RunStore, dict[str, Any], Progress], dict[str, Any]]
 
 TASKS: dict[str, str] = {
-    "train": "engine.jobs.trainings:train",
-    "slice": "engine.jobs.work:slice_task",
-    "path": "engine.jobs.work:path_task",
-    "symmetry": "engine.jobs.work:symmetry_task",
-    "curvature": "engine.jobs.work:curvature_task",
-    "robustness": "engine.jobs.work:robustness_task",
-    "embed": "engine.jobs.work:embed_task",
-    "align": "engine.jobs.work:align_task",
+    "train": "engine.studies.trainings:train",
+    "slice": "engine.studies.analyses:slice_task",
+    "path": "engine.studies.analyses:path_task",
+    "symmetry": "engine.studies.analyses:symmetry_task",
+    "curvature": "engine.studies.analyses:curvature_task",
+    "robustness": "engine.studies.analyses:robustness_task",
+    "embed": "engine.studies.analyses:embed_task",
+    "align": "engine.studies.analyses:align_task",
 }
 """Name of each task, and where its function is."""
 

@@ -13,12 +13,7 @@ from torch import Tensor, nn
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.graph_recommender import GraphRecommender
-from engine.models.graphs import (
-    layer_mean,
-    normalised_adjacency,
-    pruned_adjacency,
-    sparse_tensor,
-)
+from engine.models.graphs import layer_mean, normalised_adjacency, pruned_adjacency, sparse_tensor
 from engine.models.item_graph import ItemGraph, smoothed_with_gradient
 from engine.models.recommender import (
     Block,

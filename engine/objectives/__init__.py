@@ -14,8 +14,8 @@ from engine.models import LinearProjection, Recommender
 from engine.objectives.amr import AMRConfig, FeatureAdversary
 from engine.objectives.apr import APRConfig
 from engine.objectives.batch import Adversary, Batch, Step, Triples, loss_of
-from engine.objectives.pgd import PGDConfig
-from engine.objectives.ranking import NormPenaltyConfig, SquaredPenaltyConfig, bpr_loss
+from engine.objectives.bpr import NormPenaltyConfig, SquaredPenaltyConfig, bpr_loss
+from engine.objectives.pgd_training import PGDConfig
 
 AnyAdversaryConfig = Annotated[AMRConfig | PGDConfig | APRConfig, Field(discriminator="name")]
 

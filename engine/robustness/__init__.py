@@ -12,9 +12,9 @@ from engine.data.perturbations.perturbation import PerturbationConfig
 from engine.data.perturbations.pixels.blur import BlurConfig
 from engine.data.perturbations.pixels.brightness import BrightnessConfig
 from engine.data.perturbations.pixels.jpeg import JPEGConfig
-from engine.data.perturbations.pixels.noise import PixelNoiseConfig
 from engine.data.perturbations.pixels.occlusion import OcclusionConfig
 from engine.data.perturbations.pixels.picture import PictureConfig, PictureEditConfig
+from engine.data.perturbations.pixels.pixel_noise import PixelNoiseConfig
 from engine.data.perturbations.texts.text import TextConfig
 from engine.data.perturbations.texts.word_drop import WordDropConfig
 from engine.data.perturbations.texts.word_injection import WordInjectionConfig
@@ -22,7 +22,7 @@ from engine.data.perturbations.texts.word_swap import WordSwapConfig
 from engine.robustness.attacks.attack import AttackConfig, GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.bands import (
+from engine.robustness.curves.bands import (
     bands,
     half_strength,
     indifferent,
@@ -30,12 +30,12 @@ from engine.robustness.bands import (
     per_run,
     summary,
 )
-from engine.robustness.comparison import compare_strategies
-from engine.robustness.curve_config import CurveConfig
-from engine.robustness.curve_result import RobustnessCurves
-from engine.robustness.curves import robustness_curves
-from engine.robustness.groups import item_groups
-from engine.robustness.kinds import (
+from engine.robustness.curves.curve_computation import robustness_curves
+from engine.robustness.curves.curve_config import CurveConfig
+from engine.robustness.curves.curve_result import RobustnessCurves
+from engine.robustness.curves.item_groups import item_groups
+from engine.robustness.curves.paired_strategies import compare_strategies
+from engine.robustness.perturbation_kinds import (
     FEATURE_PERTURBATIONS,
     PERTURBATIONS,
     PICTURE_PERTURBATIONS,
@@ -43,9 +43,9 @@ from engine.robustness.kinds import (
     AnyPerturbationConfig,
     perturb,
 )
-from engine.robustness.pixels.attack import PixelFGSMConfig, PixelPGDConfig
 from engine.robustness.pixels.before_after import PictureChange, picture_change, picture_edit
-from engine.robustness.probe import ProbeAnswer, RobustnessProbe
+from engine.robustness.pixels.pixel_attack import PixelFGSMConfig, PixelPGDConfig
+from engine.robustness.probing.probe import ProbeAnswer, RobustnessProbe
 
 __all__ = [
     "FEATURE_PERTURBATIONS",

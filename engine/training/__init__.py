@@ -1,18 +1,23 @@
 """How training steps, the loop, and presets."""
 
-from engine.training.config import TrainConfig
-from engine.training.loop import Fit, fit
-from engine.training.optimisers import (
+from engine.training.fitting import Fit, fit
+from engine.training.presets import PRESETS, preset
+from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
+from engine.training.seeds import fit_seeds
+from engine.training.stepping.optimisers import (
     AdagradConfig,
     AdamConfig,
     AdamWConfig,
     GuardedOptimiser,
     SGDConfig,
 )
-from engine.training.presets import PRESETS, preset
-from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
-from engine.training.seeds import fit_seeds
-from engine.training.steppers import MirrorGradient, MirrorGradientConfig, Plain, PlainConfig
+from engine.training.stepping.steppers import (
+    MirrorGradient,
+    MirrorGradientConfig,
+    Plain,
+    PlainConfig,
+)
+from engine.training.train_config import TrainConfig
 from engine.training.trained import Trained
 
 __all__ = [

@@ -8,18 +8,12 @@ from typing import Any
 from engine.data.features import FeatureConfig
 from engine.foundation.errors import ConfigError
 from engine.models import VBPRConfig
-from engine.objectives import (
-    AMRConfig,
-    APRConfig,
-    ObjectiveConfig,
-    PGDConfig,
-    SquaredPenaltyConfig,
-)
-from engine.training.averaging import EMAConfig, SWAConfig
-from engine.training.config import TrainConfig
-from engine.training.optimisers import AdagradConfig, AdamWConfig, SGDConfig
-from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
-from engine.training.steppers import MirrorGradientConfig
+from engine.objectives import AMRConfig, APRConfig, ObjectiveConfig, PGDConfig, SquaredPenaltyConfig
+from engine.training.stepping.averaging import EMAConfig, SWAConfig
+from engine.training.stepping.optimisers import AdagradConfig, AdamWConfig, SGDConfig
+from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
+from engine.training.stepping.steppers import MirrorGradientConfig
+from engine.training.train_config import TrainConfig
 
 PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "plain": (

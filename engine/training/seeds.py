@@ -15,11 +15,11 @@ from engine.data import Dataset
 from engine.foundation.errors import BasinError, Cancelled, ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.objectives import AMRConfig, PGDConfig
-from engine.training.config import TrainConfig
-from engine.training.loop import Fit, clear_about_memory, determinism, finished, fit
+from engine.training.fitting import Fit, clear_about_memory, determinism, finished, fit
 from engine.training.recorder import MemoryRecorder, Recorder
 from engine.training.stack import Stack
 from engine.training.stacked import can_stack
+from engine.training.train_config import TrainConfig
 from engine.training.trainer import Trainer
 
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from engine.foundation.progress import Progress
 from engine.foundation.seeding import torch_generator
 from engine.objectives import Triples
-from engine.training.optimisers import NonFiniteError
-from engine.training.schedules import LearningRates
 from engine.training.stacked import stacked_model
 from engine.training.stacked_loss import StackedBatch, StackedObjective, virtual_ids
 from engine.training.stacked_metrics import metrics_of_seeds
 from engine.training.stacked_steps import StackedMirrorGradient, StackedOptimiser
-from engine.training.steppers import MirrorGradient
+from engine.training.stepping.optimisers import NonFiniteError
+from engine.training.stepping.schedules import LearningRates
+from engine.training.stepping.steppers import MirrorGradient
 from engine.training.trainer import Trainer
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.training.optimisers import GuardedOptimiser, NonFiniteError
-from engine.training.steppers import MirrorGradient
+from engine.training.stepping.optimisers import GuardedOptimiser, NonFiniteError
+from engine.training.stepping.steppers import MirrorGradient
 
 
 class StackedOptimiser(GuardedOptimiser):

@@ -14,7 +14,7 @@ from engine.data.features import Features, load_features
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import BasinError
 from engine.models import Recommender, build_model
-from engine.training.config import TrainConfig
+from engine.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True)

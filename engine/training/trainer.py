@@ -14,22 +14,18 @@ from engine.data import Dataset
 from engine.data.features import load_features
 from engine.data.negatives import NegativeSampler
 from engine.evaluation import Evaluation, EvaluationConfig, evaluate
-from engine.foundation.devices import (
-    multiplies_bfloat16_fast,
-    ran_out_of_memory,
-    resolve_device,
-)
+from engine.foundation.devices import multiplies_bfloat16_fast, ran_out_of_memory, resolve_device
 from engine.foundation.errors import BasinError, Cancelled, TrainingError
 from engine.foundation.progress import Progress
 from engine.foundation.seeding import torch_generator
 from engine.models import build_model
 from engine.objectives import Objective, Triples
-from engine.training.config import TrainConfig
-from engine.training.noise import TrainingNoise
-from engine.training.optimisers import GuardedOptimiser, NonFiniteError
 from engine.training.recorder import Recorder, Snapshot
-from engine.training.schedules import LearningRates
-from engine.training.steppers import MirrorGradient, Stepper
+from engine.training.stepping.optimisers import GuardedOptimiser, NonFiniteError
+from engine.training.stepping.schedules import LearningRates
+from engine.training.stepping.steppers import MirrorGradient, Stepper
+from engine.training.train_config import TrainConfig
+from engine.training.training_noise import TrainingNoise
 
 
 @dataclass

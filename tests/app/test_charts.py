@@ -12,24 +12,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from app.charts import (
-    catalogue,
-    comparison,
-    embedding,
-    inputs,
-    learning,
-    path,
-    robustness,
-    slices,
-    spectrum,
-    symmetry,
-)
+from app.charts import catalogue, learning, path, slices, spectrum, symmetry
+from app.charts import curves as robustness
+from app.charts import input_sharpness as inputs
+from app.charts import maps as embedding
+from app.charts import metrics as comparison
 from app.charts.style import looks, ratio_ticks
 from engine.embedding import AlignedEmbeddings
 from engine.geometry import Curvature, ModePath, Slice, flatness_table
-from engine.jobs.work import find_result
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
+from engine.studies.analyses import find_result
 
 
 def results(store: RunStore, kind: str, runs: Sequence[str]) -> object:
@@ -301,8 +294,8 @@ def test_the_long_tail_is_sorted_and_titled() -> None:
 
 def test_charts_import_no_streamlit() -> None:
     code = (
-        "import sys, app.charts.slices, app.charts.embedding, app.charts.robustness, "
-        "app.charts.spectrum, app.charts.learning, app.charts.comparison, app.charts.catalogue; "
+        "import sys, app.charts.slices, app.charts.maps, app.charts.curves, "
+        "app.charts.spectrum, app.charts.learning, app.charts.metrics, app.charts.catalogue; "
         "sys.exit('streamlit' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=300, check=False).returncode == 0

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import comparison
-from app.charts.comparison import paired_differences
+from app.charts.metrics import paired_differences
+from app.panels.compare import metrics as comparison
 from engine.evaluation import UserMetrics, bootstrap_interval, mean_interval
 from engine.jobs import run_here
-from engine.jobs.work import create_run
 from engine.runs import RunStore
+from engine.studies.analyses import create_run
 from engine.training import preset
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from app import eigenvalues
 from app.charts.style import look
-from app.state import Choice
+from app.panels.curvature import spectrum as eigenvalues
+from app.selection.state import Choice
 
 
 def choice_of(names: list[str]) -> Choice:

@@ -9,12 +9,34 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "umap", "numba", "distributed", "dask")
 
+SHELL_MODULES = (
+    "app.charts.catalogue",
+    "app.charts.curves",
+    "app.charts.learning",
+    "app.charts.maps",
+    "app.charts.metrics",
+    "app.charts.slices",
+    "app.charts.spectrum",
+    "app.charts.style",
+    "app.panels.embeddings.hover",
+    "app.panels.overview.headline",
+    "app.panels.train.trainings",
+    "app.selection.groups",
+    "app.selection.state",
+    "app.widgets.analysis_jobs",
+    "app.widgets.cards",
+    "app.widgets.config_form",
+    "app.widgets.demonstration_button",
+    "app.widgets.downloads",
+    "app.widgets.empty_states",
+    "app.widgets.error_boundary",
+    "app.widgets.pictures",
+)
+
 SHELL = f"""
-import sys
-import app.boundary, app.cards, app.demonstration, app.empty, app.forms, app.groups, app.headline
-import app.hover, app.pictures, app.state, app.tables, app.training, app.work
-import app.charts.catalogue, app.charts.comparison, app.charts.embedding, app.charts.learning
-import app.charts.robustness, app.charts.slices, app.charts.spectrum, app.charts.style
+import importlib, sys
+for name in {SHELL_MODULES!r}:
+    importlib.import_module(name)
 loaded = [name for name in {HEAVY!r} if name in sys.modules]
 assert not loaded, loaded
 """

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.foundation.config import Config
-from engine.jobs.work import ANALYSES
 from engine.robustness import PERTURBATIONS
+from engine.studies.analyses import ANALYSES
 from engine.training import PRESETS, TrainConfig
 
 CLASSES: dict[str, Callable[[], type[Config]]] = {
@@ -25,7 +25,7 @@ def page(module: str, name: str, start: dict) -> None:
 
     import streamlit as st
 
-    from app.forms import config_form
+    from app.widgets.config_form import config_form
 
     config = getattr(importlib.import_module(module), name)
     made = config_form(config, "form", config.parse(start))

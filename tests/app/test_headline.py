@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.headline import by_strategy, in_words
+from app.panels.overview.headline import by_strategy, in_words
 from engine.evaluation import mean_interval
 
 

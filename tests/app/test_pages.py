@@ -91,7 +91,7 @@ def test_a_link_opens_the_same_runs(trained: RunStore) -> None:
 def test_a_name_star_and_note_typed_into_the_table_are_kept(trained: RunStore) -> None:
     import pandas as pd
 
-    from app.runs_table import keep_changes
+    from app.panels.compare.runs_table import keep_changes
 
     run = sorted(trained.list()["id"])[0]
     row = {"id": run, "name": "plain", "note": "", "tags": [], "star": False}
@@ -182,7 +182,7 @@ def test_curves_are_shown_as_losses_and_paired_between_strategies() -> None:
 
 @pytest.mark.usefixtures("trained")
 def test_an_attack_on_a_picture_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.targeting.find_spec", lambda name: None)
+    monkeypatch.setattr("app.panels.robustness.item_attack.find_spec", lambda name: None)
     test = opened("robustness")
     test.selectbox(key="target.way").set_value("pixel_pgd").run()
     assert not test.exception
@@ -208,7 +208,7 @@ def test_every_feature_perturbation_answers_over_its_whole_range() -> None:
 
 @pytest.mark.usefixtures("nothing")
 def test_words_that_went_and_came_are_marked() -> None:
-    from app.edits import changed_words, marked
+    from app.panels.robustness.edits import changed_words, marked
 
     shown = marked("a red <cup> for tea", "a red for green tea")
     assert shown == "a red <del>&lt;cup&gt;</del> for <ins>green</ins> tea"
@@ -230,9 +230,9 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
 ) -> None:
     from dataclasses import replace
 
-    from app import work
+    from app.widgets import analysis_jobs as work
     from engine.geometry import Slice
-    from engine.jobs.work import find_result
+    from engine.studies.analyses import find_result
 
     whole = find_result(trained, "slice", sorted(trained.list()["id"]), {})
     assert isinstance(whole, Slice)
@@ -265,7 +265,7 @@ def test_the_breakdown_by_item_group_follows_its_knobs() -> None:
 def test_group_shares_are_means_over_draws_then_seeds() -> None:
     import pandas as pd
 
-    from app.breakdown import group_table
+    from app.panels.robustness.item_groups import group_table
 
     rows = [
         ("tail", "plain", run, strength, draw, value)

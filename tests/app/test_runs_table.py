@@ -13,8 +13,9 @@ from engine.runs import RunStore
 
 def page(ticked: list[str]) -> None:
     """The table's buttons, with some runs ticked."""
-    from app import runs_table, state
-    from app.boundary import errors_shown
+    from app.panels.compare import runs_table
+    from app.selection import state
+    from app.widgets.error_boundary import errors_shown
 
     with errors_shown():
         table = state.store().list()
@@ -84,7 +85,7 @@ def test_a_run_at_work_is_not_deleted_and_the_page_says_why(store: RunStore) -> 
 def test_what_is_exported_can_be_imported_elsewhere(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.runs_table import exported
+    from app.panels.compare.runs_table import exported
 
     first = ids(store)["first"]
     assert not opened(first).download_button[0].disabled
@@ -102,7 +103,7 @@ def test_what_is_exported_can_be_imported_elsewhere(
 def test_a_zip_that_is_refused_is_one_clear_error_and_adds_nothing(
     store: RunStore, tmp_path: Path, kind: str
 ) -> None:
-    from app.runs_table import exported
+    from app.panels.compare.runs_table import exported
 
     content = b"not a zip"
     if kind == "here already":

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app import state, training
+from app.panels.train import trainings as training
+from app.selection import state
 from engine.jobs import JobStatus, jobs
 from engine.runs import RunStore
 from engine.training import preset

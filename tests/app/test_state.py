@@ -6,14 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.comparison import (
-    intervals_table,
-    seeds_table,
-    settings_that_differ,
-)
-from app.groups import group_labels, with_groups
-from app.state import default_runs, distinct_looks
-from app.strategies import several_seeds, with_strategies
+from app.panels.compare.metrics import intervals_table, seeds_table, settings_that_differ
+from app.selection.groups import group_labels, with_groups
+from app.selection.state import default_runs, distinct_looks
+from app.selection.strategy_picker import several_seeds, with_strategies
 
 
 def table(names: list[str], seeds: list[int], widths: list[float] | None = None) -> pd.DataFrame:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.sweep_form import parsed_values, sweepable_fields
+from app.panels.train.sweep_form import parsed_values, sweepable_fields
 from engine.foundation.errors import ConfigError, JobError
 from engine.jobs import run_here
-from engine.jobs.sweeps import Sweep, sweep_names
 from engine.runs import RunStore
+from engine.studies.sweeps import Sweep, sweep_names
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
@@ -52,7 +52,7 @@ def test_a_value_of_another_type_is_named(path: str, text: str, message: str) ->
 def here(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """An empty runs folder, whose sweeps are trained in this process: no cluster is started."""
 
-    monkeypatch.setattr("engine.jobs.sweeps.submit_all", done_here)
+    monkeypatch.setattr("engine.studies.sweeps.submit_all", done_here)
     return nothing
 
 
@@ -111,13 +111,13 @@ def test_failed_runs_are_shown_with_their_reason_and_retried(
     def failing(*_: object) -> dict:
         raise JobError("no luck today")
 
-    monkeypatch.setattr("engine.jobs.trainings.train", failing)
+    monkeypatch.setattr("engine.studies.trainings.train", failing)
     test = filled(opened())
     button(test, "Start the sweep").click().run()
     assert any("no luck today" in error.value for error in test.error)
     monkeypatch.undo()
     monkeypatch.setenv("BASIN_RUNS", str(here.root))
-    monkeypatch.setattr("engine.jobs.sweeps.submit_all", done_here)
+    monkeypatch.setattr("engine.studies.sweeps.submit_all", done_here)
     assert button(test, "Retry failed").label == "Retry failed (4)"
     button(test, "Retry failed").click().run()
     assert not test.error

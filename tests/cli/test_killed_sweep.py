@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 
-from engine.jobs.sweeps import sweep_of
 from engine.runs import RunStore
+from engine.studies.sweeps import sweep_of
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=6,text=4"
 EPOCHS = 12

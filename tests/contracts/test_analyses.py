@@ -6,10 +6,11 @@ import torch
 
 from engine.embedding import EmbeddingConfig
 from engine.embedding.rows import rows_of
-from engine.geometry import CurvatureConfig, SliceConfig, curvature, loss_slice
-from engine.geometry.factor_hessian import FactorHessian
-from engine.geometry.hessian import GatheredHessian
-from engine.geometry.sharpness import input_gradients
+from engine.geometry import CurvatureConfig, SliceConfig, loss_slice
+from engine.geometry.curvature import curvature
+from engine.geometry.curvature.factor_hessian import FactorHessian
+from engine.geometry.curvature.gathered_hessian import GatheredHessian
+from engine.geometry.curvature.sharpness import input_gradients
 from engine.geometry.triples import frozen_triples
 from engine.models import MODELS, build_model
 from engine.robustness import CurveConfig, robustness_curves

@@ -21,7 +21,7 @@ from engine.embedding import (
     procrustes,
     trustworthiness,
 )
-from engine.embedding.graph import common_neighbours, fuzzy_graph
+from engine.embedding.fuzzy_graph import common_neighbours, fuzzy_graph
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.training import TrainConfig, Trained, fit
 

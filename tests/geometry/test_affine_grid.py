@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.geometry import affine_grid
-from engine.geometry.affine_grid import grid_losses, margin_coefficients, monomials
+from engine.geometry.slices import affine_grid
+from engine.geometry.slices.affine_grid import grid_losses, margin_coefficients, monomials
 from engine.geometry.triples import frozen_triples
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from engine.foundation.errors import Cancelled, ConfigError
-from engine.geometry import MEASURES, Curvature, CurvatureConfig, curvature, frozen_triples
+from engine.geometry import MEASURES, Curvature, CurvatureConfig, frozen_triples
+from engine.geometry.curvature import curvature
 from engine.geometry.theta import ThetaSpace, blocks_of, theta_of
 
 

@@ -8,12 +8,12 @@ from scipy.stats import rankdata, spearmanr
 from engine.foundation.errors import ConfigError
 from engine.geometry import (
     CurvatureConfig,
-    curvature,
     flatness_frame,
     flatness_table,
     flatness_versus_robustness,
 )
-from engine.geometry import flatness as flatness_module
+from engine.geometry.curvature import curvature
+from engine.geometry.curvature import flatness_statistics as flatness_module
 
 
 def made_up_runs(n=40, seed=0):

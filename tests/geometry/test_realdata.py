@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.data import read_dataset
-from engine.geometry import CurvatureConfig, SliceConfig, curvature, loss_slice
+from engine.geometry import CurvatureConfig, SliceConfig, loss_slice
+from engine.geometry.curvature import curvature
 from engine.training import Trained, fit, preset
 
 

@@ -8,8 +8,9 @@ import torch
 
 from engine.evaluation import EvaluationConfig, evaluate
 from engine.foundation.errors import Cancelled, ConfigError
-from engine.geometry import Slice, SliceConfig, chosen_planes, frozen_triples, loss_slice, mode_path
-from engine.geometry.directions import normalised, random_direction
+from engine.geometry import Slice, SliceConfig, frozen_triples, loss_slice, mode_path
+from engine.geometry.directions.random_directions import normalised, random_direction
+from engine.geometry.slices import chosen_planes
 
 
 def small(**settings):
@@ -148,7 +149,8 @@ def test_runs_of_different_precision_share_no_direction(make_run):
 
 
 def test_eigenvector_slices_curve_by_their_eigenvalues(make_run):
-    from engine.geometry import CurvatureConfig, curvature
+    from engine.geometry import CurvatureConfig
+    from engine.geometry.curvature import curvature
 
     run = make_run()
     found = curvature(run, CurvatureConfig(n_triples=200, measures=False, tolerance=1e-6))

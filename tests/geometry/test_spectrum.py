@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.geometry import lanczos
-from engine.geometry.lanczos import extreme_eigenpairs, lanczos_steps
+from engine.geometry.curvature import lanczos
+from engine.geometry.curvature.lanczos import extreme_eigenpairs, lanczos_steps
+from engine.geometry.curvature.spectral_density import hutch_plus_plus, spectral_density
 from engine.geometry.long_vectors import inner_products, length
-from engine.geometry.spectrum import hutch_plus_plus, spectral_density
 
 
 def operator(values, seed=0):

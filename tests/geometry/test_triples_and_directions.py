@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.foundation.errors import ConfigError
-from engine.geometry.directions import normalised, random_direction
+from engine.geometry.directions.random_directions import normalised, random_direction
 from engine.geometry.triples import frozen_triples
 
 

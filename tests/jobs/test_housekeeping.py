@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from clusters import PATIENCE, embedded, until
 
 from engine.jobs import Job, active_jobs, ensure_cluster, housekeeping, jobs, run_here
 from engine.jobs.housekeeping import end_orphaned_runs, keep_house, prune_jobs
 from engine.jobs.submit import _written
 from engine.runs import RunStore
+from tests.support.clusters import PATIENCE, embedded, until
 
 DAY = 86400.0
 

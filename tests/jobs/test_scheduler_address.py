@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clusters import write_credentials
 
+from engine.cluster.worker import worker_command
 from engine.foundation.errors import JobError
 from engine.jobs import jobs, submit
 from engine.jobs.scheduler import chosen_scheduler, security_from_environment
-from engine.jobs.worker import worker_command
 from engine.runs import RunStore
+from tests.support.clusters import write_credentials
 
 
 @pytest.mark.parametrize(

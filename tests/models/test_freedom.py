@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from engine.geometry.curvature.sharpness import input_gradients
 from engine.geometry.ranking_loss import mean_ranking_loss
-from engine.geometry.sharpness import input_gradients
 from engine.geometry.triples import frozen_triples
 from engine.models import FREEDOMConfig, build_model
 from engine.models.graphs import pruned_adjacency

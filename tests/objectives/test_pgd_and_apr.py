@@ -5,14 +5,7 @@ import torch
 
 from engine.data.features import FeatureConfig, load_features
 from engine.models import BPRMFConfig, VBPRConfig, build_model
-from engine.objectives import (
-    AMRConfig,
-    APRConfig,
-    Objective,
-    ObjectiveConfig,
-    PGDConfig,
-    Triples,
-)
+from engine.objectives import AMRConfig, APRConfig, Objective, ObjectiveConfig, PGDConfig, Triples
 
 CPU = torch.device("cpu")
 

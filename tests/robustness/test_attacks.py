@@ -13,8 +13,8 @@ from engine.robustness import FGSMConfig, PGDConfig, RandomDirectionConfig, pert
 from engine.robustness.attacks.attack import AttackedGoal
 from engine.robustness.attacks.goals import RankingLossGoal
 from engine.robustness.factor_paths import factor_path
-from engine.robustness.probe import RobustnessProbe
-from engine.robustness.subject import Subject
+from engine.robustness.model_under_test import Subject
+from engine.robustness.probing.probe import RobustnessProbe
 
 
 def loss_at(trained, features):

@@ -26,9 +26,9 @@ from engine.robustness import (
     robustness_curves,
     summary,
 )
+from engine.robustness.curves.strategies_of_trained import strategies_of
 from engine.robustness.factor_paths import factor_path
-from engine.robustness.strategies import strategies_of
-from engine.robustness.subject import Subject
+from engine.robustness.model_under_test import Subject
 from engine.training import Trained
 
 SMALL = CurveConfig(strengths=(0.0, 0.3, 1.0), n_draws=2, cutoffs=(5, 10))

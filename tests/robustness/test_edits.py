@@ -34,9 +34,9 @@ from engine.robustness import (
     picture_edit,
 )
 from engine.robustness.attacks.attack import AttackedGoal
-from engine.robustness.subject import Subject
+from engine.robustness.model_under_test import Subject
 from engine.training import TrainConfig, Trained
-from engine.training.noise import NoiseConfig, TrainingNoise
+from engine.training.training_noise import NoiseConfig, TrainingNoise
 
 PICTURES = list(PICTURE_PERTURBATIONS.values())
 TEXTS = list(TEXT_PERTURBATIONS.values())

@@ -8,9 +8,9 @@ import torch
 
 from engine.models import VBPRConfig, build_model
 from engine.training import GuardedOptimiser, MemoryRecorder, MirrorGradient, fit, preset
-from engine.training.averaging import EMAConfig, SWAConfig
-from engine.training.schedules import LearningRates, ScheduleConfig
-from engine.training.sharpness_aware import NeighbourGradient
+from engine.training.stepping.averaging import EMAConfig, SWAConfig
+from engine.training.stepping.schedules import LearningRates, ScheduleConfig
+from engine.training.stepping.sharpness_aware import NeighbourGradient
 
 LR = 0.1
 H = torch.tensor([[2.0, 0.3, 0.0], [0.3, 1.0, 0.2], [0.0, 0.2, 4.0]], dtype=torch.float64)

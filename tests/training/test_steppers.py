@@ -15,8 +15,8 @@ from engine.training import (
     fit,
     preset,
 )
-from engine.training.optimisers import NonFiniteError
-from engine.training.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
+from engine.training.stepping.optimisers import NonFiniteError
+from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
 from engine.training.trainer import Trainer
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.foundation.errors import ConfigError
-from engine.training.sweep import Range, SweepConfig, planned
+from engine.training.sweep_plan import Range, SweepConfig, planned
 
 
 def test_a_grid_multiplies_and_each_config_gets_its_seeds():

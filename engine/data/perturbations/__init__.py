@@ -22,9 +22,9 @@ from engine.data.perturbations.perturbation import PerturbationConfig
 from engine.data.perturbations.pixels.blur import BlurConfig
 from engine.data.perturbations.pixels.brightness import BrightnessConfig
 from engine.data.perturbations.pixels.jpeg import JPEGConfig
-from engine.data.perturbations.pixels.noise import PixelNoiseConfig
 from engine.data.perturbations.pixels.occlusion import OcclusionConfig
 from engine.data.perturbations.pixels.picture import PictureEditConfig
+from engine.data.perturbations.pixels.pixel_noise import PixelNoiseConfig
 from engine.data.perturbations.texts.text import TextConfig
 from engine.data.perturbations.texts.word_drop import WordDropConfig
 from engine.data.perturbations.texts.word_injection import WordInjectionConfig

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.data.encoders import ImageEncoder, TextEncoder
-from engine.data.perturbations.table import FeatureTable
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.foundation.errors import ConfigError
 
 ALIKE = 0.99

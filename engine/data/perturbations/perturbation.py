@@ -29,7 +29,7 @@ from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.data.perturbations.table import FeatureTable
+    from engine.data.perturbations.feature_table import FeatureTable
 
 Modality = Literal["image", "text"]
 Risk = Literal["inherent noise", "information adjustment", "adversarial"]

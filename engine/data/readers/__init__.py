@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data.dataset import Dataset
-from engine.data.readers import amr, builtin, cornac, mmrec, tables
-from engine.data.readers.options import ReadOptions
+from engine.data.readers import amr_folder as amr
+from engine.data.readers import builtin
+from engine.data.readers import cornac_folder as cornac
+from engine.data.readers import mmrec_folder as mmrec
+from engine.data.readers import plain_tables as tables
+from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import SplitConfig
 from engine.data.synthetic import synthetic_from_spec
 from engine.foundation.errors import DataError

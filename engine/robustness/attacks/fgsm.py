@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from engine.data.features import of_length
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import Ray
-from engine.data.perturbations.table import FeatureTable
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
+from engine.robustness.model_under_test import Subject
 from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
-from engine.robustness.subject import Subject
 
 
 class FGSMConfig(AttackConfig):

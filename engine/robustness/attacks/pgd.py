@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from engine.data.features import Features, of_length
+from engine.data.perturbations.feature_table import FeatureTable, normal
 from engine.data.perturbations.perturbation import Pointwise
-from engine.data.perturbations.table import FeatureTable, normal
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
 from engine.robustness.attacks.fgsm import projected_step, step
+from engine.robustness.model_under_test import Subject
 from engine.robustness.projected_paths import ProjectedPath, ProjectedPointwise
-from engine.robustness.subject import Subject
 
 
 class PGDConfig(AttackConfig):

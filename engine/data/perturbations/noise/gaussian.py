@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from engine.data.perturbations.feature_table import FeatureTable, normal
 from engine.data.perturbations.perturbation import LengthConfig, Ray, Risk
-from engine.data.perturbations.table import FeatureTable, normal
 
 
 class GaussianConfig(LengthConfig):

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import torch
 
 from engine.data.features import Features
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.donors import hit_thresholds
 from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
-from engine.data.perturbations.table import FeatureTable
 
 
 class MissingConfig(ShareConfig):

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.donors import Within, donors_of
 from engine.data.perturbations.perturbation import Ray, Risk, ShareConfig
-from engine.data.perturbations.table import FeatureTable
 
 
 class MixingConfig(ShareConfig):

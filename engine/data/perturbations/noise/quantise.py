@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import torch
 
 from engine.data.features import Features
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import LengthConfig, Pointwise, Risk
-from engine.data.perturbations.table import FeatureTable
 
 
 class QuantiseConfig(LengthConfig):

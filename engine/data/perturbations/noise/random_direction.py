@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import torch
 
 from engine.data.features import of_length
+from engine.data.perturbations.feature_table import FeatureTable, normal
 from engine.data.perturbations.perturbation import NormConfig, Ray, Risk
-from engine.data.perturbations.table import FeatureTable, normal
 
 
 class RandomDirectionConfig(NormConfig):

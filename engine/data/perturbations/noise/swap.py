@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.donors import Within, donors_of, hit_thresholds
 from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
-from engine.data.perturbations.table import FeatureTable
 
 
 class SwapConfig(ShareConfig):

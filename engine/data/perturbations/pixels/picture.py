@@ -16,8 +16,8 @@ from torch import Tensor
 from engine.data.encoders import ImageEncoder, read_pixels
 from engine.data.features import Features
 from engine.data.perturbations.encoded import StoredRows, image_encoder
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import Modality, PerturbationConfig, Pointwise
-from engine.data.perturbations.table import FeatureTable
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
 

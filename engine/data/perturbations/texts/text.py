@@ -16,8 +16,8 @@ from engine.data import Dataset
 from engine.data.encoders import TextEncoder
 from engine.data.features import Features
 from engine.data.perturbations.encoded import ALIKE, StoredRows, text_encoder
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import Modality, PerturbationConfig, Pointwise
-from engine.data.perturbations.table import FeatureTable
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
 

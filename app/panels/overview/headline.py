@@ -1,0 +1,131 @@
+"""The demonstration in one table: clean accuracy, what is left under attack, and sharpness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.selection.state import Choice, store
+from engine.foundation.errors import BasinError
+from engine.studies.analyses import find_result
+
+if TYPE_CHECKING:
+    from engine.geometry import Curvature
+    from engine.robustness import RobustnessCurves
+
+METRIC = "recall@20"
+STRENGTH = 0.1
+"""Strength at which the table quotes attack and noise."""
+
+SHARPNESS = "Top eigenvalue, adaptive"
+MEASURED = ("Clean", "Under attack", "Under noise", SHARPNESS)
+
+
+def headline(choice: Choice) -> None:
+    """What the chosen runs show, in a sentence and a table."""
+    st.subheader("What you see")
+    if choice.table.empty:
+        st.info("No trained run is chosen on the left.")
+        return
+    with st.spinner("Loading the engine ..."):
+        table = headline_table(choice)
+    rows = by_strategy(table)
+    st.markdown(in_words(rows))
+    column = st.column_config.NumberColumn
+    formats: dict[str, Any] = {
+        name: column(format="%.3g" if SHARPNESS.lower() in name.lower() else "%.4f")
+        for name in rows.columns.drop(["Run", "Seeds"], errors="ignore")
+    }
+    if SHARPNESS in rows:
+        formats[SHARPNESS]["help"] = "May be compared: it does not move when factors are rescaled"
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
+    seeds = (
+        "Means over seeds; ± is half the 95 % interval (Student's t), and runs of one seed have "
+        "none."
+        if "Seeds" in rows
+        else "One seed a run, so no interval: small differences may be chance."
+    )
+    strength = (
+        f"Attack and noise have strength {STRENGTH:g} of each feature row's length, on pictures "
+        "and texts."
+        if "Under attack" in rows or "Under noise" in rows
+        else ""
+    )
+    st.caption(
+        f"{choice.dataset}, test {METRIC}, all items ranked, at the epoch validation chose. "
+        f"{seeds} {strength}"
+    )
+
+
+def headline_table(choice: Choice) -> pd.DataFrame:
+    """One row a run; columns that were not computed are left out."""
+    clean = choice.table.get(f"test.{METRIC}", pd.Series(np.nan, choice.table.index))
+    table = pd.DataFrame({"Run": choice.table["label"], "Strategy": choice.table["group"]})
+    table["Clean"] = clean.astype(float)
+    try:
+        curves = find_result(store(), "robustness", choice.ids, {})
+        if curves is not None:
+            table["Under attack"] = _at_strength(cast("RobustnessCurves", curves), choice, "fgsm")
+            table["Under noise"] = _at_strength(
+                cast("RobustnessCurves", curves), choice, "gaussian"
+            )
+        found = [find_result(store(), "curvature", [run], {}) for run in choice.ids]
+        if all(result is not None for result in found):
+            sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in found]
+            table[SHARPNESS] = pd.Series(sharp, table.index, dtype=float)
+    except BasinError as error:
+        st.warning(str(error))
+    return table.dropna(axis=1, how="all")
+
+
+def by_strategy(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a strategy where one has several seeds: means, and half of each 95 % interval.
+
+    One row a run, without intervals, where none has.
+    """
+    from engine.evaluation import mean_interval
+
+    measured = [name for name in MEASURED if name in table]
+    if table["Strategy"].is_unique:
+        return table[["Run", *measured]]
+    rows = []
+    for strategy, seeds in table.groupby("Strategy", sort=False):
+        row: dict[str, Any] = {"Run": strategy, "Seeds": len(seeds)}
+        for name in measured:
+            found = mean_interval(seeds[name].dropna().to_numpy())
+            row |= {name: found.mean, f"± {name.lower()}": found.high - found.mean}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndarray:
+    """The metric of each chosen run under one kind, mean over draws, NaN where not measured."""
+    from engine.robustness import per_run
+
+    values = np.full(len(choice.ids), np.nan)
+    place = [i for i, s in enumerate(curves.series)
+             if s["perturbation"] == kind and not s["control_of"]]  # fmt: skip
+    if METRIC not in curves.metrics or len(place) < len(choice.ids):
+        return values
+    rows = per_run(curves, METRIC)
+    rows = rows[(rows["perturbation"] == kind) & (rows["control_of"] == "")]
+    at = rows[np.isclose(rows["strength"], STRENGTH)]
+    if len(at) >= len(choice.ids):
+        values[:] = at["value"].to_numpy()[: len(choice.ids)]
+    return values
+
+
+def in_words(table: pd.DataFrame) -> str:
+    """The main finding of a table by strategy as a sentence."""
+    if "Under attack" not in table or len(table) < 2:
+        return "Accuracy on the test split:"
+    kept = (table["Under attack"] / table["Clean"]).to_numpy()
+    best, worst = int(np.nanargmax(kept)), int(np.nanargmin(kept))
+    return (
+        f"Under a small attack on the features, **{table['Run'].iloc[best]}** keeps "
+        f"**{kept[best]:.0%}** of its accuracy and **{table['Run'].iloc[worst]}** keeps "
+        f"**{kept[worst]:.0%}**."
+    )

@@ -1,0 +1,142 @@
+"""The form that plans a sweep: presets, values of settings, seeds and a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app.widgets.config_form import NONE, nested_configs, titled
+from engine.foundation.config import ConfigField, fields_of
+from engine.foundation.errors import ConfigError
+
+if TYPE_CHECKING:
+    from engine.training.sweep_plan import SweepConfig
+
+PLAIN = (int, float, str, bool)
+
+
+def sweepable_fields() -> dict[str, ConfigField]:
+    """Settings of a training that take one plain value each, by dotted name."""
+    from engine.training import TrainConfig
+
+    found: dict[str, ConfigField] = {}
+    for field in fields_of(TrainConfig):
+        plain = field.annotation in PLAIN or (field.choices and not field.choices_of_config)
+        if plain and not nested_configs(field) and field.path != "seed":
+            found.setdefault(field.path, field)
+    return found
+
+
+def parsed_values(field: ConfigField, text: str) -> tuple[Any, ...]:
+    """The values of a setting out of ``0.1, 0.2, none``, each of the setting's type, once.
+
+    Raises ConfigError naming the value that is none.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise ConfigError(f"{field.path} has no value; give some, e.g. {_example(field)}.")
+    return tuple(dict.fromkeys(_parsed(field, part) for part in parts))
+
+
+def _parsed(field: ConfigField, part: str) -> Any:
+    if part.lower() == NONE and field.optional:
+        return None
+    kind = field.annotation
+    if field.choices:
+        if part not in field.choices:
+            raise ConfigError(f"{field.path}: '{part}' is none of {', '.join(field.choices)}.")
+        return part
+    if kind is bool:
+        if part.lower() not in ("true", "false"):
+            raise ConfigError(f"{field.path}: '{part}' is neither true nor false.")
+        return part.lower() == "true"
+    try:
+        return kind(part)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{field.path}: '{part}' is not {what}.") from None
+
+
+def _example(field: ConfigField) -> str:
+    if field.choices:
+        return ", ".join(field.choices)
+    if field.annotation is bool:
+        return "true, false"
+    return str(field.default) if field.default is not None else "0.1, 0.2"
+
+
+def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
+    """Widgets for a sweep; its name, and what it asks for, or None where that is not valid."""
+    from engine.training.sweep_plan import SweepConfig, planned
+
+    fields = sweepable_fields()
+    chosen = st.pills(
+        "Presets", list(presets), selection_mode="multi", default=["plain", "mg"],
+        key="sweep.presets", persist_state="session",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    with left:
+        grid = _values_of(fields, "Settings to vary", "grid", "Their values multiply")
+    with right:
+        shared = _values_of(fields, "Settings that all runs share", "settings", "One value each")
+    name, seeds, first = st.columns([3, 1, 1])
+    label = name.text_input("Name of the sweep", value="sweep-1", key="sweep.name",
+                            help="Letters, digits, '.', '_' and '-'")  # fmt: skip
+    n_seeds = seeds.number_input("Seeds of each", 1, 100, 3, key="sweep.seeds")
+    first_seed = first.number_input("First seed", 0, 2**31 - 1, 0, key="sweep.first_seed")
+    try:
+        if not chosen:
+            raise ConfigError("A sweep needs a preset to start from; choose at least one.")
+        single = {field: _one_value(fields[field], text) for field, text in shared.items()}
+        config = SweepConfig.parse(
+            {
+                "presets": tuple(chosen),
+                "settings": single,
+                "grid": {field: parsed_values(fields[field], text) for field, text in grid.items()},
+                "n_seeds": int(n_seeds),
+                "first_seed": int(first_seed),
+            }
+        )
+        plan = planned(config)
+    except ConfigError as error:
+        st.error(str(error), icon=":material/error:")
+        return label.strip(), None
+    strategies = list(dict.fromkeys(strategy for strategy, _ in plan))
+    st.caption(
+        f"{len(plan)} runs: {len(strategies)} strategies ({_shortened(strategies)}) × "
+        f"{int(n_seeds)} seeds. A varied setting that a preset lacks is passed over for it."
+    )
+    return label.strip(), config
+
+
+def _values_of(fields: dict[str, ConfigField], title: str, key: str, note: str) -> dict[str, str]:
+    """Settings picked from a list, and the text of the values typed for each."""
+    picked = st.multiselect(
+        title, list(fields), key=f"sweep.{key}", help=note, placeholder="None",
+        persist_state="session",
+    )  # fmt: skip
+    several = key == "grid"
+    return {
+        path: st.text_input(
+            f"{titled(path)} ({path})",
+            key=f"sweep.{key}.{path}",
+            placeholder=_example(fields[path]),
+            help=f"{fields[path].help} {'Separate several by commas.' if several else ''}".strip(),
+            persist_state="session",
+        )
+        for path in picked
+    }
+
+
+def _one_value(field: ConfigField, text: str) -> Any:
+    values = parsed_values(field, text)
+    if len(values) > 1:
+        raise ConfigError(f"{field.path} has {len(values)} values; to vary it, choose it above.")
+    return values[0]
+
+
+def _shortened(names: Sequence[str], most: int = 4) -> str:
+    more = f"; and {len(names) - most} more" if len(names) > most else ""
+    return "; ".join(names[:most]) + more

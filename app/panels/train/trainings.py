@@ -1,0 +1,174 @@
+"""Starting trainings from a page, and watching those under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app.charts import learning
+from app.charts.style import CONFIG, looks
+from app.selection import state
+from app.widgets.analysis_jobs import progress_row
+from app.widgets.error_boundary import errors_shown
+from app.widgets.quiet import spare_the_collector
+from engine.foundation.errors import BasinError
+from engine.jobs import Job, JobStatus, active_jobs, submit
+from engine.runs import Run
+
+if TYPE_CHECKING:
+    from engine.training import TrainConfig
+
+CURVES = 6
+"""Running and newly ended runs whose curves are drawn."""
+
+BARS = 8
+"""Trainings under way that have a bar each; a sweep may queue hundreds."""
+
+OFFERED = 5
+"""Interrupted runs that are offered to go on with, newest first."""
+
+
+def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
+    """Queue one run a seed, from the config's seed upwards; returns the run ids.
+
+    The seeds train in one pass where the config has such a form, else each by itself.
+    """
+    from engine.runs.opened import cached_dataset
+    from engine.studies.analyses import create_run
+    from engine.training.seeds import why_apart
+
+    store, path, runs = state.store(), state.dataset_path(), []
+    for seed in range(config.seed, config.seed + n_seeds):
+        full = f"{name}, seed {seed}" if n_seeds > 1 else name
+        runs.append(create_run(store, path, config.changed({"seed": seed}), full).id)
+    together = n_seeds > 1 and why_apart(cached_dataset(path), config) is None
+    for each in [runs] if together else [[run] for run in runs]:
+        submit(store, "train", {"runs": each} if together else {"run": each[0]}, each)
+    return runs
+
+
+def resume(run_ids: Sequence[str]) -> None:
+    """Queue runs that stopped on the way; each goes on from its checkpoint, if it has one."""
+    busy = runs_at_work()
+    for run in run_ids:
+        if run not in busy:
+            submit(state.store(), "train", {"run": run}, [run])
+
+
+def runs_at_work() -> set[str]:
+    """Runs that a queued or running training makes."""
+    return {run for job in jobs_under_way() for run in job.status().run_ids}
+
+
+def jobs_under_way() -> list[Job]:
+    """Trainings that are queued or running, whoever asked for them, oldest first."""
+    return [job for job in reversed(active_jobs(state.store())) if job.task == "train"]
+
+
+@st.fragment(run_every=1.0)
+@errors_shown()
+def watch_trainings() -> None:
+    """Bars, buttons to stop, and live curves; what ended stays until the page is left."""
+    spare_the_collector()
+    store = state.store()
+    seen: list[str] = st.session_state.setdefault("trainings_seen", [])
+    active = jobs_under_way()
+    standing = [job.status() for job in active]
+    busy = [run for status in standing for run in status.run_ids]
+    seen += [run for run in busy if run not in seen]
+    if not seen:
+        st.info("Nothing is being trained. Choose settings above and start a training.")
+        return
+    for job in active[:BARS]:
+        progress_row(job, names_of(job))
+    if len(active) > BARS:
+        st.caption(f"{len(active) - BARS} more trainings wait.")
+    kept = [i for i in drawn(seen, standing) if (store.root / i / "config.json").is_file()]
+    runs = [store.get(run_id) for run_id in kept]
+    for shown in runs:
+        if shown.id not in busy and shown.status.is_over:
+            _how_it_ended(shown)
+    _curves(runs)
+
+
+def drawn(seen: Sequence[str], standing: Sequence[JobStatus]) -> list[str]:
+    """Which of the runs seen have curves: those that ended last, then those at work; none waits."""
+    busy = {run for status in standing for run in status.run_ids}
+    running = [run for s in standing if s.state == "running" for run in s.run_ids]
+    return [*(run for run in seen if run not in busy), *running][-CURVES:]
+
+
+def names_of(job: Job) -> str:
+    """What a job's runs are called, in one line."""
+    names = []
+    for run in job.status().run_ids:
+        with suppress(BasinError):  # deleted meanwhile
+            names.append(state.store().get(run).name)
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else job.task
+
+
+def offer_to_resume() -> None:
+    """Runs whose process was lost, each with a button that goes on from its last checkpoint."""
+    table = state.store().list()
+    stopped = table[table["state"].isin(["interrupted"]) & ~table["id"].isin(runs_at_work())]
+    if stopped.empty:
+        return
+    st.subheader("Interrupted")
+    for run in stopped.head(OFFERED).itertuples():
+        text, button = st.columns([6, 1], vertical_alignment="center")
+        text.warning(f"**{run.name}** was interrupted. {run.reason}", icon=":material/power_off:")
+        _resume_button(button, str(run.id), "offer")
+    if len(stopped) > OFFERED:
+        st.caption(f"{len(stopped) - OFFERED} older ones are in the table of all runs.")
+    if len(stopped) > 1 and st.button(f"Resume all {len(stopped)}", icon=":material/resume:"):
+        resume(list(stopped["id"]))
+        st.rerun()
+
+
+def _resume_button(place: Any, run: str, key: str) -> None:
+    if place.button(
+        "Resume", icon=":material/resume:", key=f"resume.{key}.{run}", width="stretch",
+        help="Goes on from its last checkpoint",
+    ):  # fmt: skip
+        resume([run])
+        st.rerun()
+
+
+def _how_it_ended(run: Run) -> None:
+    status = run.status
+    name, state_words = run.name, {"finished": "finished", "diverged": "diverged"}
+    if status.state in state_words:
+        summary = run.summary
+        took = f", {status.seconds:.0f} s" if status.seconds is not None else ""
+        chosen = f"epoch {summary.get('best_epoch')} chosen by {summary.get('selected_by')}"
+        st.success(f"**{name}** {status.state}: {chosen}{took}.", icon=":material/check_circle:")
+    else:
+        text, button = st.columns([6, 1], vertical_alignment="center")
+        text.warning(f"**{name}** {status.state}. {status.reason}", icon=":material/cancel:")
+        _resume_button(button, run.id, "ended")
+
+
+def _curves(runs: list[Run]) -> None:
+    named: dict[str, pd.DataFrame] = {}
+    metric = "recall@20"
+    for run in runs:
+        frame = run.events("epoch")
+        if len(frame):
+            label = run.name if run.name not in named else f"{run.name} · {run.id[-4:]}"
+            named[label] = frame
+            config = run.config
+            metric = f"{config['validation_metric']}@{config['validation_cutoff']}"
+    if not named:
+        return
+    colours = looks(list(named))
+    left, right = st.columns(2)
+    figure = learning.validation_curves(named, metric, colours)
+    left.plotly_chart(figure, config=CONFIG, key="live.valid", alt=f"Validation {metric} by epoch")
+    figure = learning.loss_curves(named, colours)
+    right.plotly_chart(figure, config=CONFIG, key="live.loss", alt="Training loss by epoch")
+    st.caption(learning.learning_caption(named, metric))

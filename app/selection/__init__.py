@@ -1,0 +1,1 @@
+"""What this visitor looks at: runs folder, dataset and chosen runs."""

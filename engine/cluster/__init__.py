@@ -1,0 +1,1 @@
+"""The cluster processes: the embedded cluster of a runs folder, and workers for others."""

@@ -1,0 +1,1 @@
+"""Directions through weight space."""

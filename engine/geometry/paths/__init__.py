@@ -1,0 +1,1 @@
+"""Paths between the weights of two runs."""

@@ -1,0 +1,1 @@
+"""Loss and metric slices through weight space: config, computation, result."""

@@ -1,0 +1,248 @@
+"""Computes slices: ``loss_slice``."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.data.features import Features
+from engine.foundation.errors import ConfigError
+from engine.foundation.progress import Progress, part, silent
+from engine.geometry.directions.random_directions import cosine
+from engine.geometry.directions.trajectories import projected
+from engine.geometry.slices.chosen_planes import (
+    Planes,
+    axis_points,
+    check_comparable,
+    chosen_planes,
+    name_of,
+)
+from engine.geometry.slices.plane import Plane
+from engine.geometry.slices.slice_config import SliceConfig
+from engine.geometry.slices.slice_result import Slice
+from engine.geometry.slices.surfaces import Frozen, Survey, grid_levels
+from engine.geometry.theta import Theta, ThetaSpace
+from engine.training import Trained
+
+
+def loss_slice(
+    trained: Sequence[Trained],
+    config: SliceConfig | None = None,
+    progress: Progress = silent,
+    *,
+    perturbed: Sequence[Features] | None = None,
+    snapshots: Sequence[Sequence[Theta]] | None = None,
+    preview: Callable[[Slice], None] | None = None,
+) -> Slice:
+    """Losses and metrics on a line or plane through each run's weights (science.md, section 6).
+
+    All runs share directions, triples, users and axes. ``perturbed`` holds each run's perturbed
+    features, for quantities that start with ``robust_``; ``snapshots`` each run's weights saved
+    along training, in order, for the trajectory directions and for drawing the trajectory. Where
+    points are computed one by one, ``preview`` receives the slice so far, from coarse to fine for
+    all runs together, with NaN where nothing was computed yet.
+
+    Raises ConfigError where the runs, perturbed features or snapshots do not fit the config.
+    """
+    config = config or SliceConfig()
+    started = time.perf_counter()
+    _check(trained, config, perturbed, snapshots)
+    first = trained[0]
+    frozen = Frozen.draw(
+        first.dataset,
+        config.quantities,
+        config.n_triples,
+        config.n_users,
+        config.seed,
+        next(first.model.parameters()).device,
+    )
+    chosen = chosen_planes(
+        trained, config, frozen.triples["train"], snapshots, part(progress, 0.0, 0.1)
+    )
+    surveys = [
+        Survey(plane, frozen, perturbed[r] if perturbed is not None else None)
+        for r, plane in enumerate(chosen.planes)
+    ]
+    progress(0.1, "range of the axes")
+    axes = [axis_points(surveys, axis, config, snapshots) for axis in range(config.dimensions)]
+    blank = _blank(trained, config, chosen, frozen, axes)
+    found = _marked(blank, surveys, trained, chosen.passes_through)
+    if snapshots is not None and any(len(s) for s in snapshots):
+        found |= _trajectories(trained, surveys, snapshots)
+    # The grid comes last, so that previews have all the rest.
+    blank = dataclasses.replace(blank, **found)
+    values_RQAB = _measured(blank, surveys, part(progress, 0.15, 1.0), preview)
+    provenance = {
+        "dataset": first.dataset.fingerprint,
+        "dataset_name": first.dataset.name,
+        "runs": [t.run for t in trained],
+        "n_triples": {split: len(t) for split, t in frozen.triples.items()},
+        "n_users": len(frozen.users),
+        "seconds": time.perf_counter() - started,
+    }
+    return dataclasses.replace(blank, provenance=provenance, values_RQAB=values_RQAB)
+
+
+def _check(
+    trained: Sequence[Trained],
+    config: SliceConfig,
+    perturbed: Sequence[Features] | None,
+    snapshots: Sequence[Sequence[Theta]] | None,
+) -> None:
+    check_comparable(trained)
+    robust = config.robust_quantities
+    if robust and perturbed is None:
+        raise ConfigError(
+            f"{', '.join(robust)} needs perturbed features; give them, or leave it out."
+        )
+    for what, given in (("perturbed features", perturbed), ("snapshots", snapshots)):
+        if given is not None and len(given) != len(trained):
+            raise ConfigError(
+                f"{what} of {len(given)} runs were given for {len(trained)} runs; one entry a run "
+                "is needed."
+            )
+    needs_valid = [q for q in config.quantities if q == "valid_loss" or "@" in q]
+    if needs_valid and len(trained[0].dataset.valid) == 0:
+        raise ConfigError(
+            f"dataset '{trained[0].dataset.name}' has no validation interactions, which "
+            f"{', '.join(needs_valid)} needs; choose train_loss."
+        )
+
+
+def _blank(
+    trained: Sequence[Trained],
+    config: SliceConfig,
+    chosen: Planes,
+    frozen: Frozen,
+    axes: Sequence[tuple[np.ndarray, str]],
+) -> Slice:
+    """The slice with every value still missing."""
+    points = [at for at, _ in axes] + [np.zeros(1)]
+    counts = ", ".join(f"{len(t):,} {split} pairs" for split, t in frozen.triples.items())
+    shared = {"directions": "; ".join(chosen.descriptions)}
+    if "random" in config.kinds and config.normalisation != "none" and len(trained) > 1:
+        if config.scale_to == "own":
+            shared["random draws"] = "the same for all, scaled to each run's own weights"
+        else:
+            shared["random draws"] = "the same for all, scaled to the first run's weights"
+    shared["triples"] = f"{counts}, each with one fixed negative (seed {config.seed})"
+    if len(frozen.users):
+        shared["users"] = f"{len(frozen.users):,} validation users"
+    if config.robust_quantities:
+        whose = f"{name_of(trained, 0)}'s" if chosen.passes_through else "each run's"
+        shared["perturbation"] = (
+            f"{config.perturbation} of strength {config.strength:g}, fixed at {whose} weights "
+            f"(seed {config.seed})"
+        )
+    if "train_objective" in config.quantities:
+        whose = f"{name_of(trained, 0)}'s" if chosen.passes_through else "each run's own"
+        shared["objective"] = whose
+    shared["range"] = ", ".join(
+        f"{name} {how}" for name, (_, how) in zip(("first", "second"), axes, strict=False)
+    )
+    is_pair = config.dimensions == 2
+    n_surfaces = (len(chosen.planes), len(config.quantities))
+    runs = [t.run for t in trained]
+    return Slice(
+        alphas_A=points[0],
+        betas_B=points[1],
+        values_RQAB=np.full((*n_surfaces, len(points[0]), len(points[1])), np.nan),
+        centre_RQ=np.full(n_surfaces, np.nan),
+        labels=[p.label for p in chosen.planes],
+        runs=runs if not chosen.passes_through else [" ".join(runs).strip()],
+        quantities=list(config.quantities),
+        directions=chosen.descriptions,
+        shared=shared,
+        is_exact=trained[0].model.affine,
+        cosines_R=np.array([cosine(*p.directions) for p in chosen.planes] if is_pair else []),
+        config=config.model_dump(mode="json"),
+    )
+
+
+def _measured(
+    blank: Slice,
+    surveys: Sequence[Survey],
+    progress: Progress,
+    preview: Callable[[Slice], None] | None,
+) -> np.ndarray:
+    """All values on the grid [R, Q, A, B], coarse ones of all runs before fine ones of any."""
+    n_runs, n_quantities, *shape = blank.values_RQAB.shape
+    grid = np.meshgrid(blank.alphas_A, blank.betas_B, indexing="ij")
+    points_GK = np.stack(grid, axis=-1).reshape(-1, 2)
+    values_RQG = np.full((n_runs, n_quantities, len(points_GK)), np.nan)
+    at_once = [q for q in blank.quantities if surveys[0].is_exact(q)]
+    slow = [q for q in blank.quantities if q not in at_once]
+    passes = [(at_once, np.arange(len(points_GK)))] if at_once else []
+    passes += [(slow, level) for level in grid_levels(shape[0], shape[1])] if slow else []
+    # A point of the slow ones costs about as much as all points of the others.
+    costs = np.cumsum([0] + [1 if names is at_once else len(level) for names, level in passes])
+    for number, (names, level) in enumerate(passes):
+        rows = [blank.quantities.index(q) for q in names]
+        first, last = costs[number] / costs[-1], costs[number + 1] / costs[-1]
+        shares = np.linspace(first, last, n_runs + 1)
+        for r, survey in enumerate(surveys):
+            title = f"{blank.labels[r]}: "
+            if names is slow:
+                title += f"picture {number + 1} of {len(passes)}, "
+            within = part(progress, shares[r], shares[r + 1], title)
+            values_RQG[r, np.array(rows)[:, None], level] = survey.values(
+                names, points_GK[level], within
+            )
+        if preview is not None and number + 1 < len(passes):
+            so_far = values_RQG.reshape(n_runs, n_quantities, *shape).copy()
+            preview(dataclasses.replace(blank, values_RQAB=so_far))
+    return values_RQG.reshape(n_runs, n_quantities, *shape)
+
+
+def _marked(
+    blank: Slice,
+    surveys: Sequence[Survey],
+    trained: Sequence[Trained],
+    passes_through: Sequence[Sequence[float]],
+) -> dict[str, Any]:
+    """Values at the weights themselves, and at the runs on a plane that passes through them."""
+    places_M2 = np.zeros((max(len(passes_through), 1), 2))
+    for m, place in enumerate(passes_through):
+        places_M2[m, : len(place)] = place
+    values = [survey.values(blank.quantities, places_M2) for survey in surveys]
+    found: dict[str, Any] = {"centre_RQ": np.stack([v[:, 0] for v in values])}
+    if passes_through:
+        found["marks_M2"] = places_M2
+        found["mark_labels"] = [name_of(trained, m) for m in range(len(places_M2))]
+        found["mark_values_MQ"] = values[0].T
+    return found
+
+
+def _trajectories(
+    trained: Sequence[Trained],
+    surveys: Sequence[Survey],
+    snapshots: Sequence[Sequence[Theta]],
+) -> dict[str, Any]:
+    """Each run's snapshots on its plane (or on the one plane through all runs)."""
+    space = ThetaSpace.of(trained[0].model)
+    runs: list[int] = []
+    places, surface, true = [np.zeros((0, 2))], [np.zeros(0)], [np.zeros(0)]
+    shares_R2 = np.zeros((len(trained), 2))
+    for r, (subject, saved) in enumerate(zip(trained, snapshots, strict=True)):
+        if not saved:
+            continue
+        survey = surveys[min(r, len(surveys) - 1)]
+        plane = survey.plane
+        at_N2, shares_R2[r] = projected(space, plane.origin, plane.directions, saved)
+        runs += [r] * len(saved)
+        places.append(at_N2)
+        surface.append(survey.values(["train_loss"], at_N2)[0])
+        for theta in saved:
+            point = Survey(Plane(subject, theta, ()), survey.frozen)
+            true.append(point.values(["train_loss"], np.zeros((1, 2)))[0])
+    return {
+        "trajectory_run_N": np.array(runs, dtype=np.int64),
+        "trajectory_N2": np.concatenate(places),
+        "trajectory_surface_N": np.concatenate(surface),
+        "trajectory_loss_N": np.concatenate(true),
+        "explained_variance_R2": shares_R2,
+    }

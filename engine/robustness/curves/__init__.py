@@ -1,0 +1,1 @@
+"""Accuracy against the strength of a perturbation: config, computation, result, statistics."""

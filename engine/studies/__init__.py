@@ -1,0 +1,1 @@
+"""What Basin runs on a cluster: trainings, analyses, sweeps and the demonstration."""

@@ -1,0 +1,1 @@
+"""How weights move: optimisers, steppers around them, weight averaging and learning rates."""
