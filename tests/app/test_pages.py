@@ -241,7 +241,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
     known[:, 1] = float("nan")
     preview = replace(whole, values_RQAB=known)
     monkeypatch.setattr(work, "is_under_way", lambda *_: True)
-    monkeypatch.setattr(work, "find_preview", lambda *_: preview)
+    monkeypatch.setattr("app.panels.landscape.slices.find_preview", lambda *_: preview)
     test = opened("landscape")
     charts = len(test.get("plotly_chart"))
     test.number_input(key="slice.n_triples").set_value(123).run()  # nothing kept for this
