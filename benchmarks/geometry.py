@@ -25,7 +25,7 @@ from engine.geometry.curvature.lanczos import extreme_eigenpairs
 from engine.geometry.directions.random_directions import normalised, random_direction
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.slices.plane import Plane
-from engine.geometry.slices.surfaces import Frozen, Survey
+from engine.geometry.slices.plane_evaluation import Frozen, Survey
 from engine.geometry.theta import factors_at, theta_of
 from engine.training import Trained, fit, preset
 

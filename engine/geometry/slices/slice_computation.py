@@ -13,8 +13,8 @@ from engine.data.features import Features
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.geometry.directions.random_directions import cosine
-from engine.geometry.directions.trajectories import projected
-from engine.geometry.slices.chosen_planes import (
+from engine.geometry.directions.trajectory_axes import projected
+from engine.geometry.slices.slice_directions import (
     Planes,
     axis_points,
     check_comparable,
@@ -24,7 +24,7 @@ from engine.geometry.slices.chosen_planes import (
 from engine.geometry.slices.plane import Plane
 from engine.geometry.slices.slice_config import SliceConfig
 from engine.geometry.slices.slice_result import Slice
-from engine.geometry.slices.surfaces import Frozen, Survey, grid_levels
+from engine.geometry.slices.plane_evaluation import Frozen, Survey, grid_levels
 from engine.geometry.theta import Theta, ThetaSpace
 from engine.training import Trained
 

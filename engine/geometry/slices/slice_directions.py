@@ -18,11 +18,11 @@ from engine.foundation.seeding import torch_generator
 from engine.geometry.curvature.factor_hessian import FactorHessian
 from engine.geometry.curvature.lanczos import extreme_eigenpairs
 from engine.geometry.directions.random_directions import length_of, normalised, random_direction
-from engine.geometry.directions.trajectories import main_axes, projected
+from engine.geometry.directions.trajectory_axes import main_axes, projected
 from engine.geometry.long_vectors import length
 from engine.geometry.slices.plane import Plane
 from engine.geometry.slices.slice_config import DirectionKind, SliceConfig
-from engine.geometry.slices.surfaces import Survey
+from engine.geometry.slices.plane_evaluation import Survey
 from engine.geometry.theta import Theta, ThetaSpace, factors_at, moved, theta_of
 from engine.objectives import Triples
 from engine.training import Trained

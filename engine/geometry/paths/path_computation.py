@@ -25,8 +25,8 @@ from engine.foundation.result import Result
 from engine.foundation.seeding import numpy_generator, torch_generator
 from engine.geometry.curvature.factor_hessian import FactorLoss
 from engine.geometry.ranking_loss import mean_ranking_loss
-from engine.geometry.slices.chosen_planes import check_comparable, check_one_network, name_of
-from engine.geometry.slices.surfaces import Frozen, metrics_of
+from engine.geometry.slices.slice_directions import check_comparable, check_one_network, name_of
+from engine.geometry.slices.plane_evaluation import Frozen, metrics_of
 from engine.geometry.theta import factors_at, theta_of
 from engine.objectives import Triples
 from engine.training import Trained
