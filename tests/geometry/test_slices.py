@@ -9,7 +9,7 @@ import torch
 from engine.evaluation import EvaluationConfig, evaluate
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.geometry import Slice, SliceConfig, frozen_triples, loss_slice, mode_path
-from engine.geometry.directions.random_directions import normalised, random_direction
+from engine.geometry.directions.random_directions import normalise, random_direction
 from engine.geometry.slices import slice_directions
 
 
@@ -24,7 +24,7 @@ def test_every_point_is_the_loss_at_the_moved_weights(make_run, any_model, loss_
     result = loss_slice([run], config)
     assert result.is_exact == run.model.affine
     theta = run.model.theta()
-    first, second = (normalised(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1))
+    first, second = (normalise(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1))
     triples = frozen_triples(run.dataset, 200)
     for i, a in enumerate(result.alphas_A):
         for j, b in enumerate(result.betas_B):

@@ -9,114 +9,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent
-from engine.foundation.result import Result
 from engine.foundation.seeding import numpy_generator, torch_generator
+from engine.geometry.comparable_runs import check_comparable, check_one_network, name_of
 from engine.geometry.curvature.factor_hessian import FactorLoss
+from engine.geometry.fixed_sample import FixedSample, validation_metrics
+from engine.geometry.paths.path_config import ModePathConfig
+from engine.geometry.paths.path_result import CURVES, ModePath
 from engine.geometry.ranking_loss import mean_ranking_loss
-from engine.geometry.slices.slice_directions import check_comparable, check_one_network, name_of
-from engine.geometry.slices.plane_evaluation import Frozen, metrics_of
 from engine.geometry.theta import factors_at, theta_of
 from engine.objectives import Triples
 from engine.training import Trained
-
-CURVES = ["straight line", "Bezier curve"]
-
-
-class ModePathConfig(Config):
-    """How the curve between two runs is trained and looked at."""
-
-    n_steps: int = Field(default=100, ge=0)
-    """Adam steps on the control point."""
-    learning_rate: float = Field(default=0.01, gt=0)
-    """Adam's step size, in units of the weights."""
-    batch_size: int = Field(default=16_384, ge=1)
-    """Triples a step, from the frozen ones, at one random place t of the curve."""
-    n_points: int = Field(default=41, ge=3)
-    """Places at which both curves are measured, ends included."""
-    n_triples: int | None = Field(default=50_000, ge=1)
-    """Frozen triples; none for all pairs."""
-    cutoff: int = Field(default=20, ge=1, le=1000)
-    """The k of the validation recall@k measured along both ways."""
-    n_users: int | None = Field(default=1_000, ge=1)
-    """Users that recall is averaged over, drawn once; none for all with validation items."""
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    """Decides triples, users, batches and places."""
-
-
-@dataclass(frozen=True)
-class ModePath(Result):
-    """Losses along the straight line and the Bezier curve between two runs."""
-
-    kind: ClassVar[str] = "mode_path"
-    axes: ClassVar[dict[str, tuple[str, ...]]] = {
-        "places_T": ("place",),
-        "train_loss_CT": ("curve", "place"),
-        "valid_loss_CT": ("curve", "place"),
-        "valid_recall_CT": ("curve", "place"),
-    }
-    units: ClassVar[dict[str, str]] = {
-        "places_T": "share of the way, 0 to 1",
-        "train_loss_CT": "nats a triple",
-        "valid_loss_CT": "nats a triple",
-        "valid_recall_CT": "0 to 1",
-    }
-
-    places_T: np.ndarray
-    train_loss_CT: np.ndarray
-    valid_loss_CT: np.ndarray
-    valid_recall_CT: np.ndarray
-    """Recall@cutoff of validation items, train items left out. Both are NaN where the dataset has
-    no validation pairs."""
-    cutoff: int
-    curves: list[str]
-    labels: list[str]
-    runs: list[str]
-
-    @property
-    def barriers(self) -> dict[str, float]:
-        """Each curve's highest train loss above the straight interpolation of its ends' losses."""
-        ends = self.train_loss_CT[:, :1], self.train_loss_CT[:, -1:]
-        level_CT = (1 - self.places_T) * ends[0] + self.places_T * ends[1]
-        rises = (self.train_loss_CT - level_CT).max(axis=1)
-        return dict(zip(self.curves, rises.tolist(), strict=True))
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a curve and place: curve, place, train_loss, valid_loss, valid_recall."""
-        n = len(self.places_T)
-        return pd.DataFrame(
-            {
-                "curve": np.repeat(self.curves, n),
-                "place": np.tile(self.places_T, len(self.curves)),
-                "train_loss": self.train_loss_CT.reshape(-1),
-                "valid_loss": self.valid_loss_CT.reshape(-1),
-                "valid_recall": self.valid_recall_CT.reshape(-1),
-            }
-        )
-
-    @property
-    def caption(self) -> str:
-        """What is seen, and what it does not prove."""
-        heights = ", ".join(f"{name} {height:.3g}" for name, height in self.barriers.items())
-        return (
-            f"Loss and validation recall@{self.cutoff} along two ways from {self.labels[0]} to "
-            f"{self.labels[1]}, on the same frozen triples and users; barriers in train loss "
-            f"(nats): {heights}. Factors may be turned and rescaled without changing a score, so a "
-            "high barrier on the straight line does not prove that the two rank differently; a "
-            "low one on a trained curve shows that a way exists, not that training finds it. The "
-            "curve itself is trained, so between its ends it may lie below both of them."
-        )
 
 
 def mode_path(
@@ -140,27 +49,29 @@ def mode_path(
     dataset = first.dataset
     recall = f"recall@{config.cutoff}"
     wanted = ["train_loss", "valid_loss", recall] if len(dataset.valid) else ["train_loss"]
-    frozen = Frozen.draw(dataset, wanted, config.n_triples, config.n_users, config.seed, device)
-    train = frozen.triples["train"]
+    sample = FixedSample.draw(
+        dataset, wanted, config.n_triples, config.n_users, config.seed, device
+    )
+    train = sample.triples["train"]
     middle = {name: (ends[0][name] + ends[1][name]) / 2 for name in ends[0]}
-    bent = _trained_control(first, ends, middle, train, config, progress)
+    bent = _train_control_point(first, ends, middle, train, config, progress)
     places_T = np.linspace(0.0, 1.0, config.n_points)
-    found_QCT = np.full((3, 2, config.n_points), np.nan)
+    values_QCT = np.full((3, 2, config.n_points), np.nan)
     for c, control in enumerate((middle, bent)):
         for k, place in enumerate(places_T):
             progress(0.8 + 0.1 * (c + k / config.n_points), f"{CURVES[c]}, place {k + 1}")
             with torch.no_grad():
                 users, items = factors_at(first, _on_curve(ends, control, float(place)))
-            for split, triples in enumerate(frozen.triples.values()):
-                found_QCT[split, c, k] = mean_ranking_loss(users, items, triples)
-            if len(frozen.users):
-                found_QCT[2, c, k] = metrics_of(users, items, frozen, [recall])[recall]
+            for split, triples in enumerate(sample.triples.values()):
+                values_QCT[split, c, k] = mean_ranking_loss(users, items, triples)
+            if len(sample.users):
+                values_QCT[2, c, k] = validation_metrics(users, items, sample, [recall])[recall]
     progress(1.0, "mode path")
     return ModePath(
         places_T=places_T,
-        train_loss_CT=found_QCT[0],
-        valid_loss_CT=found_QCT[1],
-        valid_recall_CT=found_QCT[2],
+        train_loss_CT=values_QCT[0],
+        valid_loss_CT=values_QCT[1],
+        valid_recall_CT=values_QCT[2],
         cutoff=config.cutoff,
         curves=CURVES,
         labels=[name_of(pair, 0), name_of(pair, 1)],
@@ -169,7 +80,7 @@ def mode_path(
         provenance={
             "dataset": dataset.fingerprint,
             "n_triples": len(train),
-            "n_users": len(frozen.users),
+            "n_users": len(sample.users),
             "seconds": time.perf_counter() - started,
         },
     )
@@ -185,7 +96,7 @@ def _on_curve(
     }
 
 
-def _trained_control(
+def _train_control_point(
     trained: Trained,
     ends: tuple[dict[str, Tensor], dict[str, Tensor]],
     start: dict[str, Tensor],
