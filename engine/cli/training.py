@@ -83,9 +83,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             )
     results = []
     for run in runs:
-        work = partial(
-            run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler
-        )
+        work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler)
         results.append(with_bar(run.id, work))
     for result in results:
         print(
