@@ -35,7 +35,7 @@ from engine.robustness.curves.curve_config import CurveConfig
 from engine.robustness.curves.curve_result import RobustnessCurves
 from engine.robustness.curves.item_groups import item_groups
 from engine.robustness.curves.paired_strategies import compare_strategies
-from engine.robustness.perturbation_kinds import (
+from engine.robustness.all_perturbations import (
     FEATURE_PERTURBATIONS,
     PERTURBATIONS,
     PICTURE_PERTURBATIONS,

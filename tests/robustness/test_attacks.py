@@ -12,8 +12,8 @@ from engine.objectives import Batch, bpr_loss
 from engine.robustness import FGSMConfig, PGDConfig, RandomDirectionConfig, perturb
 from engine.robustness.attacks.attack import AttackedGoal
 from engine.robustness.attacks.goals import RankingLossGoal
-from engine.robustness.factor_paths import factor_path
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.perturbed_factors import factor_path
+from engine.robustness.perturbed_model.model_under_test import Subject
 from engine.robustness.probing.probe import RobustnessProbe
 
 

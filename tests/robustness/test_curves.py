@@ -27,8 +27,8 @@ from engine.robustness import (
     summary,
 )
 from engine.robustness.curves.strategies_of_trained import strategies_of
-from engine.robustness.factor_paths import factor_path
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.perturbed_factors import factor_path
+from engine.robustness.perturbed_model.model_under_test import Subject
 from engine.training import Trained
 
 SMALL = CurveConfig(strengths=(0.0, 0.3, 1.0), n_draws=2, cutoffs=(5, 10))

@@ -34,7 +34,7 @@ from engine.robustness import (
     picture_edit,
 )
 from engine.robustness.attacks.attack import AttackedGoal
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import Subject
 from engine.training import TrainConfig, Trained
 from engine.training.training_noise import NoiseConfig, TrainingNoise
 

@@ -16,7 +16,7 @@ from engine.robustness import (
     perturb,
     robustness_curves,
 )
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import Subject
 from engine.training import TrainConfig, fit
 
 CONFIGS = [config() for config in MODELS]

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-import engine.robustness.perturbed_ranking as ranking_module
+import engine.robustness.perturbed_model.perturbed_ranking as ranking_module
 from engine.evaluation import EvaluationConfig, evaluate
 from engine.foundation.errors import DataError
 from engine.robustness import FEATURE_PERTURBATIONS, FGSMConfig, perturb
-from engine.robustness.factor_paths import FactorChange, factor_path
-from engine.robustness.model_under_test import Subject
-from engine.robustness.perturbed_ranking import Ranking
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange, factor_path
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
 
 CUTOFFS = (1, 3, 10)
 

@@ -15,8 +15,8 @@ from engine.data.perturbations.noise.random_direction import RandomDirectionConf
 from engine.data.perturbations.perturbation import NormConfig, PerturbationConfig, Risk
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.goals import ExposureGoal, Goal, RankingLossGoal
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedPath
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath
 
 
 class GoalConfig(PerturbationConfig):

@@ -11,8 +11,8 @@ from engine.data.features import of_length
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import Ray
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath, ProjectedRay
 
 
 class FGSMConfig(AttackConfig):

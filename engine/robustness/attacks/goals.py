@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.objectives import Triples
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import Subject
 
 CHUNK = 4_096
 """Triples gathered at a time: their factors stay in the processor's cache."""

@@ -13,8 +13,8 @@ from engine.data.perturbations.feature_table import FeatureTable, normal
 from engine.data.perturbations.perturbation import Pointwise
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
 from engine.robustness.attacks.fgsm import projected_step, step
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedPath, ProjectedPointwise
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath, ProjectedPointwise
 
 
 class PGDConfig(AttackConfig):

@@ -21,11 +21,11 @@ from engine.robustness.curves.curve_config import CurveConfig, Variant, variants
 from engine.robustness.curves.curve_result import RobustnessCurves
 from engine.robustness.curves.item_groups import item_groups
 from engine.robustness.curves.strategies_of_trained import strategies_of
-from engine.robustness.factor_paths import FactorChange, factor_path
-from engine.robustness.model_under_test import Subject
-from engine.robustness.perturbed_ranking import Ranking
-from engine.robustness.probing.exposure import Exposure, exposure_metrics
-from engine.robustness.threads import few_threads
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange, factor_path
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
+from engine.robustness.perturbed_model.exposure import Exposure, exposure_metrics
+from engine.robustness.thread_limits import few_threads
 from engine.training import Trained
 
 

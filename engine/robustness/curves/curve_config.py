@@ -18,7 +18,7 @@ from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
-from engine.robustness.perturbation_kinds import AnyPerturbationConfig
+from engine.robustness.all_perturbations import AnyPerturbationConfig
 
 
 class CurveConfig(Config):

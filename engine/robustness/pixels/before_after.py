@@ -11,7 +11,7 @@ from engine.data import Dataset
 from engine.data.encoders import read_pixels
 from engine.data.perturbations.pixels.picture import PictureConfig, PictureEditConfig, Pictures
 from engine.foundation.errors import ConfigError
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import Subject
 from engine.training import Trained
 
 

@@ -22,7 +22,7 @@ from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.pixels.picture import PictureConfig, Pictures
 from engine.data.perturbations.pixels.pixel_noise import PixelNoiseConfig
 from engine.robustness.attacks.attack import AttackedGoal, GoalConfig
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import Subject
 
 
 class PixelAttackConfig(PictureConfig, GoalConfig):

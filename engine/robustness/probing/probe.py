@@ -14,11 +14,11 @@ from engine.data.perturbations.perturbation import Modality, PerturbationConfig,
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.curves.curve_computation import features_removed, why_flat
-from engine.robustness.factor_paths import FactorChange, FactorPath, factor_path
-from engine.robustness.model_under_test import Subject
-from engine.robustness.perturbed_ranking import Ranking
-from engine.robustness.probing.exposure import Exposure
-from engine.robustness.threads import few_threads
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange, FactorPath, factor_path
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
+from engine.robustness.perturbed_model.exposure import Exposure
+from engine.robustness.thread_limits import few_threads
 from engine.training import Trained
 
 KEPT_PATHS = 8

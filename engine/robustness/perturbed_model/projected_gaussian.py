@@ -9,8 +9,8 @@ import torch
 
 from engine.data.perturbations.noise.gaussian import GaussianConfig
 from engine.foundation.seeding import torch_generator
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedRay
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedRay
 
 
 def projected_gaussian(

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.robustness.factor_paths import FactorChange
-from engine.robustness.perturbed_ranking import Ranking
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
 
 
 def exposure_metrics(cutoffs: tuple[int, ...]) -> list[str]:

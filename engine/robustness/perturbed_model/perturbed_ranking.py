@@ -19,8 +19,8 @@ from torch import Tensor
 from engine.data import Split
 from engine.evaluation import metrics_of_hits
 from engine.foundation.errors import DataError
-from engine.robustness.factor_paths import FactorChange, Straight, Switched
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange, Straight, Switched
+from engine.robustness.perturbed_model.model_under_test import Subject
 
 KEPT_SCORES = 64_000_000
 """Most clean scores kept in memory (256 MB in float32); above it they are made block by block."""

@@ -25,9 +25,9 @@ from engine.data.perturbations.perturbation import (
 )
 from engine.models import LinearProjection
 from engine.robustness.attacks.attack import AttackConfig
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_noise import projected_gaussian
-from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
+from engine.robustness.perturbed_model.model_under_test import Subject
+from engine.robustness.perturbed_model.projected_gaussian import projected_gaussian
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath, ProjectedRay
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from engine.data.perturbations.pixels.picture import PictureConfig
 from engine.data.perturbations.texts.text import TextConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
 from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import Subject
 from engine.robustness.pixels.pixel_attack import PixelFGSMConfig, PixelPGDConfig
 from engine.training import Trained
 
