@@ -1,4 +1,4 @@
-"""Features of any name: a dataset with sound beside picture and text is perturbed like any other."""
+"""Features of any name: sound beside picture and text is perturbed like any other."""
 
 from __future__ import annotations
 
