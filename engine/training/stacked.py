@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
-from engine.models import MODELS, Recommender
+from engine.models import BPRMFConfig, LightGCNConfig, Recommender, VBPRConfig
 from engine.models.bpr_mf import BPRMF
 from engine.models.graphs import Propagate
 from engine.models.lightgcn import LightGCN
@@ -124,4 +124,4 @@ def stacked_model(models: list[Recommender], dataset: Dataset) -> Recommender:
 
 def can_stack(config: Any) -> bool:
     """Whether the model of this config has a stacked form."""
-    return MODELS.get(type(config)) in STACKED
+    return isinstance(config, (BPRMFConfig, VBPRConfig, LightGCNConfig))
