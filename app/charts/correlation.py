@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.spectrum import SHORT
-from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, Look, finished, look_of
+from app.charts.measure_names import SHORT
+from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, Look, finish, look_of
 
 MOST_NAMED = 8
 """Strategies that a legend names; of more, each point names its run when pointed at."""
@@ -18,7 +18,7 @@ CONTROLS = ("none", "within strategy", "equal clean accuracy")
 """The controls that are drawn."""
 
 
-def runs_scattered(
+def runs_scatter(
     table: pd.DataFrame, measure: str, drop: str, looks: Mapping[str, Look] | None = None
 ) -> go.Figure:
     """One point a run: a flatness measure against the share of accuracy lost, by strategy."""
@@ -40,19 +40,19 @@ def runs_scattered(
     figure.update_xaxes(title=f"{SHORT.get(measure, measure)} (larger is sharper)")
     figure.update_yaxes(title="share of clean accuracy lost", tickformat=".0%")
     # A long legend would leave no room for the points, which name themselves when pointed at.
-    return finished(figure, height=420, legend=len(strategies) <= MOST_NAMED)
+    return finish(figure, height=420, legend=len(strategies) <= MOST_NAMED)
 
 
-def correlation_dots(found: pd.DataFrame) -> go.Figure:
+def correlation_dots(table: pd.DataFrame) -> go.Figure:
     """Rank correlation of each measure with one drop, under each control, with its interval.
 
-    ``found`` is the table of ``flatness_versus_robustness`` for one drop.
+    ``table`` is the table of ``flatness_versus_robustness`` for one drop.
     """
     figure = go.Figure()
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
-    measures = list(dict.fromkeys(found["measure"]))
+    measures = list(dict.fromkeys(table["measure"]))
     for place, control in enumerate(CONTROLS):
-        rows = found[(found["control"] == control) & found["correlation"].notna()]
+        rows = table[(table["control"] == control) & table["correlation"].notna()]
         heights = [measures.index(m) + (place - 1) * 0.22 for m in rows["measure"]]
         figure.add_scatter(
             x=rows["correlation"], y=heights, mode="markers",
@@ -71,4 +71,4 @@ def correlation_dots(found: pd.DataFrame) -> go.Figure:
         ticktext=[SHORT.get(m, m) for m in measures],
         autorange="reversed",
     )
-    return finished(figure, height=130 + 40 * len(measures))
+    return finish(figure, height=130 + 40 * len(measures))

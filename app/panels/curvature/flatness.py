@@ -1,0 +1,103 @@
+"""Measures of flatness by strategy: those that may be compared, and those rescaling moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.charts import flatness as charts
+from app.charts.measure_names import SHORT
+from app.charts.style import CONFIG, Look
+from app.selection.choice import Choice
+from app.widgets.downloads import csv_button, table_and_csv
+
+if TYPE_CHECKING:
+    from engine.geometry import Curvature
+
+
+def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
+    """Every measure as a multiple of one strategy's: those that may be compared, and the others."""
+    from engine.geometry import flatness_table
+
+    names, looks = strategies(choice)
+    table = flatness_table(list(results.values()), names)
+    st.subheader("Flatness, with and without the loophole")
+    baseline = st.selectbox(
+        "Compared with", list(dict.fromkeys(table["strategy"])), key="flat.baseline", width=280
+    )
+    kinds = {
+        "Measures that may be compared": table[table["is_invariant"]],
+        "Measures that rescaling moves at will": table[~table["is_invariant"]],
+    }
+    for column, (title, part) in zip(st.columns(2, gap="large"), kinds.items(), strict=True):
+        if len(part):
+            with column:
+                st.markdown(f"**{title}**")
+                figure = charts.measures_against(part, baseline, looks)
+                st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
+    low = " Values of 0 or less have no place here; the table has them."
+    st.caption(
+        f"{choice.dataset}, frozen training triples. Each measure as a multiple of {baseline}'s, "
+        "logarithmic; left of the dotted line is flatter. Multiplying user factors and dividing "
+        "item factors by one number changes no score, yet moves those on the right. "
+        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
+        "losses are found by a few gradient steps, so they are lower bounds. Flatter by these "
+        "measures does not prove more robust."
+    )
+    st.dataframe(flatness_by_strategy(table), hide_index=True, height="content")
+    csv_button(table, "flatness")
+    if table["n"].max() > 1:
+        each = [r.to_frame().assign(label=label) for label, r in results.items()]
+        table_and_csv(
+            pd.concat(each, ignore_index=True), "flatness-measures", "Measures of each run"
+        )
+
+
+def strategies(choice: Choice) -> tuple[dict[str, str], dict[str, Look]]:
+    """By run id what its strategy is called, and by that how it is drawn.
+
+    Runs that differ in nothing but the seed are one strategy, drawn as its oldest run is.
+    """
+    groups = choice.table.set_index("id")["group"]
+    sizes = groups.value_counts()
+    names = {r: groups[r] if sizes[groups[r]] > 1 else choice.labels[r] for r in choice.ids}
+    looks: dict[str, Look] = {}
+    for run, name in names.items():
+        looks.setdefault(name, choice.looks[choice.labels[run]])
+    return names, looks
+
+
+def _interval_note(table: pd.DataFrame) -> str:
+    counts = table.groupby("strategy", sort=False)["n"].max()
+    if counts.max() < 2:
+        return "One seed a run, no interval."
+    seeds = ", ".join(f"{name} {n}" for name, n in counts.items())
+    return (
+        f"Means over seeds ({seeds}), bars and brackets their 95 % intervals (Student's t), none "
+        "for one seed; the baseline's own uncertainty is its own bar."
+    )
+
+
+def flatness_by_strategy(table: pd.DataFrame) -> pd.DataFrame:
+    """Measures as rows, strategies as columns (mean and interval); those that compare first."""
+    counts = table.groupby("strategy")["n"].max()
+    numbers = table[["mean", "low", "high"]].to_numpy()
+    cells = table.assign(
+        cell=[
+            f"{mean:.3g}" if np.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+            for mean, low, high in numbers
+        ],
+        strategy=[f"{s} ({counts[s]} seeds)" if counts[s] > 1 else s for s in table["strategy"]],
+    )
+    wide = cells.pivot_table(
+        index=["measure", "is_invariant", "description"], columns="strategy", values="cell",
+        sort=False, aggfunc="first",
+    ).reset_index()  # fmt: skip
+    wide["measure"] = wide["measure"].map(lambda m: SHORT.get(m, m))
+    wide = wide.sort_values("is_invariant", ascending=False, kind="stable")
+    wide = wide[[c for c in wide.columns if c != "description"] + ["description"]]
+    return wide.rename(columns={"is_invariant": "may be compared"}).rename_axis(columns=None)
