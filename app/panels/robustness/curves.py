@@ -57,16 +57,17 @@ def _curves(curves: RobustnessCurves, choice: Choice) -> None:
     )
     strategies = [str(s["strategy"]) for s in curves.series[: len(choice.ids)]]
     looks = choice.looks_in_order(strategies)
-    table = bands(curves, metric)
+    per_run = curves.per_run(metric)
+    table = bands(per_run)
     with_titles = table.replace({"perturbation": curves.titles, "control_of": curves.titles})
     figure = charts.strength_curves(with_titles, metric, looks, shown)
     st.plotly_chart(figure, config=CONFIG, alt=f"{metric} against strength of each perturbation")
     if not metric.startswith(EXPOSURE):
-        warning = charts.indifference_warning(indifferent(curves, metric), metric)
+        warning = charts.indifference_warning(indifferent(per_run), metric)
         if warning:
             st.info(warning, icon=":material/visibility_off:")
     st.caption(f"{choice.dataset}. {charts.curves_caption(with_titles)} {curves.caption}")
-    table_and_csv(summary(curves, metric), "robustness-summary", "Summary")
+    table_and_csv(summary(per_run), "robustness-summary", "Summary")
     table_and_csv(table, "robustness-bands", "Means, intervals and losses at each strength")
     table_and_csv(curves.to_frame(), "robustness-curves", "Every draw of every run")
     by_item_group(curves, looks, choice)
