@@ -54,7 +54,7 @@ def main_axes(
     return axes, shares
 
 
-def projected(
+def project_trajectory(
     space: ThetaSpace,
     origin: Theta,
     directions: Sequence[Theta],
@@ -76,9 +76,9 @@ def projected(
     total = float(gaps_NP.double().square().sum())
     shares = np.zeros(2)
     if total > 0:
-        held = []
+        shares_of_first = []
         for k in range(1, len(directions) + 1):
             inverse = torch.linalg.pinv(gram_KK[:k, :k], hermitian=True)
-            held.append(float((dots_NK[:, :k] @ inverse * dots_NK[:, :k]).sum()) / total)
-        shares[: len(held)] = np.diff([0.0, *held])
+            shares_of_first.append(float((dots_NK[:, :k] @ inverse * dots_NK[:, :k]).sum()) / total)
+        shares[: len(shares_of_first)] = np.diff([0.0, *shares_of_first])
     return places.numpy(), shares
