@@ -23,7 +23,12 @@ import pandas as pd
 
 from engine.data.dataset import Dataset
 from engine.data.readers.parsing.assembly import build_dataset
-from engine.data.readers.parsing.columns import check_ids, header_of, line_of_row, read_whole_numbers
+from engine.data.readers.parsing.columns import (
+    check_ids,
+    header_of,
+    line_of_row,
+    read_whole_numbers,
+)
 from engine.data.readers.parsing.feature_files import check_rows, read_features
 from engine.data.readers.parsing.item_tables import described, numbered_items, read_table
 from engine.data.readers.read_options import ReadOptions
