@@ -118,14 +118,11 @@ class FeatureAdversary:
         return {m: of_length(d, self.lengths_I[m][rows]) for m, d in directions.items()}
 
     def projected_term(self, model: LinearProjection, step: Step, projected: Tensor) -> Tensor:
-        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P].
-
-        With an axis of seeds in front of weights and rows alike, one term a seed.
-        """
+        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P]."""
         batch = step.batch
         weights = model.projection_weights()
         moved = projected
-        (gradient,) = torch.autograd.grad(step.clean.sum(), projected, retain_graph=True)
+        (gradient,) = torch.autograd.grad(step.clean, projected, retain_graph=True)
         for m in self.modalities:
             weight = weights[m]
             cross = weight @ weight.detach().mT  # its gradient is that of A in A Delta

@@ -54,9 +54,7 @@ class FactorAdversary:
 
         A user in several triples gets the sum of its triples' gradients, as one embedding row does.
         """
-        users, items = torch.autograd.grad(
-            step.clean.sum(), (step.users, step.items), retain_graph=True
-        )
+        users, items = torch.autograd.grad(step.clean, (step.users, step.items), retain_graph=True)
         users, epsilon = step.batch.summed_by_user(users), self.config.epsilon
         return (
             of_length(users, users.new_full(users.shape[:-1], epsilon)),

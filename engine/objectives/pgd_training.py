@@ -98,10 +98,7 @@ class PGDAdversary:
         return moved * shrink[:, None]
 
     def projected_term(self, step: Step, projected: Tensor) -> Tensor:
-        """The L2 term for a linear projection, at its width: coefficients c with Delta = A^T c.
-
-        With an axis of seeds in front of weights and rows alike, one term a seed.
-        """
+        """The L2 term for a linear projection, at its width: coefficients c with Delta = A^T c."""
         model, batch = step.model, step.batch
         assert isinstance(model, LinearProjection)
         weights = {m: model.projection_weights()[m] for m in self.modalities}
@@ -115,7 +112,7 @@ class PGDAdversary:
                 moved = moved + c @ grams[m]
             moved = moved.requires_grad_()
             items = model.combine(moved, batch.items)
-            (gradient,) = torch.autograd.grad(step.loss(batch.margins(users, items)).sum(), moved)
+            (gradient,) = torch.autograd.grad(step.loss(batch.margins(users, items)), moved)
             for m in self.modalities:
                 squared = ((gradient @ grams[m]) * gradient).sum(dim=-1)
                 length = self.config.step_size * radii[m] * inverse_root(squared)

@@ -174,7 +174,7 @@ def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
 def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: list[str]) -> None:
     curves = results(trained, "robustness", runs)
     assert isinstance(curves, RobustnessCurves)
-    table = bands(curves, "recall@20")
+    table = bands(curves.per_run("recall@20"))
     figure = robustness.strength_curves(table, "recall@20")
     clean = table[table["strength"] == 0].groupby("strategy")["mean"].first()
     for trace in figure.data:
@@ -187,7 +187,7 @@ def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: lis
 def test_crosses_are_what_is_left_without_features(trained: RunStore, runs: list[str]) -> None:
     curves = results(trained, "robustness", runs)
     assert isinstance(curves, RobustnessCurves)
-    table = bands(curves, "recall@20")
+    table = bands(curves.per_run("recall@20"))
     main = table[(table["control_of"] == "") & (table["strength"] == 0)]
     for shown, expected in (
         ("accuracy", main["removed"]),

@@ -20,18 +20,12 @@ def queued(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     return asked
 
 
-def test_seeds_are_one_job_where_they_can_train_in_one_pass(nothing, queued) -> None:
+def test_seeds_are_a_job_each(nothing, queued) -> None:
     runs = training.start(preset("plain", {"seed": 3}), "mine", 3)
-    assert queued == [{"runs": runs}]
+    assert queued == [{"run": run} for run in runs]
     assert [nothing.get(run).config["seed"] for run in runs] == [3, 4, 5]
     assert [nothing.get(run).name for run in runs] == [f"mine, seed {s}" for s in (3, 4, 5)]
     assert jobs(nothing) == []
-
-
-def test_seeds_that_cannot_are_a_job_each(nothing, queued) -> None:
-    config = preset("pgd", {"objective.adversary.norm": "linf"})
-    runs = training.start(config, "mine", 2)
-    assert queued == [{"run": run} for run in runs]
 
 
 def test_one_seed_is_one_run_of_the_given_name(nothing, queued) -> None:

@@ -1,4 +1,4 @@
-"""Any two choices of a config go together, alone and in one pass of several seeds."""
+"""Any two choices of a config go together."""
 
 import itertools
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.training import MemoryRecorder, TrainConfig, fit
-from engine.training.seeds import fit_seeds, why_apart
+from engine.training import TrainConfig, fit
 
 WARM = {"warm_start_epochs": 1}
 CHOICES = {
@@ -134,20 +133,9 @@ ROWS = rows_with_every_pair()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[str(i) for i in range(len(ROWS))])
-def test_any_two_choices_train_together_alone_and_in_one_pass(tiny, row):
+def test_any_two_choices_train_together(tiny, row):
     config = config_of(row)
-    steps = -(-len(tiny.train) // 256)
-    apart = [fit(tiny, config.changed({"seed": seed})) for seed in (3, 1)]
-    for found in apart:
-        assert found.state == "finished"
-        assert found.gradient_passes == passes_of(config, steps)
-        assert all(torch.isfinite(p).all() for p in found.model.parameters())
-    if why_apart(tiny, config) is not None:
-        return
-    recorders = [MemoryRecorder(), MemoryRecorder()]
-    for one, two in zip(apart, fit_seeds(tiny, config, (3, 1), recorders), strict=True):
-        assert (one.best_epoch, one.gradient_passes) == (two.best_epoch, two.gradient_passes)
-        assert one.test == pytest.approx(two.test, abs=1e-12)
-        for (name, a), b in zip(one.model.named_parameters(), two.model.parameters(), strict=True):
-            if name != "bias":  # cancels in every margin; see tests/training/test_seeds
-                assert float((a - b).abs().max() / a.abs().max()) < 1e-8, name
+    result = fit(tiny, config.changed({"seed": 3}))
+    assert result.state == "finished"
+    assert result.gradient_passes == passes_of(config, -(-len(tiny.train) // 256))
+    assert all(torch.isfinite(p).all() for p in result.model.parameters())

@@ -68,7 +68,7 @@ def _strategies(
 COST_CAPTION = (
     "Strategies are ordered by validation. Gradient passes and wall time are means over a "
     "strategy's runs: a strategy that took more passes had more training, so compare it with a "
-    "baseline of equal passes too. Seeds trained in one pass share its wall time."
+    "baseline of equal passes too."
 )
 
 

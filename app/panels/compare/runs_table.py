@@ -57,11 +57,7 @@ def runs_table() -> pd.DataFrame:
             "recall": column.NumberColumn("Recall@20", format="%.4f", help=TEST_HELP),
             "ndcg": column.NumberColumn("NDCG@20", format="%.4f", help=TEST_HELP),
             "epoch": column.NumberColumn("Epoch", format="%d", help="Chosen by validation"),
-            "seconds": column.NumberColumn(
-                "Wall time (s)",
-                format="%.1f",
-                help="Of the whole pass where seeds were trained at once",
-            ),
+            "seconds": column.NumberColumn("Wall time (s)", format="%.1f"),
             "created": column.DatetimeColumn("Created (UTC)", format="D MMM, HH:mm"),
             "tags": column.MultiselectColumn(
                 "Tags",

@@ -103,14 +103,12 @@ def by_strategy(table: pd.DataFrame) -> pd.DataFrame:
 
 def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndarray:
     """The metric of each chosen run under one kind, mean over draws, NaN where not measured."""
-    from engine.robustness import per_run
-
     values = np.full(len(choice.ids), np.nan)
     place = [i for i, s in enumerate(curves.series)
              if s["perturbation"] == kind and not s["control_of"]]  # fmt: skip
     if METRIC not in curves.metrics or len(place) < len(choice.ids):
         return values
-    rows = per_run(curves, METRIC)
+    rows = curves.per_run(METRIC)
     rows = rows[(rows["perturbation"] == kind) & (rows["control_of"] == "")]
     at = rows[np.isclose(rows["strength"], STRENGTH)]
     if len(at) >= len(choice.ids):

@@ -38,16 +38,16 @@ def against_strength(curves: RobustnessCurves, choice: state.Choice) -> None:
     )
     strategies = [str(s["strategy"]) for s in curves.series[: len(choice.ids)]]
     looks = choice.looks_in_order(strategies)
-    table = bands(curves, metric)
+    table = bands(curves.per_run(metric))
     titled = table.replace({"perturbation": curves.titles, "control_of": curves.titles})
     figure = charts.strength_curves(titled, metric, looks, shown)
     st.plotly_chart(figure, config=CONFIG, alt=f"{metric} against strength of each perturbation")
     if not metric.startswith(EXPOSURE):
-        warning = charts.said_of_indifferent(indifferent(curves, metric), metric)
+        warning = charts.said_of_indifferent(indifferent(curves.per_run(metric)), metric)
         if warning:
             st.info(warning, icon=":material/visibility_off:")
     st.caption(f"{choice.dataset}. {charts.curves_caption(titled)} {curves.caption}")
-    table_and_csv(summary(curves, metric), "robustness-summary", "Summary")
+    table_and_csv(summary(curves.per_run(metric)), "robustness-summary", "Summary")
     table_and_csv(table, "robustness-bands", "Means, intervals and losses at each strength")
     table_and_csv(curves.to_frame(), "robustness-curves", "Every draw of every run")
     breakdown.by_item_group(curves, looks, choice)

@@ -174,11 +174,10 @@ def _pictures(known: dict[str, RobustnessProbe], config: GoalConfig, strength: f
     if not isinstance(config, PictureConfig) or item is None:
         return
     probe = next(iter(known.values()))
-    change = picture_change(probe.subject.trained, config, strength, item)
+    change = picture_change(probe.model.trained, config, strength, item)
     cards.three_pictures(change)
     st.caption(
-        f"Attacked for {probe.subject.trained.label}; other runs see another change. "
-        f"{change.caption}"
+        f"Attacked for {probe.model.trained.label}; other runs see another change. {change.caption}"
     )
 
 

@@ -33,21 +33,15 @@ OFFERED = 5
 
 
 def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
-    """Queue one run a seed, from the config's seed upwards; returns the run ids.
-
-    The seeds train in one pass where the config has such a form, else each by itself.
-    """
-    from engine.runs.opened import cached_dataset
+    """Queue one run a seed, from the config's seed upwards; returns the run ids."""
     from engine.studies.analyses import create_run
-    from engine.training.seeds import why_apart
 
     store, path, runs = state.store(), state.dataset_path(), []
     for seed in range(config.seed, config.seed + n_seeds):
         full = f"{name}, seed {seed}" if n_seeds > 1 else name
         runs.append(create_run(store, path, config.changed({"seed": seed}), full).id)
-    together = n_seeds > 1 and why_apart(cached_dataset(path), config) is None
-    for each in [runs] if together else [[run] for run in runs]:
-        submit(store, "train", {"runs": each} if together else {"run": each[0]}, each)
+    for run in runs:
+        submit(store, "train", {"run": run}, [run])
     return runs
 
 

@@ -149,10 +149,6 @@ class GuardedOptimiser:
             raise NonFiniteError("a gradient is NaN or infinite")
         return norm
 
-    def scaled(self, tensors: list[Tensor], factor: Tensor) -> list[Tensor]:
-        """The tensors times a factor shaped like ``norm``'s result."""
-        return list(torch._foreach_mul(tensors, factor))
-
 
 def global_norm(tensors: Iterable[Tensor]) -> Tensor:
     """The L2 norm of all entries of all tensors together (a scalar)."""
