@@ -12,14 +12,14 @@ from engine.objectives import Batch, bpr_loss
 from engine.robustness import FGSMConfig, PGDConfig, RandomDirectionConfig, perturb
 from engine.robustness.attacks.attack import AttackedGoal
 from engine.robustness.attacks.goals import RankingLossGoal
-from engine.robustness.factor_paths import factor_path
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.perturbed_factors import factor_path
 from engine.robustness.probing.probe import RobustnessProbe
 
 
 def loss_at(trained, features):
     """The BPR loss over the frozen triples, by the plainest route there is."""
-    triples = Subject(trained).triples
+    triples = ModelUnderTest(trained).triples
     users, items = trained.model(features)
     batch = Batch.gather(trained.model, triples, features)
     return float(bpr_loss(batch.margins(users[triples.users], items[batch.items]), "sum"))
@@ -48,14 +48,14 @@ def test_more_restarts_never_weaken_pgd(trained):
 
 
 def test_the_goals_gradient_is_that_of_the_loss(trained):
-    subject = Subject(trained)
+    model = ModelUnderTest(trained)
     leaves = {m: x.clone().requires_grad_() for m, x in trained.features.items()}
     users, items = trained.model(leaves)
-    triples = subject.triples
+    triples = model.triples
     batch = Batch.gather(trained.model, triples, leaves)
     loss = bpr_loss(batch.margins(users[triples.users], items[batch.items]), "sum")
     wanted = torch.autograd.grad(loss, list(leaves.values()))
-    attacked = AttackedGoal(subject, FGSMConfig())
+    attacked = AttackedGoal(model, FGSMConfig())
     value, gradients = attacked.by_features(attacked.clean)
     assert value == pytest.approx(float(loss.detach()), rel=1e-12)
     for expected, m in zip(wanted, leaves, strict=True):
@@ -63,11 +63,11 @@ def test_the_goals_gradient_is_that_of_the_loss(trained):
 
 
 def test_scoring_the_table_and_gathering_triples_agree(linear):
-    subject = Subject(linear)
-    goal = RankingLossGoal(subject.triples)
+    model = ModelUnderTest(linear)
+    goal = RankingLossGoal(model.triples)
     table, triples = (
-        goal.from_table(*subject.clean_factors),
-        goal.from_triples(*subject.clean_factors),
+        goal.from_table(*model.clean_factors),
+        goal.from_triples(*model.clean_factors),
     )
     assert table[0] == pytest.approx(triples[0], rel=1e-12)
     for a, b in zip(table[1:], triples[1:], strict=True):
@@ -90,10 +90,10 @@ def test_scoring_the_table_and_gathering_triples_agree(linear):
 @pytest.mark.parametrize("kind", ["concat", "sum"])
 def test_projected_l2_attacks_equal_full_width_ones(trained_models, config, kind):
     trained = trained_models[kind]
-    subject = Subject(trained)
-    assert config.projected(subject, 0, 0) is not None
+    model = ModelUnderTest(trained)
+    assert config.projected(model, 0, 0) is not None
     for strength in (0.1, 0.7):
-        change = factor_path(subject, config, 0, 0)(strength)
+        change = factor_path(model, config, 0, 0)(strength)
         _, items = trained.model(perturb(trained, config, strength))
         torch.testing.assert_close(change.item_factors, items[change.items], rtol=1e-7, atol=1e-9)
 

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import MODALITIES, Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.columns import line_of_row, lines_of
-from engine.data.readers.feature_files import check_rows, read_features
-from engine.data.readers.item_tables import described
-from engine.data.readers.raw_ids import id_texts, is_rated, number_ids, numbers
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.columns import line_of_row, lines_of
+from engine.data.readers.parsing.feature_files import check_rows, read_features
+from engine.data.readers.parsing.item_tables import described
+from engine.data.readers.parsing.raw_ids import id_texts, is_rated, number_ids, numbers
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import RandomSplit, needs_time
 from engine.foundation.errors import DataError

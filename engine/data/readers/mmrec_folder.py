@@ -22,10 +22,15 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.columns import check_ids, header_of, line_of_row, read_whole_numbers
-from engine.data.readers.feature_files import check_rows, read_features
-from engine.data.readers.item_tables import described, numbered_items, read_table
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.columns import (
+    check_ids,
+    header_of,
+    line_of_row,
+    read_whole_numbers,
+)
+from engine.data.readers.parsing.feature_files import check_rows, read_features
+from engine.data.readers.parsing.item_tables import described, numbered_items, read_table
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import LabelSplit, needs_time
 from engine.foundation.errors import DataError

@@ -25,10 +25,17 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import MODALITIES, Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.feature_files import check_finite, check_rows, read_features
-from engine.data.readers.item_tables import described, read_table
-from engine.data.readers.raw_ids import Place, id_texts, is_rated, number_ids, numbers, times
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.feature_files import check_finite, check_rows, read_features
+from engine.data.readers.parsing.item_tables import described, read_table
+from engine.data.readers.parsing.raw_ids import (
+    Place,
+    id_texts,
+    is_rated,
+    number_ids,
+    numbers,
+    times,
+)
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import LabelSplit, RandomSplit, SplitConfig, UserTimeSplit, needs_time
 from engine.foundation.errors import DataError

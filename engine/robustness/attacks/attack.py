@@ -12,11 +12,12 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.data.perturbations.noise.random_direction import RandomDirectionConfig
-from engine.data.perturbations.perturbation import NormConfig, PerturbationConfig, Risk
+from engine.data.perturbations.perturbation import NormConfig, PerturbationConfig
+from engine.data.perturbations.units import Risk
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.goals import ExposureGoal, Goal, RankingLossGoal
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedPath
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath
 
 
 class GoalConfig(PerturbationConfig):
@@ -37,10 +38,10 @@ class GoalConfig(PerturbationConfig):
 
     @model_validator(mode="after")
     def _has_its_target(self) -> Self:
-        given = (self.target_item is not None) + bool(self.target_category)
-        if self.goal == "untargeted" and given:
+        n_targets = (self.target_item is not None) + bool(self.target_category)
+        if self.goal == "untargeted" and n_targets:
             raise ValueError("a target is named, but goal is 'untargeted'; use promote or demote")
-        if self.goal != "untargeted" and given != 1:
+        if self.goal != "untargeted" and n_targets != 1:
             raise ValueError(f"goal '{self.goal}' needs target_item or target_category, just one")
         return self
 
@@ -58,14 +59,14 @@ class GoalConfig(PerturbationConfig):
         if self.target_item is not None:
             return np.array([self.target_item])
         categories = dataset.items["category"].to_numpy(dtype=str)
-        found = np.flatnonzero(categories == self.target_category)
-        if len(found) == 0:
+        members = np.flatnonzero(categories == self.target_category)
+        if len(members) == 0:
             known = ", ".join(sorted(set(categories) - {""})[:20]) or "none"
             raise ConfigError(
                 f"target_category is '{self.target_category}'; dataset '{dataset.name}' has "
                 f"{known}."
             )
-        return found
+        return members
 
     def hit_items(self, dataset: Dataset) -> np.ndarray | None:
         chosen, targets = super().hit_items(dataset), self.targets(dataset)
@@ -77,12 +78,12 @@ class GoalConfig(PerturbationConfig):
 class AttackConfig(GoalConfig, NormConfig):
     """Base of the attacks on features."""
 
-    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
+    def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
         """The same draw at the width of a linear projection where that is exact, or None.
 
-        Asked only of subjects whose model is a linear projection.
+        Asked only of models whose model is a linear projection.
         """
-        del subject, seed, draw
+        del model, seed, draw
         return None
 
     def control(self, dataset: Dataset) -> RandomDirectionConfig:
@@ -100,29 +101,29 @@ class AttackedGoal:
     ``rows`` below are features of the chosen items [n, F] by modality.
     """
 
-    def __init__(self, subject: Subject, config: GoalConfig) -> None:
-        self.subject = subject
-        self.items = subject.items(config)
-        self.modalities = subject.modalities(config)
-        self.clean = {m: subject.rows(m, self.items) for m in self.modalities}
-        targets = config.targets(subject.dataset)
+    def __init__(self, model: ModelUnderTest, config: GoalConfig) -> None:
+        self.model = model
+        self.items = model.items(config)
+        self.modalities = model.modalities(config)
+        self.clean = {m: model.rows(m, self.items) for m in self.modalities}
+        targets = config.targets(model.dataset)
         self.goal: Goal
         if targets is None:
-            self.goal = RankingLossGoal(subject.triples)
+            self.goal = RankingLossGoal(model.triples)
         else:
             self.goal = ExposureGoal(
-                subject,
-                torch.from_numpy(targets).to(subject.device),
+                model,
+                torch.from_numpy(targets).to(model.device),
                 config.cutoff,
                 config.goal == "promote",
             )
 
     def by_projected(self, moved_by: Tensor) -> tuple[float, Tensor]:
         """Value, and gradient [n, P] by the projected features, at ``A x + moved_by``."""
-        subject, linear = self.subject, self.subject.linear
+        model, linear = self.model, self.model.linear
         assert linear is not None
-        users_UD, items_ID = subject.clean_factors
-        leaf = (subject.projected.index_select(0, self.items) + moved_by).requires_grad_()
+        users_UD, items_ID = model.clean_factors
+        leaf = (model.projected.index_select(0, self.items) + moved_by).requires_grad_()
         with torch.enable_grad():
             rows_nD = linear.combine(leaf, self.items)
         moved_ID = items_ID.index_copy(0, self.items, rows_nD.detach())
@@ -132,29 +133,29 @@ class AttackedGoal:
 
     def by_features(self, rows: Features) -> tuple[float, Features]:
         """Value, and gradient [n, F] of each attacked modality, at the given features."""
-        subject = self.subject
-        if subject.linear is not None:
-            weights = subject.linear.projection_weights()
+        model = self.model
+        if model.linear is not None:
+            weights = model.linear.projection_weights()
             moved = torch.stack([(rows[m] - self.clean[m]) @ weights[m].T for m in self.modalities])
             value, gradient = self.by_projected(moved.sum(0))
             return value, {m: gradient @ weights[m] for m in self.modalities}
         leaves = {m: x.detach().clone().requires_grad_() for m, x in rows.items()}
-        users_UD, items_ID = subject.clean_factors
+        users_UD, items_ID = model.clean_factors
         with torch.enable_grad():
-            if subject.model.row_local:
-                others = {m: subject.rows(m, self.items) for m in subject.model.modalities}
-                made = subject.model.item_factors({**others, **leaves}, self.items)
+            if model.recommender.row_local:
+                others = {m: model.rows(m, self.items) for m in model.recommender.modalities}
+                made = model.recommender.item_factors({**others, **leaves}, self.items)
                 outputs = [made]
                 moved_ID = items_ID.index_copy(0, self.items, made.detach())
             else:
                 whole = {
                     m: x.index_copy(0, self.items, leaves[m]) if m in leaves else x
-                    for m, x in subject.features.items()
+                    for m, x in model.features.items()
                 }
-                outputs = list(subject.model(whole))
+                outputs = list(model.recommender(whole))
                 users_UD, moved_ID = (factors.detach() for factors in outputs)
         value, by_users, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
-        if subject.model.row_local:
+        if model.recommender.row_local:
             pulls = [by_items.index_select(0, self.items)]
         else:
             pulls = [by_users, by_items]

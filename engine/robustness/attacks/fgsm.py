@@ -11,8 +11,8 @@ from engine.data.features import of_length
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import Ray
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath, ProjectedRay
 
 
 class FGSMConfig(AttackConfig):
@@ -28,28 +28,28 @@ class FGSMConfig(AttackConfig):
         ``G_i`` is the goal's gradient at the clean features, summed over all frozen triples; a row
         without gradient stays as it is. Each modality has a ball of its own.
         """
-        subject = Subject.of(table)
+        model = ModelUnderTest.of(table)
         del seed, draw  # one step from the clean features: nothing is drawn
-        attacked = AttackedGoal(subject, self)
+        attacked = AttackedGoal(model, self)
         _, gradients = attacked.by_features(attacked.clean)
         directions = {
-            m: step(g, subject.lengths(m, attacked.items, self.norm, self.unit), self.norm)
+            m: step(g, model.lengths(m, attacked.items, self.norm, self.unit), self.norm)
             for m, g in gradients.items()
         }
         return Ray(attacked.items, attacked.clean, directions)
 
-    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
+    def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
         """L2 only: with ``g = dL/d(A x)``, ``||G_i||^2 = g^T K g`` and ``A G_i = K g`` for the
         Gram matrix ``K = A A^T``; exact, without the feature width."""
         del seed, draw
         if self.norm != "l2":
             return None
-        attacked = AttackedGoal(subject, self)
-        _, gradient = attacked.by_projected(torch.zeros_like(subject.projected[attacked.items]))
+        attacked = AttackedGoal(model, self)
+        _, gradient = attacked.by_projected(torch.zeros_like(model.projected[attacked.items]))
         moved = torch.zeros_like(gradient)
         for m in attacked.modalities:
-            lengths = subject.lengths(m, attacked.items, self.norm, self.unit)
-            moved += projected_step(gradient, subject.grams[m], lengths) @ subject.grams[m]
+            lengths = model.lengths(m, attacked.items, self.norm, self.unit)
+            moved += projected_step(gradient, model.grams[m], lengths) @ model.grams[m]
         return ProjectedRay(attacked.items, moved)
 
 

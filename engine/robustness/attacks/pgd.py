@@ -13,8 +13,11 @@ from engine.data.perturbations.feature_table import FeatureTable, normal
 from engine.data.perturbations.perturbation import Pointwise
 from engine.robustness.attacks.attack import AttackConfig, AttackedGoal
 from engine.robustness.attacks.fgsm import projected_step, step
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedPath, ProjectedPointwise
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.projected_perturbation import (
+    ProjectedPath,
+    ProjectedPointwise,
+)
 
 
 class PGDConfig(AttackConfig):
@@ -39,10 +42,10 @@ class PGDConfig(AttackConfig):
         return self.restarts > 1
 
     def path(self, table: FeatureTable, seed: int, draw: int) -> Pointwise:
-        subject = Subject.of(table)
-        attacked = AttackedGoal(subject, self)
+        model = ModelUnderTest.of(table)
+        attacked = AttackedGoal(model, self)
         directions = {
-            m: subject.lengths(m, attacked.items, self.norm, self.unit) for m in attacked.modalities
+            m: model.lengths(m, attacked.items, self.norm, self.unit) for m in attacked.modalities
         }
 
         def at(strength: float) -> Features:
@@ -81,7 +84,7 @@ class PGDConfig(AttackConfig):
     ) -> list[tuple[str, Tensor]]:
         index = draw * 1000 + start
         return [
-            (m, normal(attacked.subject, m, attacked.items, seed + 1, index))
+            (m, normal(attacked.model, m, attacked.items, seed + 1, index))
             for m in attacked.modalities
         ]
 
@@ -92,23 +95,21 @@ class PGDConfig(AttackConfig):
         norms = torch.linalg.vector_norm(deltas, dim=1)
         return torch.where((norms > radii)[:, None], of_length(deltas, radii), deltas)
 
-    def projected(self, subject: Subject, seed: int, draw: int) -> ProjectedPath | None:
+    def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
         """L2 only: every iterate is ``a z + A^T c`` with z the random start, so it is carried as
         (a, c), with ``||a z + A^T c||^2 = a^2 ||z||^2 + 2 a c.(A z) + c^T K c``; exact."""
         if self.norm != "l2":
             return None
-        attacked = AttackedGoal(subject, self)
+        attacked = AttackedGoal(model, self)
         starts = {
-            start: {
-                m: _Start.of(subject, m, z) for m, z in self._noise(attacked, seed, draw, start)
-            }
+            start: {m: _Start.of(model, m, z) for m, z in self._noise(attacked, seed, draw, start)}
             for start in range(1, self.restarts)
         }
-        zero = torch.zeros_like(subject.projected[attacked.items])
+        zero = torch.zeros_like(model.projected[attacked.items])
 
         def at(strength: float) -> Tensor:
             radii = {
-                m: strength * subject.lengths(m, attacked.items, "l2", self.unit)
+                m: strength * model.lengths(m, attacked.items, "l2", self.unit)
                 for m in attacked.modalities
             }
             best_value, best = -float("inf"), zero
@@ -117,13 +118,13 @@ class PGDConfig(AttackConfig):
                     _, gradient = attacked.by_projected(zero)
                     points = {
                         m: _Iterate(
-                            subject.grams[m], projected_step(gradient, subject.grams[m], radii[m])
+                            model.grams[m], projected_step(gradient, model.grams[m], radii[m])
                         )
                         for m in attacked.modalities
                     }
                 else:
                     points = {
-                        m: _Iterate(subject.grams[m], zero, starts[start][m], radii[m])
+                        m: _Iterate(model.grams[m], zero, starts[start][m], radii[m])
                         for m in attacked.modalities
                     }
                 for index in range(self.steps + 1):
@@ -150,10 +151,10 @@ class _Start:
         """``A z`` [n, P]; the length of z is 1."""
 
     @staticmethod
-    def of(subject: Subject, modality: str, z: Tensor) -> _Start:
-        assert subject.linear is not None
+    def of(model: ModelUnderTest, modality: str, z: Tensor) -> _Start:
+        assert model.linear is not None
         unit = of_length(z, torch.ones(len(z), device=z.device, dtype=z.dtype))
-        return _Start(unit @ subject.linear.projection_weights()[modality].T)
+        return _Start(unit @ model.linear.projection_weights()[modality].T)
 
 
 class _Iterate:
