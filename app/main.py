@@ -16,7 +16,11 @@ st.logo(ICON, size="large")
 
 page = st.navigation(
     {
-        "": [
+        "Learn": [
+            st.Page("views/learn.py", title="Lessons", icon=":material/school:"),
+            st.Page("views/playground.py", title="Playground", icon=":material/toys:"),
+        ],
+        "Your runs": [
             st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
             st.Page("views/train.py", title="Train", icon=":material/model_training:"),
             st.Page("views/compare.py", title="Compare", icon=":material/leaderboard:"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,19 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chromium import ARGUMENTS, CHROMIUM
+
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = Path(__file__).parent / "screenshots"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--enable-unsafe-swiftshader",
-]
 PAGES = ("", "train", "compare", "landscape", "curvature", "embeddings", "robustness")
 DRAWN = ("", "compare", "landscape", "curvature", "embeddings", "robustness")
 DEMONSTRATION_SECONDS = 900
