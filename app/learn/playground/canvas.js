@@ -360,6 +360,7 @@ export default function ({ data, parentElement, setStateValue }) {
   }
 
   function controls() {
+    root.classList.toggle("lesson", data.controls !== null);
     const inSight = (name) => !data.controls || data.controls.includes(name);
     for (const box of root.querySelectorAll("[data-choose], [data-many]")) box.hidden = !inSight(box.dataset.choose || box.dataset.many);
     for (const input of root.querySelectorAll(".sliders [data-set]")) input.parentElement.hidden = !inSight(input.dataset.set);
