@@ -19,9 +19,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from benchmarks.measure import SIZES, Row, against, dataset_of, interleaved, options, report
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature.factor_hessian import FactorHessian
-from engine.geometry.curvature.gathered_hessian import GatheredHessian
-from engine.geometry.curvature.lanczos import extreme_eigenpairs
+from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
+from engine.geometry.curvature.hessian.gathered_hessian import GatheredHessian
+from engine.geometry.curvature.hessian.lanczos import extreme_eigenpairs
 from engine.geometry.directions.random_directions import normalise, random_direction
 from engine.geometry.fixed_sample import FixedSample
 from engine.geometry.ranking_loss import mean_ranking_loss

@@ -7,8 +7,8 @@ from engine.geometry.curvature.flatness_statistics import (
     flatness_table,
     flatness_versus_robustness,
 )
-from engine.geometry.curvature.measures import MEASURES, Measure
-from engine.geometry.curvature.scale_symmetry import (
+from engine.geometry.curvature.measures.measure import MEASURES, Measure
+from engine.geometry.curvature.symmetry.symmetry_computation import (
     ScaleSymmetry,
     ScaleSymmetryConfig,
     rescaled,

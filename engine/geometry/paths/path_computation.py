@@ -18,7 +18,7 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.foundation.seeding import numpy_generator, torch_generator
 from engine.geometry.comparable_runs import check_comparable, check_one_network, name_of
-from engine.geometry.curvature.factor_hessian import FactorLoss
+from engine.geometry.curvature.hessian.factor_hessian import FactorLoss
 from engine.geometry.fixed_sample import FixedSample, validation_metrics
 from engine.geometry.paths.path_config import ModePathConfig
 from engine.geometry.paths.path_result import CURVES, ModePath

@@ -11,8 +11,8 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress
 from engine.foundation.seeding import torch_generator
 from engine.geometry.comparable_runs import check_one_network, name_of
-from engine.geometry.curvature.factor_hessian import FactorHessian
-from engine.geometry.curvature.lanczos import extreme_eigenpairs
+from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
+from engine.geometry.curvature.hessian.lanczos import extreme_eigenpairs
 from engine.geometry.directions.random_directions import normalise, random_direction
 from engine.geometry.directions.trajectory_axes import main_axes
 from engine.geometry.long_vectors import length

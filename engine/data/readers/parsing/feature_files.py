@@ -12,6 +12,12 @@ MAP_ABOVE_BYTES = 512 * 2**20
 """Feature files larger than this are memory-mapped unless the caller says otherwise."""
 
 
+def feature_files(folder: Path, ending: str) -> dict[str, Path]:
+    """The files named ``<modality><ending>`` in a folder, by modality in alphabetical order."""
+    files = sorted(file for file in folder.glob(f"*{ending}") if file.is_file())
+    return {m: f for f in files if (m := f.name.removesuffix(ending)).isidentifier()}
+
+
 def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
     """Read features [n_items, width]; never unpickles.
 

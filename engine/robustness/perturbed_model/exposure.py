@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.robustness.factor_paths import FactorChange
-from engine.robustness.perturbed_ranking import Ranking
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
 
 
 def exposure_metrics(cutoffs: tuple[int, ...]) -> list[str]:
@@ -23,21 +23,21 @@ class Exposure:
 
     def __init__(self, ranking: Ranking, targets: np.ndarray) -> None:
         self.ranking = ranking
-        self.targets = torch.from_numpy(targets).to(ranking.subject.device)
-        train = ranking.subject.dataset.matrix("train")[ranking.users][:, targets]
+        self.targets = torch.from_numpy(targets).to(ranking.model.device)
+        train = ranking.model.dataset.matrix("train")[ranking.users][:, targets]
         self.is_new_ET = torch.from_numpy(train.toarray() == 0).to(self.targets.device)
 
     def ranks(self, change: FactorChange | None = None) -> Tensor:
         """Rank from 0 of each target for each user, int64 [E, T]; ties count against it."""
         ranking = self.ranking
-        users, items = ranking.clean_users, ranking.subject.clean_factors[1]
+        users, items = ranking.clean_users, ranking.model.clean_factors[1]
         if change is not None:
             items = ranking.items_after(change)
             if change.user_factors is not None:
-                users = change.user_factors.index_select(0, ranking._user_ids)
+                users = change.user_factors.index_select(0, ranking.user_ids)
         parts = []
         for start in range(0, len(ranking.users), ranking.block):
-            scores_BI = ranking._scores(users, items, start)
+            scores_BI = ranking.scores(users, items, start)
             ordered = scores_BI.sort(dim=1).values
             below = torch.searchsorted(ordered, scores_BI[:, self.targets].contiguous())
             parts.append(scores_BI.shape[1] - 1 - below)
@@ -50,7 +50,7 @@ class Exposure:
         ``target_rank``: mean rank from 1 over those users; ``chr@k``: share of all top-k places
         held by targets (Category Hit Ratio, Di Noia et al., TAaMR, 2020).
         """
-        ranks = torch.where(self.is_new_ET, ranks_ET, self.ranking.subject.dataset.n_items)
+        ranks = torch.where(self.is_new_ET, ranks_ET, self.ranking.model.dataset.n_items)
         count = max(int(self.is_new_ET.sum()), 1)
         values: dict[str, float] = {}
         for k in self.ranking.cutoffs:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
+
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 
 
 class ProjectedPath(Protocol):
@@ -43,3 +45,14 @@ class ProjectedPointwise:
 
     def at(self, strength: float) -> Tensor:
         return self.moved_by(strength)
+
+
+@runtime_checkable
+class ProjectedPerturbation(Protocol):
+    """A perturbation that can be computed at the width of a linear projection."""
+
+    def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
+        """The same draw as ``path`` seen after the projection where that is exact, or None.
+
+        Asked only of models that are a linear projection.
+        """

@@ -19,8 +19,8 @@ from torch import Tensor
 from engine.data import Split
 from engine.evaluation import metrics_of_hits
 from engine.foundation.errors import DataError
-from engine.robustness.factor_paths import FactorChange, Straight, Switched
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange, Straight, Switched
 
 KEPT_SCORES = 64_000_000
 """Most clean scores kept in memory (256 MB in float32); above it they are made block by block."""
@@ -31,53 +31,51 @@ FEW = 0.08
 
 
 class Ranking:
-    """One subject's users with relevant items in a split, and the ranks of those items."""
+    """One model's users with relevant items in a split, and the ranks of those items."""
 
-    def __init__(self, subject: Subject, split: Split, cutoffs: tuple[int, ...]) -> None:
-        relevant = subject.dataset.matrix(split)
-        self.subject = subject
+    def __init__(self, model: ModelUnderTest, split: Split, cutoffs: tuple[int, ...]) -> None:
+        relevant = model.dataset.matrix(split)
+        self.model = model
         self.split: Split = split
         self.cutoffs = cutoffs
-        self._kept: tuple[Tensor, Tensor] | None = None
-        self.longest = min(max(cutoffs), subject.dataset.n_items)
+        self._last_product: tuple[Tensor, Tensor] | None = None
+        self.longest = min(max(cutoffs), model.dataset.n_items)
         self.users = np.flatnonzero(np.diff(relevant.indptr))
         if len(self.users) == 0:
             raise DataError(
-                f"dataset '{subject.dataset.name}' has no {split} interactions, so accuracy cannot "
+                f"dataset '{model.dataset.name}' has no {split} interactions, so accuracy cannot "
                 "be measured; read it with another split."
             )
         chosen = relevant[self.users]
         self.counts = np.diff(chosen.indptr)
         self.pair_rows = np.repeat(np.arange(len(self.users)), self.counts)
         self.pair_items = chosen.indices.astype(np.int64)
-        device = subject.device
+        device = model.device
         self._rows = torch.from_numpy(self.pair_rows).to(device)
         self._items = torch.from_numpy(self.pair_items).to(device)
-        train = subject.dataset.matrix("train")[self.users].tocoo()
+        train = model.dataset.matrix("train")[self.users].tocoo()
         self._known_rows = torch.from_numpy(train.row.astype(np.int64)).to(device)
         self._known_items = torch.from_numpy(train.col.astype(np.int64)).to(device)
-        self._user_ids = torch.from_numpy(self.users).to(device)
-        size = len(self.users) * subject.dataset.n_items
+        self.user_ids = torch.from_numpy(self.users).to(device)
+        size = len(self.users) * model.dataset.n_items
         self.block = (
-            len(self.users)
-            if size <= KEPT_SCORES
-            else max(1, KEPT_SCORES // subject.dataset.n_items)
+            len(self.users) if size <= KEPT_SCORES else max(1, KEPT_SCORES // model.dataset.n_items)
         )
 
     @cached_property
     def clean_users(self) -> Tensor:
         """Clean factors of the evaluated users [E, D]."""
-        return self.subject.clean_factors[0].index_select(0, self._user_ids)
+        return self.model.clean_factors[0].index_select(0, self.user_ids)
 
     @cached_property
     def clean_scores(self) -> Tensor:
         """Clean scores [E, I], train items at -inf; only where they fit in memory."""
-        return self._scores(self.clean_users, self.subject.clean_factors[1], 0)
+        return self.scores(self.clean_users, self.model.clean_factors[1], 0)
 
     @cached_property
     def clean_ranks(self) -> Tensor:
         """Ranks from 0 to K of the relevant pairs on clean features, int64 [N]."""
-        return self._all_ranks(self.clean_users, self.subject.clean_factors[1])
+        return self._all_ranks(self.clean_users, self.model.clean_factors[1])
 
     @property
     def fits(self) -> bool:
@@ -88,32 +86,32 @@ class Ranking:
         """Ranks from 0 to K of the relevant pairs after a change, int64 [N]."""
         if len(change.items) == 0 and change.user_factors is None:
             return self.clean_ranks
-        n_items = self.subject.dataset.n_items
+        n_items = self.model.dataset.n_items
         if change.user_factors is None and self.fits and len(change.items) <= FEW * n_items:
             return self._few_changed(change)
         if change.along is not None and self.fits:
             return self._ranks_of(self._scores_along(change, change.along), 0)
         users, items = self.clean_users, self.items_after(change)
         if change.user_factors is not None:
-            users = change.user_factors.index_select(0, self._user_ids)
+            users = change.user_factors.index_select(0, self.user_ids)
         return self._all_ranks(users, items)
 
     def items_after(self, change: FactorChange) -> Tensor:
         """All item factors [I, D] after a change."""
-        clean = self.subject.clean_factors[1]
+        clean = self.model.clean_factors[1]
         if len(change.items) == len(clean):
             return change.item_factors
         return clean.index_copy(0, change.items, change.item_factors)
 
     def metrics(self, ranks: Tensor) -> dict[str, np.ndarray]:
         """Each metric per evaluated user [E], by name such as ``recall@20``."""
-        found = ranks.cpu().numpy()
-        is_hit = found < self.longest
+        places = ranks.cpu().numpy()
+        is_hit = places < self.longest
         hits_EK = np.zeros((len(self.users), self.longest), dtype=bool)
-        hits_EK[self.pair_rows[is_hit], found[is_hit]] = True
+        hits_EK[self.pair_rows[is_hit], places[is_hit]] = True
         return metrics_of_hits(hits_EK, self.counts, self.cutoffs)
 
-    def _scores(self, users_ED: Tensor, items_ID: Tensor, start: int) -> Tensor:
+    def scores(self, users_ED: Tensor, items_ID: Tensor, start: int) -> Tensor:
         """Scores [B, I] of the evaluated users from ``start`` on, train items at -inf."""
         scores = users_ED[start : start + self.block] @ items_ID.T
         if self.fits:
@@ -126,7 +124,7 @@ class Ranking:
     def _all_ranks(self, users_ED: Tensor, items_ID: Tensor) -> Tensor:
         parts = []
         for start in range(0, len(self.users), self.block):
-            parts.append(self._ranks_of(self._scores(users_ED, items_ID, start), start))
+            parts.append(self._ranks_of(self.scores(users_ED, items_ID, start), start))
         return torch.cat(parts)
 
     def _ranks_of(self, scores_BI: Tensor, start: int) -> Tensor:
@@ -158,13 +156,13 @@ class Ranking:
 
     def _product(self, rows_nD: Tensor, items: Tensor) -> Tensor:
         """``U rows^T`` at the columns of the items, 0 elsewhere [E, I]; the last one is kept."""
-        if self._kept is None or self._kept[0] is not rows_nD:
+        if self._last_product is None or self._last_product[0] is not rows_nD:
             product = self.clean_users @ rows_nD.T
-            if len(items) < self.subject.dataset.n_items:
-                whole = product.new_zeros(len(product), self.subject.dataset.n_items)
+            if len(items) < self.model.dataset.n_items:
+                whole = product.new_zeros(len(product), self.model.dataset.n_items)
                 product = whole.index_copy_(1, items, product)
-            self._kept = (rows_nD, product)
-        return self._kept[1]
+            self._last_product = (rows_nD, product)
+        return self._last_product[1]
 
     def _listed(self, ranks: Tensor, part: slice = slice(None)) -> Tensor:
         """Ranks capped at K, and K for a relevant item that is also in train: never listed."""
@@ -172,8 +170,8 @@ class Ranking:
 
     @cached_property
     def _is_known(self) -> Tensor:
-        keys = self._rows * self.subject.dataset.n_items + self._items
-        known = self._known_rows * self.subject.dataset.n_items + self._known_items
+        keys = self._rows * self.model.dataset.n_items + self._items
+        known = self._known_rows * self.model.dataset.n_items + self._known_items
         return torch.isin(keys, known)
 
     @cached_property
@@ -187,7 +185,7 @@ class Ranking:
         before_En = self.clean_scores.index_select(1, change.items)
         after_En = self.clean_users @ change.item_factors.T
         after_En.masked_fill_(before_En == -torch.inf, -torch.inf)
-        column_of = torch.full((self.subject.dataset.n_items,), -1, device=self._items.device)
+        column_of = torch.full((self.model.dataset.n_items,), -1, device=self._items.device)
         column_of[change.items] = torch.arange(len(change.items), device=column_of.device)
         column = column_of[self._items]
         moved = torch.nonzero(column >= 0).flatten()

@@ -1,7 +1,4 @@
-"""The table of perturbations: those that need no model, and attacks.
-
-A new attack is one new file and one line in each of the two tables below.
-"""
+"""Every perturbation by name: those that need no model, and attacks."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from engine.data.features import Features
-from engine.data.perturbations import FEATURE_NOISE, PICTURE_EDITS, TEXT_EDITS, AnyNoise
+from engine.data.perturbations import AnyFeatureNoise, AnyPictureEdit, AnyTextEdit
 from engine.data.perturbations.perturbation import (
     PerturbationConfig,
     changed_features,
@@ -18,40 +15,30 @@ from engine.data.perturbations.perturbation import (
 )
 from engine.data.perturbations.pixels.picture import PictureConfig
 from engine.data.perturbations.texts.text import TextConfig
-from engine.robustness.attacks.fgsm import FGSMConfig
-from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.model_under_test import Subject
-from engine.robustness.pixels.pixel_attack import PixelFGSMConfig, PixelPGDConfig
+from engine.foundation.config import configs_by_name
+from engine.robustness.attacks import AnyFeatureAttack
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.pixels import AnyPictureAttack
 from engine.training import Trained
 
-FEATURE_PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
-    **FEATURE_NOISE,
-    "fgsm": FGSMConfig,
-    "pgd": PGDConfig,
-}
+AnyFeaturePerturbation = AnyFeatureNoise | AnyFeatureAttack
+AnyPicturePerturbation = AnyPictureEdit | AnyPictureAttack
+AnyPerturbation = AnyFeaturePerturbation | AnyPicturePerturbation | AnyTextEdit
+
+AnyPerturbationConfig = Annotated[AnyPerturbation, Field(discriminator="name")]
+"""Any perturbation as a field of a config, told apart by its name."""
+
+FEATURE_PERTURBATIONS: dict[str, type[PerturbationConfig]] = configs_by_name(AnyFeaturePerturbation)
 """Perturbations of the features themselves, by name."""
 
-PICTURE_PERTURBATIONS: dict[str, type[PictureConfig]] = {
-    **PICTURE_EDITS,
-    "pixel_fgsm": PixelFGSMConfig,
-    "pixel_pgd": PixelPGDConfig,
-}
+PICTURE_PERTURBATIONS: dict[str, type[PictureConfig]] = configs_by_name(AnyPicturePerturbation)
 """Perturbations of pictures, by name; they need the encoders' extra and take seconds."""
 
-TEXT_PERTURBATIONS: dict[str, type[TextConfig]] = TEXT_EDITS
+TEXT_PERTURBATIONS: dict[str, type[TextConfig]] = configs_by_name(AnyTextEdit)
 """Perturbations of texts, by name; they need the encoders' extra and take seconds."""
 
-PERTURBATIONS: dict[str, type[PerturbationConfig]] = {
-    **FEATURE_PERTURBATIONS,
-    **PICTURE_PERTURBATIONS,
-    **TEXT_PERTURBATIONS,
-}
+PERTURBATIONS: dict[str, type[PerturbationConfig]] = configs_by_name(AnyPerturbation)
 """Every perturbation's config class by its name."""
-
-AnyPerturbationConfig = Annotated[
-    AnyNoise | FGSMConfig | PGDConfig | PixelFGSMConfig | PixelPGDConfig,
-    Field(discriminator="name"),
-]
 
 
 def perturb(
@@ -68,7 +55,7 @@ def perturb(
     negative or above the kind's limit, or an unknown item.
     """
     check_strength(config, strength)
-    subject = Subject(trained)
-    if not subject.modalities(config):
+    model = ModelUnderTest(trained)
+    if not model.modalities(config):
         return {m: x.clone() for m, x in trained.features.items()}
-    return changed_features(subject.features, config.path(subject, seed, draw).at(strength))
+    return changed_features(model.features, config.path(model, seed, draw).at(strength))

@@ -9,12 +9,12 @@ import torch
 
 from engine.data.perturbations.noise.gaussian import GaussianConfig
 from engine.foundation.seeding import torch_generator
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_paths import ProjectedRay
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.projected_perturbation import ProjectedRay
 
 
 def projected_gaussian(
-    config: GaussianConfig, subject: Subject, seed: int, draw: int
+    config: GaussianConfig, model: ModelUnderTest, seed: int, draw: int
 ) -> ProjectedRay:
     """A draw with exactly the distribution of ``config.path`` seen through the projection.
 
@@ -22,14 +22,14 @@ def projected_gaussian(
     is distributed alike. The symmetric root is taken, so that runs with similar projections get
     similar draws from the same w. Cheaper on wide features, but another draw than ``path``'s.
     """
-    items = subject.items(config)
-    width = subject.projected.shape[1]
-    moved = torch.zeros(len(items), width, device=subject.device, dtype=subject.dtype)
-    for m in subject.modalities(config):
+    items = model.items(config)
+    width = model.projected.shape[1]
+    moved = torch.zeros(len(items), width, device=model.device, dtype=model.dtype)
+    for m in model.modalities(config):
         generator = torch_generator(seed, f"projected normal {m}", draw)
-        w = torch.randn(subject.dataset.n_items, width, generator=generator).to(moved)
-        values, vectors = torch.linalg.eigh(subject.grams[m].double())
+        w = torch.randn(model.dataset.n_items, width, generator=generator).to(moved)
+        values, vectors = torch.linalg.eigh(model.grams[m].double())
         root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-        scale = subject.lengths(m, items, "l2", config.unit) / subject.width(m) ** 0.5
+        scale = model.lengths(m, items, "l2", config.unit) / model.width(m) ** 0.5
         moved += scale[:, None] * (w.index_select(0, items) @ root.to(moved))
     return ProjectedRay(items, moved)

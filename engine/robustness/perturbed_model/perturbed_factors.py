@@ -24,10 +24,13 @@ from engine.data.perturbations.perturbation import (
     changed_features,
 )
 from engine.models import LinearProjection
-from engine.robustness.attacks.attack import AttackConfig
-from engine.robustness.model_under_test import Subject
-from engine.robustness.projected_noise import projected_gaussian
-from engine.robustness.projected_paths import ProjectedPath, ProjectedRay
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.projected_gaussian import projected_gaussian
+from engine.robustness.perturbed_model.projected_perturbation import (
+    ProjectedPath,
+    ProjectedPerturbation,
+    ProjectedRay,
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ FactorPath = Callable[[float], FactorChange]
 
 
 def factor_path(
-    subject: Subject,
+    model: ModelUnderTest,
     config: PerturbationConfig,
     seed: int,
     draw: int,
@@ -77,54 +80,58 @@ def factor_path(
     depend on the model and are not shared. ``draw_at`` 'projection' draws noise at the projection's
     width where that is exact in distribution.
     """
-    if not subject.modalities(config):
-        return lambda _: _unchanged(subject)
-    if subject.linear is not None:
+    if not model.modalities(config):
+        return lambda _: _unchanged(model)
+    if model.linear is not None:
         projected = None
-        if isinstance(config, AttackConfig):
-            projected = config.projected(subject, seed, draw)
+        if isinstance(config, ProjectedPerturbation):
+            projected = config.projected(model, seed, draw)
         elif isinstance(config, GaussianConfig) and draw_at == "projection":
-            projected = projected_gaussian(config, subject, seed, draw)
+            projected = projected_gaussian(config, model, seed, draw)
         if projected is not None:
-            return _along_projected(subject, projected)
-    path = _path(subject, config, seed, draw, {} if shared is None else shared)
-    if not subject.model.row_local:
-        return lambda strength: _whole(subject, path.at(strength))
-    if isinstance(path, Ray) and subject.linear is not None:
-        weights = subject.linear.projection_weights()
+            return _along_projected(model, projected)
+    path = _path(model, config, seed, draw, {} if shared is None else shared)
+    if not model.recommender.row_local:
+        return lambda strength: _whole(model, path.at(strength))
+    if isinstance(path, Ray) and model.linear is not None:
+        weights = model.linear.projection_weights()
         moved = torch.stack([d @ weights[m].T for m, d in path.directions.items()]).sum(0)
-        return _along_projected(subject, ProjectedRay(path.items, moved))
+        return _along_projected(model, ProjectedRay(path.items, moved))
     if isinstance(path, Replacement):
-        return _along_replacement(subject, path)
-    return lambda strength: _changed_rows(subject, path.at(strength))
+        return _along_replacement(model, path)
+    return lambda strength: _changed_rows(model, path.at(strength))
 
 
 def _path(
-    subject: Subject, config: PerturbationConfig, seed: int, draw: int, shared: dict[tuple, Path]
+    model: ModelUnderTest,
+    config: PerturbationConfig,
+    seed: int,
+    draw: int,
+    shared: dict[tuple, Path],
 ) -> Path:
     if config.risk == "adversarial":
-        return config.path(subject, seed, draw)
-    key = (subject.trained.config.features, subject.model.modalities, subject.dtype, subject.device)
+        return config.path(model, seed, draw)
+    key = (model.trained.config.features, model.recommender.modalities, model.dtype, model.device)
     if key not in shared:
-        shared[key] = config.path(subject, seed, draw)
+        shared[key] = config.path(model, seed, draw)
     return shared[key]
 
 
-def _unchanged(subject: Subject) -> FactorChange:
-    _, items_ID = subject.clean_factors
+def _unchanged(model: ModelUnderTest) -> FactorChange:
+    _, items_ID = model.clean_factors
     none = torch.empty(0, dtype=torch.int64, device=items_ID.device)
     return FactorChange(none, items_ID[:0])
 
 
-def _along_projected(subject: Subject, path: ProjectedPath) -> FactorPath:
-    linear = subject.linear
+def _along_projected(model: ModelUnderTest, path: ProjectedPath) -> FactorPath:
+    linear = model.linear
     assert linear is not None
-    clean_nP = subject.projected.index_select(0, path.items)
+    clean_nP = model.projected.index_select(0, path.items)
     step = _straight_step(linear, path, clean_nP) if isinstance(path, ProjectedRay) else None
 
     def at(strength: float) -> FactorChange:
         if strength == 0:
-            return _unchanged(subject)
+            return _unchanged(model)
         with torch.no_grad():
             rows = linear.combine(clean_nP + path.at(strength), path.items)
         along = None if step is None else Straight(step, strength)
@@ -147,8 +154,8 @@ def _straight_step(linear: LinearProjection, ray: ProjectedRay, clean_nP: Tensor
     return step if torch.allclose(two - start, 2 * step, rtol=0.0, atol=tolerance) else None
 
 
-def _along_replacement(subject: Subject, path: Replacement) -> FactorPath:
-    made = _changed_rows(subject, Change(path.items, path.replaced)).item_factors
+def _along_replacement(model: ModelUnderTest, path: Replacement) -> FactorPath:
+    made = _changed_rows(model, Change(path.items, path.replaced)).item_factors
 
     def at(strength: float) -> FactorChange:
         rows = path.rows(strength)
@@ -161,19 +168,19 @@ def _along_replacement(subject: Subject, path: Replacement) -> FactorPath:
     return at
 
 
-def _changed_rows(subject: Subject, change: Change) -> FactorChange:
+def _changed_rows(model: ModelUnderTest, change: Change) -> FactorChange:
     if len(change.items) == 0:
-        return _unchanged(subject)
+        return _unchanged(model)
     rows = {
-        m: change.features.get(m, subject.rows(m, change.items)) for m in subject.model.modalities
+        m: change.features.get(m, model.rows(m, change.items)) for m in model.recommender.modalities
     }
     with torch.no_grad():
-        return FactorChange(change.items, subject.model.item_factors(rows, change.items))
+        return FactorChange(change.items, model.recommender.item_factors(rows, change.items))
 
 
-def _whole(subject: Subject, change: Change) -> FactorChange:
+def _whole(model: ModelUnderTest, change: Change) -> FactorChange:
     if len(change.items) == 0:
-        return _unchanged(subject)
+        return _unchanged(model)
     with torch.no_grad():
-        users_UD, items_ID = subject.model(changed_features(subject.features, change))
+        users_UD, items_ID = model.recommender(changed_features(model.features, change))
     return FactorChange(torch.arange(len(items_ID), device=items_ID.device), items_ID, users_UD)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.foundation.progress import Progress, silent
-from engine.geometry.curvature.lanczos import Krylov, Matvec, lanczos_steps
+from engine.geometry.curvature.hessian.lanczos import Krylov, Matvec, lanczos_steps
 
 
 @dataclass(frozen=True)

@@ -21,34 +21,36 @@ TRIPLES_SEED = 0
 """Decides the frozen negatives; one for all runs, so that attacks on them are comparable."""
 
 
-class Subject(FeatureTable):
+class ModelUnderTest(FeatureTable):
     """A trained model with its features, read only: nothing here changes weights or features."""
 
     def __init__(self, trained: Trained) -> None:
         super().__init__(trained.dataset, trained.features, trained.config.features.scaling)
         self.trained = trained
-        self.model: Recommender = trained.model
+        self.recommender: Recommender = trained.model
 
     @classmethod
-    def of(cls, table: FeatureTable) -> Subject:
-        """The table as a subject: what follows a model's gradient can be asked of nothing less.
-
-        Raises TypeError for features without a model.
-        """
-        if not isinstance(table, Subject):
+    def of(cls, table: FeatureTable) -> ModelUnderTest:
+        """The table, if it is a model's; raises TypeError for features without a model."""
+        if not isinstance(table, ModelUnderTest):
             raise TypeError("an attack follows a model's gradient, and these features have none")
         return table
 
     @property
+    def name(self) -> str:
+        """How messages call it: its run's label, or its kind."""
+        return self.trained.label or type(self.recommender).__name__
+
+    @property
     def device(self) -> torch.device:
         """Where the model lives."""
-        return next(self.model.parameters()).device
+        return next(self.recommender.parameters()).device
 
     @cached_property
     def linear(self) -> LinearProjection | None:
         """The model seen as a linear projection, or None where it is none."""
-        model = self.model
-        return model if isinstance(model, LinearProjection) and model.row_local else None
+        network = self.recommender
+        return network if isinstance(network, LinearProjection) and network.row_local else None
 
     @cached_property
     def clean_factors(self) -> tuple[Tensor, Tensor]:

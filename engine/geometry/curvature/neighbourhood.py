@@ -16,8 +16,12 @@ import torch
 from torch import Tensor
 
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature.factor_hessian import FactorHessian, FactorLoss, TriplePattern
-from engine.geometry.curvature.lanczos import Eigenpairs, extreme_eigenpairs
+from engine.geometry.curvature.hessian.factor_hessian import (
+    FactorHessian,
+    FactorLoss,
+    TriplePattern,
+)
+from engine.geometry.curvature.hessian.lanczos import Eigenpairs, extreme_eigenpairs
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.theta import ThetaSpace, factors_at, theta_of
 from engine.objectives import Triples

@@ -21,10 +21,10 @@ from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, silent, track
 from engine.foundation.result import Result
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature.factor_hessian import FactorHessian
-from engine.geometry.curvature.lanczos import extreme_eigenpairs
-from engine.geometry.curvature.measures import MEASURES
-from engine.geometry.curvature.sharpness import (
+from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
+from engine.geometry.curvature.hessian.lanczos import extreme_eigenpairs
+from engine.geometry.curvature.measures.measure import MEASURES
+from engine.geometry.curvature.neighbourhood import (
     Neighbourhood,
     adaptive_sharpness,
     adaptive_top_eigenpair,
