@@ -179,9 +179,7 @@ class Trainer:
         self.state.gradient_passes += objective.passes
         return loss
 
-    def _accumulate(
-        self, objective: Objective, batch: Triples, draws: torch.Generator
-    ) -> Tensor:
+    def _accumulate(self, objective: Objective, batch: Triples, draws: torch.Generator) -> Tensor:
         """Sum loss and gradients over the micro-batches of one batch."""
         self.optimiser.optimiser.zero_grad(set_to_none=True)
         size = -(-len(batch) // self.state.n_micro_batches)

@@ -15,9 +15,9 @@ from engine.training import (
     fit,
     preset,
 )
+from engine.training.fitting import train_until_done
 from engine.training.stepping.optimisers import NonFiniteError
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
-from engine.training.fitting import train_until_done
 from engine.training.trainer import Trainer
 
 

@@ -91,7 +91,9 @@ class NeighbourGradient(Stepper):
                 moves = torch._foreach_mul(
                     [t * s for t, s in zip(sizes, scaled, strict=True)], scale
                 )
-            scaled_gradients = torch._foreach_mul(gradients, 1.0 - self.share) if self.share != 1.0 else None
+            scaled_gradients = (
+                torch._foreach_mul(gradients, 1.0 - self.share) if self.share != 1.0 else None
+            )
             torch._foreach_add_(here, moves)
         try:
             closure()
