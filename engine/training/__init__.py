@@ -18,7 +18,7 @@ from engine.training.stepping.steppers import (
     PlainConfig,
 )
 from engine.training.train_config import TrainConfig
-from engine.training.trained import Trained
+from engine.training.trained import Trained, strategies_of
 
 __all__ = [
     "PRESETS",
@@ -40,4 +40,5 @@ __all__ = [
     "fit",
     "fit_seeds",
     "preset",
+    "strategies_of",
 ]
