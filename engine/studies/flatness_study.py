@@ -132,7 +132,7 @@ def _drops(runs: Sequence[Run], metric: str, strength: float) -> pd.DataFrame:
 
     On the test split, each perturbation with the settings that most runs have.
     """
-    from engine.robustness import RobustnessCurves, per_run
+    from engine.robustness import RobustnessCurves
 
     wanted = {run.id for run in runs}
     frames = []
@@ -141,7 +141,7 @@ def _drops(runs: Sequence[Run], metric: str, strength: float) -> pd.DataFrame:
             curves = run.load_result(RobustnessCurves, key)
             if metric not in curves.metrics or curves.split != "test":
                 continue
-            rows = per_run(curves, metric)
+            rows = curves.per_run(metric)
             rows = rows[(rows["control_of"] == "") & np.isclose(rows["strength"], strength)]
             rows = rows[rows["run"].isin(wanted)]
             rows["drop"] = "drop " + rows["perturbation"] + " " + rows["modality"]

@@ -8,7 +8,7 @@ from engine.cli import main
 from engine.foundation.errors import ConfigError, RunError
 from engine.geometry import Curvature, ModePath, ScaleSymmetry, Slice, SliceConfig
 from engine.geometry.slices.slice_config import PerturbationName
-from engine.robustness import FEATURE_PERTURBATIONS, per_run, perturb
+from engine.robustness import FEATURE_PERTURBATIONS, perturb
 from engine.runs import RunStore
 from engine.runs.opened import open_run
 from engine.studies import flatness_study as flatness
@@ -55,7 +55,7 @@ def test_one_row_a_run_that_has_both(store, runs):
     assert found.without_curves == ()
     assert found.drops == ["drop fgsm both", "drop gaussian both"]
     curves = find_result(store, "robustness", runs, CURVES)
-    rows = per_run(curves, "recall@20")
+    rows = curves.per_run("recall@20")
     of = (rows["run"] == runs[1]) & (rows["strength"] == 0.1) & (rows["control_of"] == "")
     wanted = rows[of & (rows["perturbation"] == "fgsm")]["relative_drop"].item()
     assert found.table["drop fgsm both"][1] == wanted

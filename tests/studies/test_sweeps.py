@@ -10,7 +10,6 @@ from engine.training.sweep_plan import SweepConfig
 
 DATA = "synthetic:users=40,items=30,interactions=400,image=6,text=4"
 QUICK = {"epochs": 3, "batch_size": 128, "device": "cpu", "model.width": 4, "checkpoint_every": 1}
-LINF = {"objective.adversary.norm": "linf", "objective.adversary.warm_start_epochs": 1}
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_it_goes_on_after_a_kill_without_repeating_a_finished_run(store, monkeyp
     monkeypatch.setattr(trainings, "train", dying)
     with pytest.raises((Killed, JobError)):
         sweep.run_missing(here=True)
-        raise JobError("the second pass ended as failed and the sweep went on")
+        raise JobError("the second run ended as failed and the sweep went on")
     monkeypatch.setattr(trainings, "train", real)
     before = sweep.table().set_index("run")["state"].to_dict()
     again = Sweep.start(store, "s", DATA, config())
@@ -76,27 +75,6 @@ def test_a_failed_run_is_listed_with_its_reason_and_retried_on_request_only(stor
     assert sweep.run_missing(here=True) == 0
     assert sweep.run_missing(retry=True, here=True) == 1
     assert sweep.table()["state"].tolist() == ["finished"]
-
-
-def test_seeds_train_in_one_pass_to_what_each_gives_alone(store):
-    together = Sweep.start(store, "together", DATA, config(n_seeds=3))
-    apart = Sweep.start(store, "apart", DATA, config(n_seeds=3))
-    assert together.run_missing(here=True, at_once=2) == 6
-    assert apart.run_missing(here=True, at_once=1) == 6
-    sizes = [run.summary["seeds_at_once"] for run in together.runs().values()]
-    assert sizes == [2, 2, 1, 2, 2, 1]
-    wanted, found = apart.table(), together.table()
-    assert (found["seed"] == wanted["seed"]).all()
-    assert found["valid.recall@20"].to_numpy() == pytest.approx(
-        wanted["valid.recall@20"].to_numpy(), abs=1e-6
-    )
-
-
-def test_a_model_without_a_stacked_form_trains_each_seed_alone(store):
-    sweep = Sweep.start(store, "s", DATA, config(presets=("pgd",), settings=QUICK | LINF))
-    sweep.run_missing(here=True)
-    assert set(sweep.table()["reason"]) == {""}
-    assert [run.summary["seeds_at_once"] for run in sweep.runs().values()] == [1, 1]
 
 
 def test_one_name_stands_for_one_sweep(store):
