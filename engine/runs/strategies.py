@@ -32,7 +32,7 @@ def strategies_in(table: pd.DataFrame) -> pd.Series:
     columns = [column for column in table.columns if column.startswith(prefix)]
     settings = table[columns].rename(columns=lambda column: column.removeprefix(prefix))
     described = [
-        TrainedAs(str(name), row, str(dataset or ""), str(id_))
+        TrainedAs(str(name), {str(k): v for k, v in row.items()}, str(dataset or ""), str(id_))
         for name, row, dataset, id_ in zip(
             table["name"], settings.to_dict("records"), table["fingerprint"], table["id"],
             strict=True,
