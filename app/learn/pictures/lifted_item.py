@@ -7,8 +7,8 @@ import streamlit as st
 from app.charts.item_attack import share_by_rank
 from app.charts.style import CONFIG, look
 from app.learn.pictures.demonstration_runs import demonstration_runs
-from app.panels.robustness.knob import probe_of
 from app.selection.workspace import open_dataset
+from app.widgets.probes import probe_of
 
 STRATEGIES = ("plain", "amr")
 CUTOFF = 20

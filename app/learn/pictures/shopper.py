@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app.learn.pictures.demonstration_runs import demonstration_runs
-from app.panels.robustness.knob import probe_of
 from app.selection.workspace import open_dataset
 from app.widgets import cards
+from app.widgets.probes import probe_of
 
 SHOWN = 5
 STRATEGIES = ("plain", "amr")
