@@ -4,8 +4,14 @@ Importing this room does not import torch; what needs it is in ``engine.data.fea
 ``engine.data.negatives``.
 """
 
-from engine.data.dataset import MODALITIES, SPLITS, Dataset, Interactions, Split
-from engine.data.readers import FORMATS, DatasetFormat, find_datasets, read_dataset
+from engine.data.dataset import SPLITS, Dataset, Interactions, Split
+from engine.data.readers import (
+    FORMATS,
+    DatasetFormat,
+    dataset_source,
+    find_datasets,
+    read_dataset,
+)
 from engine.data.splits import (
     LabelSplit,
     LeaveOneOutSplit,
@@ -18,7 +24,6 @@ from engine.data.synthetic import synthetic
 
 __all__ = [
     "FORMATS",
-    "MODALITIES",
     "SPLITS",
     "Dataset",
     "DatasetFormat",
@@ -29,6 +34,7 @@ __all__ = [
     "Split",
     "SplitConfig",
     "UserTimeSplit",
+    "dataset_source",
     "find_datasets",
     "read_dataset",
     "split_labels",

@@ -30,6 +30,7 @@ SPEC_KEYS = {
     "interactions": "n_interactions",
     "image": "image_width",
     "text": "text_width",
+    "audio": "audio_width",
     "seed": "seed",
     "clusters": "n_clusters",
 }
@@ -65,6 +66,7 @@ def synthetic(
     seed: int = 0,
     n_clusters: int | None = None,
     *,
+    audio_width: int = 0,
     split: SplitConfig | None = None,
     source: str = "synthetic",
 ) -> Dataset:
@@ -80,7 +82,8 @@ def synthetic(
 
     Raises DataError where more pairs are wanted than there are, or a number is out of range.
     """
-    _check(n_users, n_items, n_interactions, image_width, text_width, seed, n_clusters)
+    widths = {"image": image_width, "text": text_width, "audio": audio_width}
+    _check(n_users, n_items, n_interactions, widths, seed, n_clusters)
     if n_clusters is None:
         n_clusters = max(1, min(24, n_items // 8))
     generator = numpy_generator(seed, "synthetic")
@@ -102,7 +105,6 @@ def synthetic(
     centres = generator.standard_normal((n_clusters, LATENT_WIDTH), dtype=np.float32)
     spread = generator.standard_normal((n_items, LATENT_WIDTH), dtype=np.float32)
     latent = centres[item_cluster] + 0.4 * spread
-    widths = {"image": image_width, "text": text_width}
     features = {m: _features(generator, latent, width) for m, width in widths.items() if width}
     table = pd.DataFrame(
         {
@@ -132,8 +134,7 @@ def _check(
     n_users: int,
     n_items: int,
     n_interactions: int,
-    image_width: int,
-    text_width: int,
+    widths: dict[str, int],
     seed: int,
     n_clusters: int | None,
 ) -> None:
@@ -141,8 +142,7 @@ def _check(
         "n_users": (n_users, 1, None),
         "n_items": (n_items, 2, None),
         "n_interactions": (n_interactions, 1, n_users * n_items),
-        "image_width": (image_width, 0, None),
-        "text_width": (text_width, 0, None),
+        **{f"{m}_width": (width, 0, None) for m, width in widths.items()},
         "seed": (seed, 0, None),
         "n_clusters": (1 if n_clusters is None else n_clusters, 1, n_items),
     }
@@ -153,20 +153,21 @@ def _check(
                 f"synthetic data of {n_users} users and {n_items} items: {what} is {value}; "
                 f"{allowed} is allowed."
             )
-    n_bytes = estimated_bytes(n_users, n_items, n_interactions, image_width, text_width)
+    n_bytes = estimated_bytes(n_users, n_items, n_interactions, sum(widths.values()))
     if n_bytes > MAX_BYTES:
         raise DataError(
             f"synthetic data of {n_users} users, {n_items} items and {n_interactions} interactions "
-            f"with features {image_width} and {text_width} wide take about {n_bytes / 2**30:,.1f} "
-            f"GiB of memory; at most {MAX_BYTES / 2**30:g} GiB are allowed. Ask for fewer."
+            f"with features {sum(widths.values())} wide take about {n_bytes / 2**30:,.1f} GiB of "
+            f"memory; at most {MAX_BYTES / 2**30:g} GiB are allowed. Ask for fewer."
         )
 
 
-def estimated_bytes(
-    n_users: int, n_items: int, n_interactions: int, image_width: int, text_width: int
-) -> int:
-    """Memory that making such data takes, in bytes: float32 features, ids while drawing, texts."""
-    features = 4 * n_items * (image_width + text_width + 2 * LATENT_WIDTH)
+def estimated_bytes(n_users: int, n_items: int, n_interactions: int, width: int) -> int:
+    """Memory that making such data takes, in bytes: float32 features, ids while drawing, texts.
+
+    ``width`` is that of all modalities together.
+    """
+    features = 4 * n_items * (width + 2 * LATENT_WIDTH)
     return features + 500 * n_items + 50 * n_users + 200 * n_interactions
 
 

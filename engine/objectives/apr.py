@@ -46,7 +46,7 @@ class FactorAdversary:
     def term(self, step: Step) -> Tensor:
         """The weighted term of one batch (a scalar)."""
         user_delta, item_delta = self.perturbation(step)
-        moved = step.value(step.users + user_delta, step.items + item_delta)
+        moved = step.value_at(step.users + user_delta, step.items + item_delta)
         return self.config.weight * moved
 
     def perturbation(self, step: Step) -> tuple[Tensor, Tensor]:

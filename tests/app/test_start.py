@@ -3,7 +3,6 @@
 import pytest
 
 from app.panels.train import trainings as training
-from app.selection import state
 from engine.jobs import JobStatus, jobs
 from engine.runs import RunStore
 from engine.training import preset
@@ -15,7 +14,7 @@ DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 def queued(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """The params of everything that was submitted, which no cluster gets to see."""
     asked: list[dict] = []
-    monkeypatch.setattr(state, "dataset_path", lambda: DATA)
+    monkeypatch.setattr(training, "dataset_path", lambda: DATA)
     monkeypatch.setattr(training, "submit", lambda store, task, params, runs: asked.append(params))
     return asked
 
@@ -38,6 +37,6 @@ def test_of_a_long_queue_the_trainings_at_work_are_drawn() -> None:
     seen = [f"run {n}" for n in range(300)]
     at_work = [JobStatus("running", run_ids=(f"run {n}",)) for n in (3, 4)]
     waiting = [JobStatus("queued", run_ids=(f"run {n}",)) for n in range(5, 300)]
-    assert training.drawn(seen, [*at_work, *waiting]) == [f"run {n}" for n in range(5)]
-    assert training.drawn(seen, []) == seen[-training.CURVES :]
-    assert training.drawn([], []) == []
+    assert training.runs_to_draw(seen, [*at_work, *waiting]) == [f"run {n}" for n in range(5)]
+    assert training.runs_to_draw(seen, []) == seen[-training.CURVES :]
+    assert training.runs_to_draw([], []) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.models import MODELS, MultimodalConfig
 from engine.training import TrainConfig, fit
 
 WARM = {"warm_start_epochs": 1}
@@ -27,14 +28,8 @@ CHOICES = {
         {"name": "apr"} | WARM,
     ],
     "model": [
-        {"name": "vbpr", "width": 6},
         {"name": "vbpr", "width": 6, "form": "sum", "modalities": ["text"]},
-        {"name": "bpr-mf", "width": 6},
-        {"name": "lightgcn", "width": 6},
-        {"name": "freedom", "width": 6},
-        {"name": "mmgcn", "width": 6},
-        {"name": "grcn", "width": 6},
-        {"name": "bm3", "width": 6},
+        *({"name": config().name, "width": 6} for config in MODELS),
     ],
     "optimiser": [
         {"name": "adam"},
@@ -53,12 +48,16 @@ CHOICES = {
 }
 
 
+WITHOUT_FEATURES = [c().name for c in MODELS if not issubclass(c, MultimodalConfig)]
+
+
 def allowed(row):
     """A model without features has none to perturb."""
     adversary = row.get("adversary")
     is_of_features = adversary is not None and adversary["name"] != "apr"
     is_of_features = is_of_features or bool(row.get("noise"))
-    return not (is_of_features and row.get("model", {}).get("name") in ("bpr-mf", "lightgcn"))
+    reads_none = row.get("model", {}).get("name") in WITHOUT_FEATURES
+    return not (is_of_features and reads_none)
 
 
 def rows_with_every_pair():

@@ -10,12 +10,12 @@ from engine.data.features import FeatureConfig, load_features
 from engine.data.perturbations import FEATURE_NOISE
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.foundation.errors import ConfigError
-from engine.models import MODELS, build_model
+from engine.models import MODELS, MultimodalConfig, build_model
 from engine.robustness import PERTURBATIONS, FGSMConfig, perturb
 from engine.training import MemoryRecorder, TrainConfig, fit, preset
 from engine.training.training_noise import NoiseConfig, TrainingNoise
 
-READERS = [config() for config in MODELS if getattr(config(), "modalities", ())]
+READERS = [config() for config in MODELS if issubclass(config, MultimodalConfig)]
 QUICK = {"epochs": 3, "batch_size": 256, "device": "cpu", "model.width": 6}
 
 

@@ -92,6 +92,22 @@ def read_dataset(
         raise DataError(f"{_short(place)} cannot be read: {error.strerror or error}.") from None
 
 
+def dataset_source(
+    path: str | Path,
+    split: SplitConfig | str | None = None,
+    *,
+    min_rating: float | None = None,
+    seed: int | None = None,
+    valid: str | None = None,
+) -> str:
+    """A path with options of reading as one line, as ``Dataset.source`` writes it.
+
+    What is given beside the path goes before what is written behind it. Raises ConfigError as
+    read_dataset does; reads nothing.
+    """
+    return read_options(os.fspath(path), split, min_rating, seed, valid, None)[1].source
+
+
 def source_place(source: str) -> Path:
     """The folder or file that a dataset's source names; raises DataError as read_dataset does."""
     place, _ = split_source(source)

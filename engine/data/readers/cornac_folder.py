@@ -23,7 +23,7 @@ import pandas as pd
 
 from engine.data.dataset import Dataset
 from engine.data.readers.parsing.assembly import build_dataset
-from engine.data.readers.parsing.feature_files import check_rows, feature_files_in, read_features
+from engine.data.readers.parsing.feature_files import check_rows, feature_files, read_features
 from engine.data.readers.parsing.folder_files import unread_files
 from engine.data.readers.parsing.item_tables import complete_item_table
 from engine.data.readers.parsing.raw_ids import (
@@ -79,7 +79,7 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
     else:
         notes += unused_ratings(table[2])
 
-    files = feature_files_in(folder, "_features.npy")
+    files = feature_files(folder, "_features.npy")
     list_file = folder / "item_ids.txt"
     labels = _listed_items(list_file, files)
     features = {m: read_features(file, options.memory_map) for m, file in files.items()}

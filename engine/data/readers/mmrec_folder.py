@@ -25,7 +25,7 @@ import pandas as pd
 
 from engine.data.dataset import Dataset
 from engine.data.readers.parsing.assembly import build_dataset
-from engine.data.readers.parsing.feature_files import check_rows, feature_files_in, read_features
+from engine.data.readers.parsing.feature_files import check_rows, feature_files, read_features
 from engine.data.readers.parsing.folder_files import unread_files
 from engine.data.readers.parsing.item_tables import complete_item_table, numbered_items
 from engine.data.readers.parsing.raw_ids import numbers, rated_at_least, unused_ratings
@@ -75,7 +75,7 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
             "allowed are 0 (train), 1 (valid) and 2 (test)."
         )
 
-    files = feature_files_in(folder, "_feat.npy")
+    files = feature_files(folder, "_feat.npy")
     features = {m: read_features(file, options.memory_map) for m, file in files.items()}
     n_items = check_rows(features, files, None, "")
     why = f" ({next(iter(files.values())).name} has {n_items} rows)" if files else ""

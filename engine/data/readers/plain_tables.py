@@ -35,7 +35,7 @@ from engine.data.readers.parsing.column_names import (
     unread_columns,
 )
 from engine.data.readers.parsing.feature_columns import features_in_columns
-from engine.data.readers.parsing.feature_files import check_rows, feature_files_in, read_features
+from engine.data.readers.parsing.feature_files import check_rows, feature_files, read_features
 from engine.data.readers.parsing.folder_files import unread_files
 from engine.data.readers.parsing.item_tables import complete_item_table
 from engine.data.readers.parsing.raw_ids import (
@@ -181,7 +181,7 @@ def _folder_items(
     notes: list[str],
 ) -> tuple[np.ndarray, pd.DataFrame, dict[str, np.ndarray]]:
     """The item number of each interaction that counts, the item table, and the features."""
-    files = feature_files_in(folder, "_feat.npy")
+    files = feature_files(folder, "_feat.npy")
     features = {m: read_features(f, options.memory_map) for m, f in files.items()}
     items_file = _one_table(folder, "items")
     used = [file, *files.values(), *([items_file] if items_file else [])]

@@ -6,11 +6,28 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data.dataset import MODALITIES
 from engine.foundation.errors import DataError
 
 MAP_ABOVE_BYTES = 512 * 2**20
 """Feature files larger than this are memory-mapped unless the caller says otherwise."""
+
+
+OTHER_NAMES = {
+    **dict.fromkeys(("img", "visual", "vision", "picture", "v"), "image"),
+    **dict.fromkeys(("txt", "textual", "t"), "text"),
+}
+"""What others call a modality: such files are not read as a modality of their own, but named."""
+
+
+def feature_files(folder: Path, ending: str) -> dict[str, Path]:
+    """The files named ``<modality><ending>`` in a folder, by modality in alphabetical order."""
+    files = sorted(file for file in folder.glob(f"*{ending}") if file.is_file())
+    return {m: f for f in files if is_modality(m := f.name.removesuffix(ending))}
+
+
+def is_modality(name: str) -> bool:
+    """Whether features of this name are read: an identifier and no other word for image or text."""
+    return name.isidentifier() and name.lower() not in OTHER_NAMES
 
 
 def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
@@ -63,12 +80,6 @@ def check_finite(x: np.ndarray, source: str) -> None:
                 f"{source}, row {start + row}, column {column} is {value}, {why}finite numbers up "
                 "to 3.4e38 are needed (zeros for a missing picture or text)."
             )
-
-
-def feature_files_in(folder: Path, ending: str) -> dict[str, Path]:
-    """The files ``<modality><ending>`` of a folder, by modality."""
-    files = {m: folder / f"{m}{ending}" for m in MODALITIES}
-    return {m: file for m, file in files.items() if file.is_file()}
 
 
 def check_rows(

@@ -29,5 +29,6 @@ def unread_files(folder: Path, read: Collection[Path], features: str) -> list[st
     )
     if not others:
         return []
-    hint = f" Features are read from {features}." if any(".np" in n.lower() for n in others) else ""
+    looks_like_features = any(name.lower().endswith(_ARRAYS) for name in others)
+    hint = f" Features are read from {features}." if looks_like_features else ""
     return [f"Not read are the files {listed(others)}.{hint}"]

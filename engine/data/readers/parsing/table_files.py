@@ -33,7 +33,7 @@ class Table:
     frame: pd.DataFrame
     """One row a row of the file; text files give str columns with '' where empty."""
     lists: dict[str, np.ndarray] = field(default_factory=dict)
-    """Columns of equally long lists of numbers, each float [rows, length] (Parquet only)."""
+    """Columns of equally long lists of numbers, each [rows, length] (Parquet only)."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -232,7 +232,7 @@ def _plain_columns(path: Path, table: object) -> Table:
 
 
 def _matrix(column: object) -> np.ndarray | None:
-    """A column of lists as floats [rows, length]; None where they are not equally long numbers."""
+    """Lists as an array [rows, length]; None where they are not equally long and of numbers."""
     import pyarrow as arrow
     from pyarrow import types
 
@@ -244,5 +244,4 @@ def _matrix(column: object) -> np.ndarray | None:
     values = arrow.compute.list_flatten(column)
     if len(lengths) != 1 or not lengths[0] or values.null_count:
         return None
-    x = values.to_numpy().reshape(len(column), lengths[0])
-    return x if x.dtype in (np.float16, np.float32) else x.astype(np.float64)
+    return values.to_numpy().reshape(len(column), lengths[0])
