@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.data import Dataset
@@ -10,6 +12,7 @@ from engine.data.readers import read_dataset, source_place
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import RunError
 from engine.runs.run import Run
+from engine.runs.strategies import strategy_names
 from engine.training import TrainConfig, Trained
 
 
@@ -75,3 +78,10 @@ def open_run(
         device=device,
         precision=precision,
     )
+
+
+def open_runs(runs: Sequence[Run], device: str = "auto", precision: str = "") -> list[Trained]:
+    """Runs that are looked at together, each as ``open_run`` does, knowing its strategy."""
+    opened = [open_run(run, device=device, precision=precision) for run in runs]
+    names = strategy_names(runs)
+    return [replace(each, strategy=name) for each, name in zip(opened, names, strict=True)]
