@@ -82,7 +82,7 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
             negative_file, "item", held_out.ravel(), n_items, 0, why, ids_a_line=held_out.shape[1]
         ),
     )
-    notes = []
+    notes: list[str] = []
     items, item_ids = np.concatenate([train_items, held_out[:, 0]]), np.arange(n_items)
     if not feature_files:
         every_id = np.concatenate([train_items, held_out.ravel()])

@@ -105,7 +105,7 @@ def _read_text_table(path: Path, is_header: IsHeader) -> Table:
                 "before a separator or line end, so what follows would be swallowed. Close the "
                 "quote, double it or remove it."
             )
-        header = _fields(first.group(), separator, quoting=csv.QUOTE_NONE)
+        header = _fields(first.group(), separator, has_quotes=False)
         notes.append(
             f"{path.name}, line {bad_line} opens a quote that is never closed; quotes were read as "
             "ordinary characters."
@@ -113,12 +113,13 @@ def _read_text_table(path: Path, is_header: IsHeader) -> Table:
     return Table(_unquoted_frame(path, text, separator, header), notes=notes)
 
 
-def _fields(line: str, separator: str, quoting: int = csv.QUOTE_MINIMAL) -> list[str]:
+def _fields(line: str, separator: str, has_quotes: bool = True) -> list[str]:
     """One line's fields without surrounding blanks."""
     if separator == " ":
         return line.split()
     line = line.replace(separator, "\x1f") if separator == "::" else line
     delimiter = "\x1f" if separator == "::" else separator
+    quoting = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
     try:
         fields = next(csv.reader([line], delimiter=delimiter, quoting=quoting), [])
     except csv.Error:
