@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,11 +120,10 @@ def _fields(line: str, separator: str, has_quotes: bool = True) -> list[str]:
         return line.split()
     line = line.replace(separator, "\x1f") if separator == "::" else line
     delimiter = "\x1f" if separator == "::" else separator
-    quoting = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
-    try:
-        fields = next(csv.reader([line], delimiter=delimiter, quoting=quoting), [])
-    except csv.Error:
-        fields = line.split(delimiter)
+    fields = line.split(delimiter)
+    if has_quotes:
+        with suppress(csv.Error):
+            fields = next(csv.reader([line], delimiter=delimiter), [])
     return [name.strip() for name in fields]
 
 
