@@ -18,7 +18,6 @@ from engine.data.perturbations.perturbation import Path
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.robustness.attacks import AttackConfig
-from engine.robustness.curves.strategies_of_trained import strategies_of
 from engine.robustness.perturbed_model.exposure import Exposure
 from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.robustness.perturbed_model.perturbed_factors import (
@@ -36,7 +35,7 @@ from engine.robustness.standard.standard_config import (
 )
 from engine.robustness.standard.standard_result import FILLS, StandardAttacks
 from engine.robustness.thread_limits import few_threads
-from engine.training import Trained
+from engine.training import Trained, strategies_of
 
 SEEN = 1e-5
 """Least change of a score, as a share of the scores' spread, that counts as seeing features."""
@@ -52,8 +51,7 @@ def standard_attacks(
 ) -> StandardAttacks:
     """Accuracy of every run under every attack of the set at every strength.
 
-    ``strategies`` names each run's strategy; by default runs whose configs differ in nothing but
-    the seed are one. ``twins``: further runs of the dataset in which plainly trained twins of the
+    ``strategies`` names each run's strategy; by default as ``strategies_of`` does. ``twins``: further runs of the dataset in which plainly trained twins of the
     same seed are looked for, beside the runs themselves; a run without one lacks the transferred
     attack, and ``notes`` say so.
 
