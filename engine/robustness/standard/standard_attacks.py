@@ -51,9 +51,10 @@ def standard_attacks(
 ) -> StandardAttacks:
     """Accuracy of every run under every attack of the set at every strength.
 
-    ``strategies`` names each run's strategy; by default as ``strategies_of`` does. ``twins``: further runs of the dataset in which plainly trained twins of the
-    same seed are looked for, beside the runs themselves; a run without one lacks the transferred
-    attack, and ``notes`` say so.
+    ``strategies`` names each run's strategy; by default as ``strategies_of`` does. ``twins``:
+    further runs of the dataset in which plainly trained twins of the same seed are looked for,
+    beside the runs themselves; a run without one lacks the transferred attack, and ``notes`` say
+    so.
 
     Raises ConfigError where no run is given or runs are of different datasets.
     """
