@@ -49,6 +49,7 @@ def thumbnail(path: str) -> Thumbnail:
 
 @st.cache_data(max_entries=20_000, show_spinner=False)
 def _thumbnail(path: str, changed_at: int, size: int) -> Thumbnail:
+    del changed_at, size  # only part of the key
     try:
         picture = open_picture(path, THUMBNAIL_SIDE)
     except DataError as error:
