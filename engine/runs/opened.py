@@ -6,10 +6,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 from engine.data import Dataset
-from engine.data.readers import read_dataset
+from engine.data.readers import read_dataset, source_place
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import RunError
 from engine.runs.run import Run
@@ -43,7 +42,9 @@ def cached_dataset(source: str) -> Dataset:
 
 
 def _stamp(source: str) -> tuple[tuple[str, int, int], ...]:
-    folder = Path(source)
+    if source.startswith("synthetic"):
+        return ()
+    folder = source_place(source)
     if not folder.exists():
         return ()
     files = [folder] if folder.is_file() else sorted(p for p in folder.iterdir() if p.is_file())
