@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -19,16 +20,17 @@ def deterministic_algorithms(is_on: bool) -> Iterator[None]:
     Without it the gradient of gathered rows is added up by several CPU threads in any order.
     """
     before = torch.are_deterministic_algorithms_enabled()
-    fills = torch.utils.deterministic.fill_uninitialized_memory
+    settings: Any = torch.utils.deterministic  # its attributes are made at run time
+    fills = settings.fill_uninitialized_memory
     if is_on:  # without it cuBLAS has no reproducible products, and torch refuses them
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.utils.deterministic.fill_uninitialized_memory = False  # every buffer is written whole
+        settings.fill_uninitialized_memory = False  # every buffer is written whole
     torch.use_deterministic_algorithms(is_on or before)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = fills
+        settings.fill_uninitialized_memory = fills
 
 
 @contextmanager
