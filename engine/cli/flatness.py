@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
     The table of flatness is printed and written before that.
     """
-    from engine.studies.flatness_study import gathered
+    from engine.studies.flatness_and_robustness import gathered
 
     store = store_of(arguments)
     found = gathered(store, _chosen(arguments, store), arguments.metric, arguments.strength)

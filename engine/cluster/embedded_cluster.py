@@ -21,7 +21,7 @@ from distributed import Client, Nanny, Scheduler
 from distributed.security import Security
 
 from engine.foundation.errors import BasinError, JobError
-from engine.jobs.address import (
+from engine.jobs.cluster_address import (
     CLUSTER_NAME,
     IDLE_SECONDS,
     JOBS_NAME,
@@ -34,7 +34,7 @@ from engine.jobs.address import (
 from engine.jobs.housekeeping import keep_house
 from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
-from engine.jobs.scheduler import submit_options
+from engine.jobs.delivery import submit_options
 from engine.runs import RunStore
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import SCHEMA_VERSION, read_record_or, write_record

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.foundation.errors import BasinError, JobError
-from engine.jobs.address import JOBS_NAME
-from engine.jobs.folders import active_jobs, job_folders
+from engine.jobs.cluster_address import JOBS_NAME
+from engine.jobs.job_folders import active_jobs, job_folders
 from engine.jobs.job import Job
 from engine.runs import RunStore
 from engine.runs.ownership import Ownership

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.folders import settle_runs
+from engine.jobs.job_folders import settle_runs
 from engine.jobs.job import Job
 from engine.jobs.reporter import Reporter
 from engine.jobs.tasks import load_task

@@ -13,12 +13,12 @@ from typing import Any
 
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
-from engine.jobs.folders import active_jobs, job_folders
+from engine.jobs.cluster_address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
+from engine.jobs.job_folders import active_jobs, job_folders
 from engine.jobs.housekeeping import keep_house_now_and_then
 from engine.jobs.job import Job
 from engine.jobs.perform import failed_before_start, perform
-from engine.jobs.scheduler import SCHEDULER, chosen_scheduler, deliver_to_scheduler
+from engine.jobs.delivery import SCHEDULER, chosen_scheduler, deliver_to_scheduler
 from engine.jobs.tasks import checked_name
 from engine.runs import RunStore
 from engine.runs.ownership import Owner

@@ -19,13 +19,13 @@ Task = Callable[[RunStore, dict[str, Any], Progress], dict[str, Any]]
 
 TASKS: dict[str, str] = {
     "train": "engine.studies.trainings:train",
-    "slice": "engine.studies.analyses:slice_task",
-    "path": "engine.studies.analyses:path_task",
-    "symmetry": "engine.studies.analyses:symmetry_task",
-    "curvature": "engine.studies.analyses:curvature_task",
-    "robustness": "engine.studies.analyses:robustness_task",
-    "embed": "engine.studies.analyses:embed_task",
-    "align": "engine.studies.analyses:align_task",
+    "slice": "engine.studies.analysis_table:slice_task",
+    "path": "engine.studies.analysis_table:path_task",
+    "symmetry": "engine.studies.analysis_table:symmetry_task",
+    "curvature": "engine.studies.analysis_table:curvature_task",
+    "robustness": "engine.studies.analysis_table:robustness_task",
+    "embed": "engine.studies.analysis_table:embed_task",
+    "align": "engine.studies.analysis_table:align_task",
 }
 """Name of each task, and where its function is."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.foundation.errors import JobError
-from engine.jobs.address import CLUSTER_NAME, cluster_is_alive
+from engine.jobs.cluster_address import CLUSTER_NAME, cluster_is_alive
 from engine.runs.ownership import Owner, is_alive
 from engine.runs.records import read_record_or
 
@@ -71,7 +71,7 @@ def _identity(scheduler: str) -> str | None:
     """Which scheduler is at that address now; None where that cannot be told."""
     known = _identities.get(scheduler)
     if known is None or time.monotonic() - known[0] >= PROBE_SECONDS:
-        from engine.jobs.scheduler import identity_of
+        from engine.jobs.delivery import identity_of
 
         # One that is too busy to answer is still the one that it was.
         known = (time.monotonic(), identity_of(scheduler) or (known[1] if known else None))

@@ -9,11 +9,11 @@ from typing import Any
 
 from engine.foundation.errors import JobError
 from engine.foundation.files import read_json, write_json
-from engine.jobs.address import JOBS_NAME
+from engine.jobs.cluster_address import JOBS_NAME
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
 from engine.runs.records import writing
-from engine.studies.analyses import ANALYSES, create_run
+from engine.studies.analysis_table import ANALYSES, create_run
 
 DEMONSTRATION_PRESETS = ("plain", "mg", "amr", "mg+amr")
 

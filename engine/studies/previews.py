@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.foundation.errors import BasinError
 from engine.foundation.result import Result
-from engine.jobs.address import JOBS_NAME
+from engine.jobs.cluster_address import JOBS_NAME
 from engine.runs import RunStore
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def find_preview(
     store: RunStore, kind: str, runs: Sequence[str], config: Config | Mapping[str, Any]
 ) -> Result | None:
     """The newest preview of an analysis of these runs with these settings, or None."""
-    from engine.studies.analyses import known_analysis, result_key
+    from engine.studies.analysis_table import known_analysis, result_key
 
     analysis = known_analysis(kind)
     values = dict(config) if isinstance(config, Mapping) else config.model_dump(mode="json")

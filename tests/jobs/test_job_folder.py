@@ -15,7 +15,7 @@ from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.progress import silent
 from engine.jobs import Job, active_jobs, jobs, reporter, run_here
 from engine.jobs import why_stuck as waiting
-from engine.jobs.folders import settle_runs
+from engine.jobs.job_folders import settle_runs
 from engine.jobs.perform import perform
 from engine.jobs.reporter import Reporter
 from engine.jobs.submit import _written, wants_gpu

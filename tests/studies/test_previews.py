@@ -6,7 +6,7 @@ import pytest
 from engine.foundation.errors import Cancelled
 from engine.geometry import Slice
 from engine.runs import RunStore
-from engine.studies.analyses import analyse, create_run, find_result
+from engine.studies.analysis_table import analyse, create_run, find_result
 from engine.studies.previews import find_preview
 from engine.studies.trainings import train
 from engine.training import preset

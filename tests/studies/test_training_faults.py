@@ -17,7 +17,7 @@ import torch
 from engine.foundation.errors import RunError
 from engine.jobs import Job, active_jobs, jobs, run_here
 from engine.runs import Run, RunStore
-from engine.studies.analyses import create_run
+from engine.studies.analysis_table import create_run
 from engine.training import preset
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"

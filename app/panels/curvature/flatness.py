@@ -16,7 +16,7 @@ from app.widgets.error_boundary import errors_shown
 from engine.runs import RunStore
 
 if TYPE_CHECKING:
-    from engine.studies.flatness_study import FlatnessAndRobustness
+    from engine.studies.flatness_and_robustness import FlatnessAndRobustness
 
 RESAMPLES = 1000
 HIT = {"both": "pictures and texts", "image": "pictures", "text": "texts"}
@@ -28,7 +28,7 @@ def _gathered(
     root: str, strategies: dict[str, str], metric: str, strength: float, kept: int
 ) -> FlatnessAndRobustness:
     """Read from the runs' folders again only when the number of ``kept`` results has changed."""
-    from engine.studies.flatness_study import gathered
+    from engine.studies.flatness_and_robustness import gathered
 
     del kept
     return gathered(RunStore(root), list(strategies), metric, strength, strategies)

@@ -11,8 +11,8 @@ from engine.geometry.slices.slice_config import PerturbationName
 from engine.robustness import FEATURE_PERTURBATIONS, per_run, perturb
 from engine.runs import RunStore
 from engine.runs.opened import open_run
-from engine.studies import flatness_study as flatness
-from engine.studies.analyses import analyse, create_run, find_result
+from engine.studies import flatness_and_robustness as flatness
+from engine.studies.analysis_table import analyse, create_run, find_result
 from engine.studies.trainings import train
 from engine.training import preset
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.foundation.errors import BasinError, JobError
-from engine.jobs.address import JOBS_NAME
+from engine.jobs.cluster_address import JOBS_NAME
 from engine.jobs.job import Job
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
