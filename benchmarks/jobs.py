@@ -30,7 +30,7 @@ from engine.jobs import Job, ensure_cluster, jobs, submit
 from engine.jobs.cluster_address import cluster_owner
 from engine.runs import RunStore
 from engine.runs.index import INDEX_NAME
-from engine.studies.analysis_table import create_run
+from engine.studies.new_run import create_run
 from engine.studies.sweeps import Sweep
 from engine.training import preset
 from engine.training.sweep_plan import SweepConfig

@@ -75,7 +75,7 @@ def parse_draw(text: str) -> dict[str, Any] | list[Any]:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
-    from engine.jobs.delivery import chosen_scheduler
+    from engine.jobs.scheduler_address import chosen_scheduler
     from engine.studies.sweeps import Sweep
     from engine.training.sweep_plan import SweepConfig
 

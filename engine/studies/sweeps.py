@@ -21,7 +21,7 @@ from engine.foundation.files import read_json, write_json
 from engine.foundation.progress import Progress, part, silent
 from engine.jobs.submit import active_jobs, run_here, submit_all
 from engine.runs import Run, RunStore
-from engine.studies.analysis_table import create_run
+from engine.studies.new_run import create_run
 
 if TYPE_CHECKING:
     from engine.training import TrainConfig

@@ -29,9 +29,9 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
         ended = _train_together(runs, progress)
     finally:
         if "group" in params:
-            from engine.studies.demonstration import follow_up
+            from engine.studies.demonstration import submit_analyses
 
-            follow_up(store, params["group"])
+            submit_analyses(store, params["group"])
     errors = [outcome for outcome in ended if isinstance(outcome, BasinError)]
     if errors and not several:
         raise errors[0]

@@ -14,7 +14,7 @@ from app.panels.compare import metrics as comparison
 from engine.evaluation import UserMetrics, bootstrap_interval, mean_interval
 from engine.jobs import run_here
 from engine.runs import RunStore
-from engine.studies.analysis_table import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"

@@ -232,7 +232,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
 
     from app.widgets import analysis_jobs as work
     from engine.geometry import Slice
-    from engine.studies.analysis_table import find_result
+    from engine.studies.analysis_results import find_result
 
     whole = find_result(trained, "slice", sorted(trained.list()["id"]), {})
     assert isinstance(whole, Slice)

@@ -18,7 +18,7 @@ from engine.jobs import active_jobs, jobs, run_here
 from engine.jobs.cluster_address import cluster_owner
 from engine.runs import Run, RunStore
 from engine.runs.ownership import Owner
-from engine.studies.analysis_table import create_run
+from engine.studies.new_run import create_run
 from engine.training import TrainConfig
 from tests.support.clusters import embedded, until
 from tests.support.dashboards import CHROMIUM, dashboard, opened, settle, visitor

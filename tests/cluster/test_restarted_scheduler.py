@@ -17,7 +17,7 @@ import pytest
 
 from engine.jobs import Job, active_jobs, run_here, submit
 from engine.jobs import why_stuck as waiting
-from engine.jobs.delivery import identity_of
+from engine.jobs.scheduler_address import identity_of
 from engine.runs import RunStore
 from tests.support.clusters import PATIENCE, take_worker, until, until_running
 

@@ -9,7 +9,7 @@ import pytest
 from engine.cluster.outside_worker import worker_command
 from engine.foundation.errors import JobError
 from engine.jobs import jobs, submit
-from engine.jobs.delivery import chosen_scheduler, security_from_environment
+from engine.jobs.scheduler_address import chosen_scheduler, security_from_environment
 from engine.runs import RunStore
 from tests.support.clusters import write_credentials
 

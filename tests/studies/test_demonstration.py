@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.foundation.errors import JobError
-from engine.jobs.submit import _written
+from engine.jobs.submit import create_job
 from engine.runs import Run, RunStore
 from engine.studies.demonstration import (
     GROUPS,
@@ -28,10 +28,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """A folder whose jobs are written and handed to nobody."""
 
     def submit_all(store: RunStore, task: str, asked: list) -> list:
-        return [_written(store, task, params, runs, gpu=False) for params, runs in asked]
+        return [create_job(store, task, params, runs, gpu=False) for params, runs in asked]
 
     def submit(store: RunStore, task: str, params: dict, runs: list) -> object:
-        return _written(store, task, params, runs, gpu=False)
+        return create_job(store, task, params, runs, gpu=False)
 
     monkeypatch.setattr(submit_room, "submit_all", submit_all)
     monkeypatch.setattr(submit_room, "submit", submit)

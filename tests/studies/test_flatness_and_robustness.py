@@ -12,7 +12,9 @@ from engine.robustness import FEATURE_PERTURBATIONS, per_run, perturb
 from engine.runs import RunStore
 from engine.runs.opened import open_run
 from engine.studies import flatness_and_robustness as flatness
-from engine.studies.analysis_table import analyse, create_run, find_result
+from engine.studies.analysis_results import find_result
+from engine.studies.new_run import create_run
+from engine.studies.run_analysis import run_analysis
 from engine.studies.trainings import train
 from engine.training import preset
 
@@ -41,9 +43,9 @@ def store(tmp_path_factory):
 def runs(store):
     """Ids of six runs; five keep a curvature, all are in one result of curves."""
     ids = sorted(store.list()["id"])
-    analyse(store, "robustness", {"runs": ids, "config": CURVES}, silent)
+    run_analysis("robustness", store, {"runs": ids, "config": CURVES}, silent)
     for run in ids[:5]:
-        analyse(store, "curvature", {"runs": [run]}, silent)
+        run_analysis("curvature", store, {"runs": [run]}, silent)
     return ids
 
 
@@ -66,8 +68,8 @@ def test_one_row_a_run_that_has_both(store, runs):
 
 def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
     """More triples change every measure; only what most runs keep counts."""
-    analyse(store, "curvature", {"runs": [runs[0]], "config": {"n_triples": 20}}, silent)
-    analyse(store, "curvature", {"runs": [runs[5]], "config": {"n_triples": 20}}, silent)
+    run_analysis("curvature", store, {"runs": [runs[0]], "config": {"n_triples": 20}}, silent)
+    run_analysis("curvature", store, {"runs": [runs[5]], "config": {"n_triples": 20}}, silent)
     found = flatness.gathered(store, runs)
     assert found.settings["n_triples"] is None
     assert "n_triples all" in found.ground
@@ -79,7 +81,7 @@ def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
 def test_curves_of_other_settings_or_of_validation_are_not_mixed_in(store, runs):
     usual = flatness.gathered(store, runs).table
     for other in ({"seed": 7}, {"split": "valid"}):
-        analyse(store, "robustness", {"runs": runs[3:4], "config": CURVES | other}, silent)
+        run_analysis("robustness", store, {"runs": runs[3:4], "config": CURVES | other}, silent)
     pd.testing.assert_frame_equal(flatness.gathered(store, runs).table, usual)
 
 
@@ -130,7 +132,7 @@ def test_the_command_tells_what_it_found_and_what_is_lacking(store, runs, capsys
 def test_paths_and_symmetry_are_tasks_with_kept_results(store, runs, kind, result):
     names = runs[:2] if kind == "path" else runs[:1]
     config = {"n_steps": 5, "n_points": 5} if kind == "path" else {"n_triples": 100}
-    analyse(store, kind, {"runs": names, "config": config}, silent)
+    run_analysis(kind, store, {"runs": names, "config": config}, silent)
     found = find_result(store, kind, names, config)
     assert isinstance(found, result)
     assert len(found.to_frame())
@@ -146,7 +148,7 @@ def test_a_robust_slice_is_measured_on_the_features_perturbed_once(store, runs, 
         "dimensions": 1, "n_points": 3, "quantities": ["train_loss", "robust_loss"],
         "perturbation": "gaussian", "strength": 0.5, "radius": 1.0,
     }  # fmt: skip
-    analyse(store, "slice", {"runs": runs[:2], "config": config}, silent)
+    run_analysis("slice", store, {"runs": runs[:2], "config": config}, silent)
     found = find_result(store, "slice", runs[:2], config)
     assert isinstance(found, Slice)
     assert "perturbation" in found.shared

@@ -5,7 +5,7 @@ import pytest
 from engine.foundation.errors import Cancelled, JobError, TrainingError
 from engine.runs import RunStore
 from engine.studies import trainings
-from engine.studies.analysis_table import create_run
+from engine.studies.new_run import create_run
 from engine.studies.trainings import train
 from engine.training import preset
 from engine.training import seeds as seeds_module

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.selection.state import Choice, store
 from engine.foundation.errors import BasinError
-from engine.studies.analysis_table import find_result
+from engine.studies.analysis_results import find_result
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature

@@ -38,7 +38,7 @@ def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
     The seeds train in one pass where the config has such a form, else each by itself.
     """
     from engine.runs.opened import cached_dataset
-    from engine.studies.analysis_table import create_run
+    from engine.studies.new_run import create_run
     from engine.training.seeds import why_apart
 
     store, path, runs = state.store(), state.dataset_path(), []
