@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.selection import state
-from app.widgets.error_boundary import errors_shown
+from app.selection.address import open_from_address, write_to_address
+from app.selection.choice import choose_runs
+from app.widgets.error_boundary import show_errors
 
 ICON = str(Path(__file__).with_name("icon.png"))
 st.set_page_config(page_title="Basin", page_icon=ICON, layout="wide")
@@ -15,7 +16,11 @@ st.logo(ICON, size="large")
 
 page = st.navigation(
     {
-        "": [
+        "Learn": [
+            st.Page("views/learn.py", title="Lessons", icon=":material/school:"),
+            st.Page("views/playground.py", title="Playground", icon=":material/toys:"),
+        ],
+        "Your runs": [
             st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
             st.Page("views/train.py", title="Train", icon=":material/model_training:"),
             st.Page("views/compare.py", title="Compare", icon=":material/leaderboard:"),
@@ -32,8 +37,8 @@ page = st.navigation(
         ],
     }
 )
-with errors_shown():
-    state.open_from_address()
-    st.session_state["choice"] = state.choose_runs()
-    state.write_to_address()
+with show_errors():
+    open_from_address()
+    st.session_state["choice"] = choose_runs()
+    write_to_address()
     page.run()

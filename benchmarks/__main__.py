@@ -13,7 +13,6 @@ from engine.foundation.errors import BasinError
 BENCHMARKS = {
     "training": "an epoch, over what any code that projects the whole catalogue each step pays",
     "evaluation": "full ranking, over plain scores and topk",
-    "seeds": "five seeds at once, over one",
     "geometry": "exact landscapes and Hessian products, over the general path",
     "robustness": "the default curves, over evaluating every point anew",
     "jobs": "two workers over one, and the list of 2,000 runs",

@@ -19,13 +19,14 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from benchmarks.measure import SIZES, Row, against, dataset_of, interleaved, options, report
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
-from engine.geometry.curvature.factor_hessian import FactorHessian
-from engine.geometry.curvature.gathered_hessian import GatheredHessian
-from engine.geometry.curvature.lanczos import extreme_eigenpairs
-from engine.geometry.directions.random_directions import normalised, random_direction
+from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
+from engine.geometry.curvature.hessian.gathered_hessian import GatheredHessian
+from engine.geometry.curvature.hessian.lanczos import extreme_eigenpairs
+from engine.geometry.directions.random_directions import normalise, random_direction
+from engine.geometry.fixed_sample import FixedSample
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.slices.plane import Plane
-from engine.geometry.slices.surfaces import Frozen, Survey
+from engine.geometry.slices.plane_evaluation import PlaneEvaluator
 from engine.geometry.theta import factors_at, theta_of
 from engine.training import Trained, fit, preset
 
@@ -48,32 +49,32 @@ def trained_on(dataset: Dataset, size: str, device: str) -> Trained:
 def slice_rows(run: Trained, rounds: int) -> list[Row]:
     """The whole grid over point by point, and how far the two are apart."""
     device = next(run.model.parameters()).device
-    frozen = Frozen.draw(run.dataset, ["train_loss"], None, None, 0, device)
+    sample = FixedSample.draw(run.dataset, ["train_loss"], None, None, 0, device)
     theta = theta_of(run)
     plane = Plane(
         run,
         theta,
-        tuple(normalised(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1)),
+        tuple(normalise(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1)),
     )
     axis = np.linspace(-1, 1, POINTS)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     some = np.linspace(0, len(grid) - 1, rounds + 1).astype(int).tolist()
     asked = iter(some)
-    found: dict[int, float] = {}
+    by_point: dict[int, float] = {}
     whole: list[np.ndarray] = []
 
     def one_point() -> None:
         place = next(asked)
         with torch.no_grad():
             users, items = factors_at(run, plane.theta(*grid[place].tolist()))
-        found[place] = mean_ranking_loss(users, items, frozen.triples["train"])
+        by_point[place] = mean_ranking_loss(users, items, sample.triples["train"])
 
     def all_points() -> None:
-        whole[:] = [Survey(plane, frozen).values(["train_loss"], grid)[0]]
+        whole[:] = [PlaneEvaluator(plane, sample).values(["train_loss"], grid)[0]]
 
     seconds = interleaved({"point": one_point, "grid": all_points}, rounds)
-    error = max(abs(whole[0][g] / value - 1) for g, value in found.items())
-    n = len(frozen.triples["train"])
+    error = max(abs(whole[0][g] / value - 1) for g, value in by_point.items())
+    n = len(sample.triples["train"])
     label = f"{POINTS} x {POINTS} slice, {n:,} triples / extrapolated"
     return [
         against(seconds, "grid", "point", 1 / 150, len(grid), label),
@@ -84,7 +85,7 @@ def slice_rows(run: Trained, rounds: int) -> list[Row]:
 def product_rows(run: Trained, rounds: int) -> list[Row]:
     """One Hessian product through the factors over double backward."""
     device = next(run.model.parameters()).device
-    triples = Frozen.draw(run.dataset, [], None, None, 0, device).triples["train"]
+    triples = FixedSample.draw(run.dataset, [], None, None, 0, device).triples["train"]
     factor = FactorHessian(run, triples)
     at_once = GatheredHessian(run, triples, batch=len(triples))
     vector = factor.space.normal(torch_generator(0, "benchmark"))
@@ -107,19 +108,19 @@ def product_rows(run: Trained, rounds: int) -> list[Row]:
 def eigenvalue_rows(run: Trained, size: str) -> list[Row]:
     """Products until the top five eigenvalues are there, and their true error."""
     device = next(run.model.parameters()).device
-    triples = Frozen.draw(run.dataset, [], None, None, 0, device).triples["train"]
+    triples = FixedSample.draw(run.dataset, [], None, None, 0, device).triples["train"]
     hessian = FactorHessian(run, triples)
     start = hessian.space.normal(torch_generator(0, "lanczos"))
     began = time.perf_counter()
-    found = extreme_eigenpairs(hessian.product, start, 5)
+    pairs = extreme_eigenpairs(hessian.product, start, 5)
     seconds = time.perf_counter() - began
     began = time.perf_counter()
     for _ in range(5):
         hessian.product(start)
-    alone = (time.perf_counter() - began) / 5 * found.n_products
+    alone = (time.perf_counter() - began) / 5 * pairs.n_products
     exact = extreme_eigenpairs(hessian.product, start, 5, tolerance=1e-6)
-    error = float(np.abs(found.values_K / exact.values_K - 1).max())
-    n, limit, usual = found.n_products, MOST_PRODUCTS[size], products_of_eigsh(hessian)
+    error = float(np.abs(pairs.values_K / exact.values_K - 1).max())
+    n, limit, usual = pairs.n_products, MOST_PRODUCTS[size], products_of_eigsh(hessian)
     return [
         Row("products for the top five eigenvalues / limit", n, limit, n / limit, 1.0, ""),
         Row("their largest relative error / 1e-3", error, 1e-3, error / 1e-3, 1.0, ""),
@@ -134,10 +135,9 @@ def products_of_eigsh(hessian: FactorHessian) -> int:
     size, like = hessian.space.size, hessian.gradient()
 
     def product(vector_P: np.ndarray) -> np.ndarray:
-        found: np.ndarray = (
-            hessian.product(torch.from_numpy(vector_P).ravel().to(like)).cpu().numpy()
-        )
-        return found
+        image_P = hessian.product(torch.from_numpy(vector_P).ravel().to(like))
+        product_P: np.ndarray = image_P.cpu().numpy()
+        return product_P
 
     start = hessian.space.normal(torch_generator(0, "lanczos")).cpu().float().numpy()
     operator = LinearOperator((size, size), matvec=product, dtype=np.float32)
@@ -147,12 +147,12 @@ def products_of_eigsh(hessian: FactorHessian) -> int:
 
 def main(argv: list[str]) -> int:
     """Print the rows of this benchmark; 1 where a target is missed with --check."""
-    given = options(__doc__ or "", argv, (*SIZES, "posters"))
-    run = trained_on(dataset_of(given.size), given.size, given.device)
-    rows = slice_rows(run, given.rounds)
-    rows += product_rows(run, given.rounds)
-    rows += eigenvalue_rows(run, given.size)
-    return report(rows, given)
+    asked = options(__doc__ or "", argv, (*SIZES, "posters"))
+    run = trained_on(dataset_of(asked.size), asked.size, asked.device)
+    rows = slice_rows(run, asked.rounds)
+    rows += product_rows(run, asked.rounds)
+    rows += eigenvalue_rows(run, asked.size)
+    return report(rows, asked)
 
 
 if __name__ == "__main__":

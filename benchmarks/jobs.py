@@ -72,7 +72,7 @@ def seconds_of_a_sweep(store: RunStore, name: str) -> float:
     started = time.perf_counter()
     config = SweepConfig(presets=("plain",), settings=SETTINGS, n_seeds=RUNS)
     sweep = Sweep.start(store, name, DATA, config)
-    sweep.run_missing(at_once=1)
+    sweep.run_missing()
     sweep.wait(poll=0.05)
     seconds = time.perf_counter() - started
     states = set(sweep.table()["state"])

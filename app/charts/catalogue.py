@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import CATEGORICAL, NEUTRAL, finished
+from app.charts.style import CATEGORICAL, NEUTRAL, finish
 
 
 def long_tail(popularity: np.ndarray, titles: pd.Series) -> go.Figure:
@@ -32,7 +32,7 @@ def long_tail(popularity: np.ndarray, titles: pd.Series) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title="item, by popularity (rank)")
     figure.update_yaxes(title="training interactions")
-    return finished(figure, height=300, legend=False)
+    return finish(figure, height=300, legend=False)
 
 
 def long_tail_caption(popularity: np.ndarray) -> str:
@@ -64,4 +64,4 @@ def category_sizes(categories: pd.Series, noise: pd.Series) -> go.Figure:
             )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title="items")
-    return finished(figure, height=300, legend="misleading" in table)
+    return finish(figure, height=300, legend="misleading" in table)

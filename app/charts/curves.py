@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.style import NEUTRAL, Look, faded, finished, look_of
+from app.charts.style import NEUTRAL, Look, finish, look_of, translucent
 
 SHOWN = {
     "accuracy": ("mean", "low", "high"),
@@ -83,7 +83,7 @@ def strength_curves(
     for row in range(1, rows + 1):
         figure.update_yaxes(title=title, rangemode="tozero", row=row, col=1)
     figure.update_yaxes(tickformat=".0%" if shown == "share lost" else None)
-    finished(figure, height=60 + 350 * rows)
+    finish(figure, height=60 + 350 * rows)
     figure.update_layout(margin={"t": 78}, legend={"y": 1 + 0.22 / rows})
     return figure
 
@@ -138,7 +138,7 @@ def before_and_after(
             _legend_only(figure, name, symbol)
     figure.update_xaxes(title=split_metric(metric), rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
-    return finished(figure, height=130 + 42 * len(labels))
+    return finish(figure, height=130 + 42 * len(labels))
 
 
 def curves_caption(bands: pd.DataFrame) -> str:
@@ -153,20 +153,20 @@ def curves_caption(bands: pd.DataFrame) -> str:
     )
 
 
-def said_of_indifferent(table: pd.DataFrame, metric: str) -> str:
+def indifference_warning(table: pd.DataFrame, metric: str) -> str:
     """A sentence on strategies that gain nothing by their features; '' where there are none.
 
     ``table`` is that of ``engine.robustness.indifferent``.
     """
     if table.empty:
         return ""
-    said = [
+    sentences = [
         f"{row['strategy']} keeps {row['kept']:.0%} of its {metric} with "
         f"{'its' if row['modality'] == 'both' else row['modality']} features removed"
         for row in table.to_dict("records")
     ]
     return (
-        f"{'; '.join(said)}. Where a model gains nothing by its features, a flat curve shows "
+        f"{'; '.join(sentences)}. Where a model gains nothing by its features, a flat curve shows "
         "disuse, not robustness."
     )
 
@@ -216,7 +216,7 @@ def _band(
         y=[*known[high], *known[low][::-1]],
         mode="lines",  # few points would be drawn as markers too
         fill="toself",
-        fillcolor=faded(style.colour, 0.18),
+        fillcolor=translucent(style.colour, 0.18),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,

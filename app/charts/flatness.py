@@ -1,4 +1,4 @@
-"""Flatness against robustness: one point a run, and rank correlations with their intervals."""
+"""Flatness measures of strategies as multiples of one strategy's."""
 
 from __future__ import annotations
 
@@ -8,67 +8,59 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.spectrum import SHORT
-from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, Look, finished, look_of
-
-MOST_NAMED = 8
-"""Strategies that a legend names; of more, each point names its run when pointed at."""
-
-CONTROLS = ("none", "within strategy", "equal clean accuracy")
-"""The controls that are drawn."""
+from app.charts.measure_names import SHORT
+from app.charts.style import NEUTRAL, Look, finish, look_of, ratio_ticks
 
 
-def runs_scattered(
-    table: pd.DataFrame, measure: str, drop: str, looks: Mapping[str, Look] | None = None
+def measures_against(
+    table: pd.DataFrame, baseline: str, looks: Mapping[str, Look] | None = None
 ) -> go.Figure:
-    """One point a run: a flatness measure against the share of accuracy lost, by strategy."""
-    strategies = list(dict.fromkeys(table["strategy"]))
-    figure = go.Figure()
-    for strategy in strategies:
-        rows = table[table["strategy"] == strategy]
-        style = look_of(strategy, looks, strategies)
-        figure.add_scatter(
-            x=rows[measure], y=rows[drop], mode="markers", name=strategy,
-            marker={"color": style.colour, "symbol": style.marker, "size": 10},
-            customdata=rows[["label", "clean_accuracy"]],
-            hovertemplate="%{customdata[0]}<br>%{x:.3g}, lost %{y:.1%} of %{customdata[1]:.4f}"
-            "<extra></extra>",
-        )  # fmt: skip
-    values = table[measure].to_numpy(dtype=float)
-    if (values > 0).all() and np.ptp(np.log10(values)) > 1:
-        figure.update_xaxes(type="log", exponentformat="power")
-    figure.update_xaxes(title=f"{SHORT.get(measure, measure)} (larger is sharper)")
-    figure.update_yaxes(title="share of clean accuracy lost", tickformat=".0%")
-    # A long legend would leave no room for the points, which name themselves when pointed at.
-    return finished(figure, height=420, legend=len(strategies) <= MOST_NAMED)
+    """Each flatness measure's mean as a multiple of the baseline's, with its interval, log scale.
 
-
-def correlation_dots(found: pd.DataFrame) -> go.Figure:
-    """Rank correlation of each measure with one drop, under each control, with its interval.
-
-    ``found`` is the table of ``flatness_versus_robustness`` for one drop.
+    ``table`` is that of ``engine.geometry.flatness_table``.
     """
+    names = list(dict.fromkeys(table["strategy"]))
+    ratios = _ratios(table, baseline)
+    low = min([*ratios["ratio"], *ratios["low"][ratios["low"] > 0], 1.0]) / 1.08
+    high = max([*ratios["ratio"], *ratios["high"].dropna(), 1.0]) * 1.08
     figure = go.Figure()
-    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
-    measures = list(dict.fromkeys(found["measure"]))
-    for place, control in enumerate(CONTROLS):
-        rows = found[(found["control"] == control) & found["correlation"].notna()]
-        heights = [measures.index(m) + (place - 1) * 0.22 for m in rows["measure"]]
+    measures = list(dict.fromkeys(table["measure"]))
+    for place, name in enumerate(names):
+        style = look_of(name, looks, names)
+        mine = ratios[ratios["strategy"] == name]
+        # Side by side, so that no bar hides another.
+        beside = 0.7 * ((place + 0.5) / len(names) - 0.5)
         figure.add_scatter(
-            x=rows["correlation"], y=heights, mode="markers",
-            name="all runs" if control == "none" else control,
-            marker={"color": CATEGORICAL[place], "symbol": MARKERS[place], "size": 9},
+            x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=name,
+            mode="markers", text=mine["measure"].map(lambda m: SHORT.get(m, m)),
+            marker={"color": style.colour, "symbol": style.marker, "size": 11},
+            # A bar that reaches 0 or below leaves the logarithmic axis on the left.
             error_x={"type": "data", "symmetric": False, "thickness": 1.5,
-                     "array": rows["high"] - rows["correlation"],
-                     "arrayminus": rows["correlation"] - rows["low"]},
-            customdata=rows[["measure", "low", "high", "n"]],
-            hovertemplate="%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]"
-            ", %{customdata[3]} runs<extra></extra>",
+                     "visible": bool(mine["low"].notna().any()),
+                     "array": mine["high"] - mine["ratio"],
+                     "arrayminus": mine["ratio"] - mine["low"].clip(lower=low / 2)},
+            customdata=mine[["mean", "n"]],
+            hovertemplate="%{text}: %{customdata[0]:.4g}, mean of %{customdata[1]}<br>"
+            f"%{{x:.2f}} times {baseline}<extra>{name}</extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="rank correlation, 95 % interval", range=[-1.05, 1.05])
+    figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
+    ticks, texts = ratio_ticks(low, high)
+    figure.update_xaxes(
+        title=f"times {baseline}", type="log", tickvals=ticks, ticktext=texts, tickangle=0,
+        range=[np.log10(low), np.log10(high)],
+    )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(len(measures))),
         ticktext=[SHORT.get(m, m) for m in measures],
         autorange="reversed",
     )
-    return finished(figure, height=130 + 40 * len(measures))
+    return finish(figure, height=120 + len(measures) * max(40, 12 * len(names)))
+
+
+def _ratios(table: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Means and limits over the baseline's mean, where both means are positive."""
+    base = table[table["strategy"] == baseline].set_index("measure")["mean"]
+    of = table["measure"].map(base)
+    ratios = table.assign(ratio=table["mean"] / of, low=table["low"] / of, high=table["high"] / of)
+    is_drawn = np.isfinite(ratios["ratio"]) & (ratios["ratio"] > 0) & (of > 0)
+    return ratios[is_drawn]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.style import Look, finished, look_of, ratio_ticks
+from app.charts.style import Look, finish, look_of, ratio_ticks
 
 N_BINS = 20
 
@@ -21,10 +21,10 @@ def sharpness_histogram(
     known = np.concatenate([v for v in logs.values() if len(v)] or [np.zeros(1)])
     edges = np.linspace(known.min(), known.max() + 1e-9, N_BINS + 1)
     middles = 10 ** ((edges[:-1] + edges[1:]) / 2)
-    for label, found in logs.items():
+    for label, values_I in logs.items():
         style = look_of(label, looks, list(values))
         figure.add_scatter(
-            x=middles, y=np.histogram(found, edges)[0], name=label, mode="lines",
+            x=middles, y=np.histogram(values_I, edges)[0], name=label, mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
             hovertemplate=f"about %{{x:.2g}}: %{{y}} items<extra>{label}</extra>",
         )  # fmt: skip
@@ -33,4 +33,4 @@ def sharpness_histogram(
         title="input sharpness (nats / unit of feature)", type="log", tickvals=ticks, ticktext=texts
     )
     figure.update_yaxes(title="items")
-    return finished(figure, height=340)
+    return finish(figure, height=340)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import NEUTRAL, Look, finished, look_of, ratio_ticks
+from app.charts.style import NEUTRAL, Look, finish, look_of, ratio_ticks
 
 
 def share_by_rank(
@@ -44,7 +44,7 @@ def share_by_rank(
         title="rank of the item (1 is the top)", type="log", tickvals=values, ticktext=texts
     )
     figure.update_yaxes(title="share of users", tickformat=".0%", rangemode="tozero")
-    return finished(figure, height=400)
+    return finish(figure, height=400)
 
 
 def _cumulative(ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

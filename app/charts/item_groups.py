@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import Look, finished, look_of
+from app.charts.style import Look, finish, look_of
 
 
-def kept_by_group(table: pd.DataFrame, looks: Mapping[str, Look] | None = None) -> go.Figure:
+def found_by_group(table: pd.DataFrame, looks: Mapping[str, Look] | None = None) -> go.Figure:
     """Share found clean (ring) and perturbed (filled) of each item group, one row a strategy.
 
     ``table`` has the columns group, strategy, clean, perturbed, low, high (the interval of
@@ -49,4 +49,4 @@ def kept_by_group(table: pd.DataFrame, looks: Mapping[str, Look] | None = None) 
         )  # fmt: skip
     figure.update_xaxes(title="share of held-out interactions found", rangemode="tozero")
     figure.update_yaxes(tickvals=list(range(len(groups))), ticktext=groups, autorange="reversed")
-    return finished(figure, height=130 + len(groups) * max(34, 16 * len(strategies)))
+    return finish(figure, height=130 + len(groups) * max(34, 16 * len(strategies)))

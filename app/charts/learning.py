@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import NEUTRAL, Look, finished, look_of
+from app.charts.style import NEUTRAL, Look, finish, look_of
 from engine.foundation.seeding import without_seed
 
 MOST_NAMED = 8
@@ -20,7 +20,7 @@ def loss_curves(
     """Mean training loss a step; ``epochs`` holds each run's 'epoch' events by label."""
     figure = _curves(epochs, "loss", looks, "%{y:.4f}")
     figure.update_yaxes(title="training loss (mean a step)")
-    return finished(figure, height=340)
+    return finish(figure, height=340)
 
 
 def validation_curves(
@@ -47,7 +47,7 @@ def validation_curves(
             hovertemplate="chosen epoch %{x}: %{y:.4f}<extra>" + label + "</extra>",
         )
     figure.update_yaxes(title=f"validation {metric}")
-    return finished(figure, height=340)
+    return finish(figure, height=340)
 
 
 MIRROR = {
@@ -70,7 +70,7 @@ def mirror_curves(
     neither, lowest = (0.0, -1.0) if column == "ascent_cosine" else (0.5, 0.0)
     figure.add_hline(neither, line={"color": NEUTRAL, "dash": "dot", "width": 1})
     figure.update_yaxes(title=MIRROR[column], range=[lowest - 0.04, 1.04])
-    return finished(figure, height=300)
+    return finish(figure, height=300)
 
 
 def mirror_caption(epochs: Mapping[str, pd.DataFrame]) -> str:

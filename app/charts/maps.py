@@ -16,7 +16,7 @@ from app.charts.style import (
     CATEGORY_MARKERS,
     NEUTRAL,
     SEQUENTIAL,
-    finished,
+    finish,
 )
 
 ColourBy = Literal["category", "popularity", "noise"]
@@ -60,7 +60,7 @@ def embedding_maps(
                 row=row, col=column,
             )  # fmt: skip
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False}
-    finished(figure, height=90 + (620 if rows == 1 else 470 * rows))
+    finish(figure, height=90 + (620 if rows == 1 else 470 * rows))
     figure.update_xaxes(**hidden, title="")
     figure.update_yaxes(**hidden, title="", scaleanchor="x", scaleratio=1)
     for index in range(1, len(labels) + 1):

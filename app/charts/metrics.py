@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.style import NEUTRAL, Look, finished, look_of
+from app.charts.style import NEUTRAL, Look, finish, look_of
 
 
 def metric_dots(
@@ -54,7 +54,7 @@ def metric_dots(
             row=1, col=column,
         )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
-    return finished(figure, height=120 + 46 * len(groups), legend=False)
+    return finish(figure, height=120 + 46 * len(groups), legend=False)
 
 
 def _tick_format(shown: pd.Series) -> str:
@@ -96,7 +96,7 @@ def paired_differences(
     figure.update_yaxes(
         tickvals=list(range(len(groups))), ticktext=groups, range=[len(groups) - 0.5, -0.5]
     )
-    return finished(figure, height=150 + 56 * len(groups))
+    return finish(figure, height=150 + 56 * len(groups))
 
 
 def _bars(row: pd.DataFrame, colour: str) -> dict[str, object]:

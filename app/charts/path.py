@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.style import CATEGORICAL, finished
+from app.charts.style import CATEGORICAL, finish
 
 if TYPE_CHECKING:
     from engine.geometry import ModePath
@@ -36,4 +36,4 @@ def _along(result: ModePath, name: str, values_CT: np.ndarray) -> go.Figure:
             hovertemplate=f"{curve}, %{{x:.0%}} of the way<br>{name}: %{{y:.4f}}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(tickvals=[0, 0.5, 1], ticktext=["from", "half way", "to"])
-    return finished(figure, height=330)
+    return finish(figure, height=330)

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.style import NEUTRAL, SEQUENTIAL, Look, finished, look_of
+from app.charts.style import NEUTRAL, SEQUENTIAL, Look, finish, look_of
 
 if TYPE_CHECKING:
     from engine.geometry import Slice
@@ -68,8 +68,8 @@ def slice_lines(
         figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
     change = "change in " if relative else ""
     figure.update_xaxes(title=f"alpha ({result.units['alphas_A']})")
-    figure.update_yaxes(title=f"{change}{named(quantity)}")
-    finished(figure, height=430, legend=len(result.labels) > 1)
+    figure.update_yaxes(title=f"{change}{quantity_title(quantity)}")
+    finish(figure, height=430, legend=len(result.labels) > 1)
     # Below, since on a narrow screen it takes several rows and would cover the note above.
     figure.update_layout(legend={"y": -0.22, "yanchor": "top"})
     return _with_shared(figure, result)
@@ -116,7 +116,7 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
         figure.update_xaxes(title="alpha", row=rows, col=column)
     for row in range(1, rows + 1):
         figure.update_yaxes(title="beta", row=row, col=1)
-    finished(figure, height=130 + 360 * rows, legend=False)
+    finish(figure, height=130 + 360 * rows, legend=False)
     figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40, "b": 130})
     return _with_shared(figure, result)
 
@@ -151,12 +151,12 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
         camera={"eye": {"x": 1.45, "y": 1.45, "z": 0.8}, "center": {"z": -0.15}},
         aspectmode="cube",
     )
-    finished(figure, height=130 + 430 * rows, legend=False)
+    finish(figure, height=130 + 430 * rows, legend=False)
     figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40, "b": 130})
     return _with_shared(figure, result)
 
 
-def named(quantity: str) -> str:
+def quantity_title(quantity: str) -> str:
     """A quantity as an axis title, with its unit."""
     if quantity.endswith(("loss", "objective")):
         return f"{quantity.replace('_', ' ')} (nats a triple)"
@@ -206,7 +206,7 @@ def _coloraxis(quantity: str, scale: list[float]) -> dict[str, Any]:
         "cmin": scale[0],
         "cmax": scale[1],
         "colorbar": {
-            "title": {"text": named(quantity), "side": "bottom"},
+            "title": {"text": quantity_title(quantity), "side": "bottom"},
             "orientation": "h",
             "thickness": 12,
             "yref": "container",

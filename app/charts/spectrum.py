@@ -1,4 +1,4 @@
-"""Curvature: eigenvalues, spectral density, and flatness measures against a baseline."""
+"""Eigenvalues of the Hessian: both ends, blocks, and the spectral density."""
 
 from __future__ import annotations
 
@@ -6,31 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.style import NEUTRAL, Look, finished, look_of, ratio_ticks
+from app.charts.style import Look, finish, look_of, ratio_ticks
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
-
-SHORT = {
-    "top_eigenvalue": "top eigenvalue",
-    "trace": "trace",
-    "eigenvalue_ratio": "top over 5th eigenvalue",
-    "gauss_newton_top_eigenvalue": "Gauss-Newton top eigenvalue",
-    "box_sharpness": "box sharpness (Keskar)",
-    "ball_sharpness": "ball sharpness (SAM)",
-    "noise_sharpness": "weight-noise sharpness",
-    "factor_top_eigenvalue": "top eigenvalue by factors",
-    "adaptive_top_eigenvalue": "adaptive top eigenvalue",
-    "adaptive_sharpness": "adaptive sharpness (ASAM)",
-    "relative_noise_sharpness": "relative-noise sharpness",
-    "balanced_top_eigenvalue": "balanced top eigenvalue",
-    "input_sharpness_image": "input sharpness, images",
-    "input_sharpness_text": "input sharpness, texts",
-}
-"""Measures as axis labels."""
 
 
 def extreme_eigenvalues(
@@ -62,7 +43,7 @@ def extreme_eigenvalues(
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_xaxes(title="rank of the eigenvalue (-1: the smallest)", type="category")
     figure.update_yaxes(title="eigenvalue (nats / weight²)")
-    return finished(figure, height=380)
+    return finish(figure, height=380)
 
 
 def block_eigenvalues(
@@ -88,7 +69,7 @@ def block_eigenvalues(
         title="largest eigenvalue (nats / weight²)", type="log", tickvals=ticks, ticktext=texts
     )
     figure.update_yaxes(autorange="reversed")
-    return finished(figure, height=300)
+    return finish(figure, height=300)
 
 
 def spectral_density(
@@ -116,90 +97,7 @@ def spectral_density(
         range=[np.log10(largest) - 6, np.log10(largest) + 0.3],
         exponentformat="power",
     )
-    return finished(figure, height=380)
-
-
-def measures_against(
-    table: pd.DataFrame, baseline: str, looks: Mapping[str, Look] | None = None
-) -> go.Figure:
-    """Each flatness measure's mean as a multiple of the baseline's, with its interval, log scale.
-
-    ``table`` is that of ``engine.geometry.flatness_table``.
-    """
-    names = list(dict.fromkeys(table["strategy"]))
-    ratios = _ratios(table, baseline)
-    low = min([*ratios["ratio"], *ratios["low"][ratios["low"] > 0], 1.0]) / 1.08
-    high = max([*ratios["ratio"], *ratios["high"].dropna(), 1.0]) * 1.08
-    figure = go.Figure()
-    measures = list(dict.fromkeys(table["measure"]))
-    for place, name in enumerate(names):
-        style = look_of(name, looks, names)
-        mine = ratios[ratios["strategy"] == name]
-        # Side by side, so that no bar hides another.
-        beside = 0.7 * ((place + 0.5) / len(names) - 0.5)
-        figure.add_scatter(
-            x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=name,
-            mode="markers", text=mine["measure"].map(lambda m: SHORT.get(m, m)),
-            marker={"color": style.colour, "symbol": style.marker, "size": 11},
-            # A bar that reaches 0 or below leaves the logarithmic axis on the left.
-            error_x={"type": "data", "symmetric": False, "thickness": 1.5,
-                     "visible": bool(mine["low"].notna().any()),
-                     "array": mine["high"] - mine["ratio"],
-                     "arrayminus": mine["ratio"] - mine["low"].clip(lower=low / 2)},
-            customdata=mine[["mean", "n"]],
-            hovertemplate="%{text}: %{customdata[0]:.4g}, mean of %{customdata[1]}<br>"
-            f"%{{x:.2f}} times {baseline}<extra>{name}</extra>",
-        )  # fmt: skip
-    figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
-    ticks, texts = ratio_ticks(low, high)
-    figure.update_xaxes(
-        title=f"times {baseline}", type="log", tickvals=ticks, ticktext=texts, tickangle=0,
-        range=[np.log10(low), np.log10(high)],
-    )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=list(range(len(measures))),
-        ticktext=[SHORT.get(m, m) for m in measures],
-        autorange="reversed",
-    )
-    return finished(figure, height=120 + len(measures) * max(40, 12 * len(names)))
-
-
-def flatness_by_strategy(table: pd.DataFrame) -> pd.DataFrame:
-    """Measures as rows, strategies as columns (mean and interval); those that compare first."""
-    counts = table.groupby("strategy")["n"].max()
-    numbers = table[["mean", "low", "high"]].to_numpy()
-    cells = table.assign(
-        cell=[
-            f"{mean:.3g}" if np.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
-            for mean, low, high in numbers
-        ],
-        strategy=[f"{s} ({counts[s]} seeds)" if counts[s] > 1 else s for s in table["strategy"]],
-    )
-    wide = cells.pivot_table(
-        index=["measure", "is_invariant", "description"], columns="strategy", values="cell",
-        sort=False, aggfunc="first",
-    ).reset_index()  # fmt: skip
-    wide["measure"] = wide["measure"].map(lambda m: SHORT.get(m, m))
-    wide = wide.sort_values("is_invariant", ascending=False, kind="stable")
-    wide = wide[[c for c in wide.columns if c != "description"] + ["description"]]
-    return wide.rename(columns={"is_invariant": "may be compared"}).rename_axis(columns=None)
-
-
-def numbers_of_runs(results: Mapping[str, Curvature]) -> pd.DataFrame:
-    """Loss, gradient, trace with its standard error and products: quantities as rows."""
-    columns = {}
-    for label, result in results.items():
-        table = result.summary_frame()
-        numbers = table[["value", "error"]].to_numpy()
-        columns[label] = {
-            name: f"{value:.4g}" if np.isnan(error) else f"{value:.4g} ± {error:.2g}"
-            for name, (value, error) in zip(table["quantity"], numbers, strict=True)
-        } | {
-            "Hessian-vector products": f"{sum(result.products.values()):,}",
-            "of them for the eigenvalues": f"{result.products.get('eigenvalues', 0):,}",
-            "seconds": f"{result.seconds.get('all', np.nan):.1f}",
-        }
-    return pd.DataFrame(columns).rename_axis("quantity").reset_index()
+    return finish(figure, height=380)
 
 
 def spectrum_caption(results: Mapping[str, Curvature]) -> str:
@@ -228,12 +126,3 @@ def spectrum_caption(results: Mapping[str, Curvature]) -> str:
         "score: compare runs by the measures below that it cannot move. Flatness alone proves no "
         "robustness."
     )
-
-
-def _ratios(table: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Means and limits over the baseline's mean, where both means are positive."""
-    base = table[table["strategy"] == baseline].set_index("measure")["mean"]
-    of = table["measure"].map(base)
-    ratios = table.assign(ratio=table["mean"] / of, low=table["low"] / of, high=table["high"] / of)
-    is_drawn = np.isfinite(ratios["ratio"]) & (ratios["ratio"] > 0) & (of > 0)
-    return ratios[is_drawn]

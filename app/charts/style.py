@@ -50,24 +50,24 @@ def look(index: int) -> Look:
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Looks in the order of the names: for notebooks, and where a page has given none."""
+    """Looks in the order of the names: for notebooks, and where a page has none."""
     return {name: look(i) for i, name in enumerate(dict.fromkeys(names))}
 
 
-def look_of(name: str, given: Mapping[str, Look] | None, names: Sequence[str]) -> Look:
-    """The given look of a run, else one by its place among the names."""
-    if given and name in given:
-        return given[name]
+def look_of(name: str, looks_by_name: Mapping[str, Look] | None, names: Sequence[str]) -> Look:
+    """The look of a run in ``looks_by_name``, else one by its place among the names."""
+    if looks_by_name and name in looks_by_name:
+        return looks_by_name[name]
     return looks(names)[name]
 
 
-def faded(colour: str, opacity: float) -> str:
+def translucent(colour: str, opacity: float) -> str:
     """A hex colour as rgba, for bands."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def finished(figure: go.Figure, height: int = 380, legend: bool = True) -> go.Figure:
+def finish(figure: go.Figure, height: int = 380, legend: bool = True) -> go.Figure:
     """Margins, legend above the plot, and no background of its own."""
     figure.update_layout(
         height=height,
@@ -79,8 +79,8 @@ def finished(figure: go.Figure, height: int = 380, legend: bool = True) -> go.Fi
         hoverlabel={"align": "left"},
         font={"size": 13},
     )
-    figure.update_xaxes(automargin=True, gridcolor=faded(NEUTRAL, 0.25), zeroline=False)
-    figure.update_yaxes(automargin=True, gridcolor=faded(NEUTRAL, 0.25), zeroline=False)
+    figure.update_xaxes(automargin=True, gridcolor=translucent(NEUTRAL, 0.25), zeroline=False)
+    figure.update_yaxes(automargin=True, gridcolor=translucent(NEUTRAL, 0.25), zeroline=False)
     return figure
 
 

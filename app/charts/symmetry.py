@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.spectrum import SHORT
-from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, finished, ratio_ticks
+from app.charts.measure_names import SHORT
+from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, finish, ratio_ticks
 
 
 def measures_by_factor(table: pd.DataFrame) -> go.Figure:
@@ -39,6 +39,6 @@ def measures_by_factor(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         title="times the value at c = 1", type="log", tickvals=ticks, ticktext=texts
     )
-    figure = finished(figure, height=440)
+    figure = finish(figure, height=440)
     figure.update_layout(margin={"t": 84})
     return figure

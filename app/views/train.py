@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.panels.train import trainings as training
-from app.selection import state
-from app.widgets import config_form as forms
+from app.panels.train.strategy_form import one_strategy
+from app.panels.train.trainings import offer_to_resume, watch_trainings
+from app.selection.workspace import dataset_path
 
 st.title("Train")
 st.markdown(
     f"A strategy is two choices: **what is minimised** and **how it steps**. Every combination "
-    f"works. Dataset: **{state.dataset_path()}** (change it on the Overview)."
+    f"works. Dataset: **{dataset_path()}** (change it on the Overview)."
 )
 with st.spinner("Loading the engine ..."):
-    from engine.training import PRESETS, TrainConfig
+    from app.panels.train import sweeps
 
 what = st.segmented_control(
     "What to train",
@@ -24,43 +24,13 @@ what = st.segmented_control(
     key="what_to_train",
     help="A sweep trains presets with several values of settings, each over several seeds",
 )
-
 if what == "A sweep":
-    with st.spinner("Loading the engine ..."):
-        from app.panels.train import sweeps as sweeping
-
-    sweeping.start_sweep()
+    sweeps.start_sweep()
     st.header("Sweeps")
-    sweeping.show_sweeps()
+    sweeps.show_sweeps()
 else:
-    name = st.pills(
-        "Start from a preset",
-        list(PRESETS),
-        default="plain",
-        required=True,
-        key="preset",
-        persist_state="session",
-    )
-    description, start = PRESETS[name or "plain"]
-    st.caption(description)
+    one_strategy()
 
-    with st.container(border=True):
-        config = forms.config_form(TrainConfig, f"train.{name}", start, hidden={"seed"}, columns=4)
-
-    left, middle, right, button = st.columns([3, 1, 1, 1], vertical_alignment="bottom")
-    label = left.text_input("Name of the run", value=str(name), key=f"name.{name}")
-    n_seeds = middle.number_input(
-        "Seeds", 1, 20, 1, help="Several seeds give means with 95 % intervals; 5 are a good start."
-    )
-    seed = right.number_input("First seed", 0, 2**31 - 1, 0)
-    if (
-        button.button("Train", type="primary", icon=":material/play_arrow:", width="stretch")
-        and config is not None
-    ):
-        with st.spinner("Queueing ..."):
-            training.start(config.changed({"seed": seed}), label.strip() or str(name), int(n_seeds))
-        st.rerun()
-
-training.offer_to_resume()
+offer_to_resume()
 st.header("Under way")
-training.watch_trainings()
+watch_trainings()

@@ -1,7 +1,7 @@
-"""Long work from a page: ask for it, watch it, stop it, and pick up what it found.
+"""Long work from a page: ask for it, watch it, stop it, and pick up its result.
 
 Pages never compute. What was computed before is read from the runs' folders; what is missing is
-asked for as a job, which goes on when the page is closed and is found again when it is opened.
+asked for as a job, which goes on when the page is closed and is seen again when it is opened.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.widgets.error_boundary import errors_shown
+from app.selection.workspace import run_store
+from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.config import Config
 from engine.foundation.errors import BasinError
@@ -37,8 +38,8 @@ def results_or_offer(
     """
     asked = [tuple(runs)] if known_analysis(kind).compares else [(run,) for run in runs]
     values = config.model_dump(mode="json")
-    found = {names: find_result(store, kind, names, config) for names in asked}
-    missing = [names for names, result in found.items() if result is None]
+    results = {names: find_result(store, kind, names, config) for names in asked}
+    missing = [names for names, result in results.items() if result is None]
     active = active_analyses(store, kind)
     running = {n: job for n in missing if (job := active.get(result_key(n, values)))}
     idle = [names for names in missing if names not in running]
@@ -53,17 +54,17 @@ def results_or_offer(
             params = {"runs": list(names), "config": values}
             remembered[result_key(names, values)] = submit(store, kind, params, names).id
         st.rerun()
-    return {names: result for names, result in found.items() if result is not None}
+    return {names: result for names, result in results.items() if result is not None}
 
 
 def active_analyses(store: RunStore, kind: str) -> dict[str, Job]:
     """Queued and running jobs of one kind, by the key of the result they will leave."""
-    found = {}
+    jobs = {}
     for job in active_jobs(store):
         if job.task == kind:
             checked = known_analysis(kind).config_class().parse(job.params.get("config") or {})
-            found[result_key(job.params["runs"], checked.model_dump(mode="json"))] = job
-    return found
+            jobs[result_key(job.params["runs"], checked.model_dump(mode="json"))] = job
+    return jobs
 
 
 def is_under_way(store: RunStore, kind: str, runs: Sequence[str], config: Config) -> bool:
@@ -85,16 +86,14 @@ def _say_why_it_failed(store: RunStore, job_id: str | None) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-@errors_shown()
+@show_errors()
 def watch(job_ids: list[str]) -> None:
     """Bars of jobs under way, each with a button to stop it; reloads the page when all are over."""
-    from app.selection.state import store
-
     spare_the_collector()
     statuses = []
     for job_id in job_ids:
         try:
-            job = find_job(store(), job_id)
+            job = find_job(run_store(), job_id)
             status = job.status()
         except BasinError as error:
             st.error(str(error))

@@ -35,7 +35,7 @@ def config_form(
     plain = [field for field in fields if not nested_configs(field)]
     nested = [field for field in fields if nested_configs(field)]
     values = {name: begin[name] for name in begin if name in hidden or name == "name"}
-    names = [titled(field.path) for field in nested]
+    names = [label_of(field.path) for field in nested]
     tabs = st.tabs([*names, "Settings"] if plain else names) if nested else [st.container()]
     for tab, field in zip(tabs, nested, strict=False):
         with tab:
@@ -69,7 +69,7 @@ def nested_configs(field: ConfigField) -> tuple[type[Config], ...]:
     return tuple(c for c in members if isinstance(c, type) and issubclass(c, Config))
 
 
-def titled(path: str) -> str:
+def label_of(path: str) -> str:
     """A field's name as a label: ``learning_rate`` becomes ``Learning rate``."""
     words = path.rsplit(".", 1)[-1].replace("_", " ")
     return words[:1].upper() + words[1:]
@@ -83,7 +83,7 @@ def _nested(field: ConfigField, key: str, begin: Any, columns: int) -> dict[str,
         names = [NONE] * field.optional + [choice_name(c) for c in classes]
         now = begin["name"] if begin else NONE
         name = st.selectbox(
-            titled(field.path), names, index=names.index(now), help=field.help, key=key,
+            label_of(field.path), names, index=names.index(now), help=field.help, key=key,
             width=320, persist_state="session",
         )  # fmt: skip
         if name == NONE:
@@ -111,7 +111,7 @@ def _several(
     """Several configs out of a choice: pills for which, then each one's own settings."""
     by_name = {choice_name(c): c for c in nested_configs(field)}
     names = st.pills(
-        titled(field.path),
+        label_of(field.path),
         list(by_name),
         selection_mode="multi",
         default=[value["name"] for value in begin],
@@ -148,7 +148,7 @@ def _grid(
 
 def field_widget(field: ConfigField, key: str, value: Any) -> Any:
     """One plain setting's widget; returns its value as the config takes it."""
-    label, kind = titled(field.path), field.annotation
+    label, kind = label_of(field.path), field.annotation
     common: dict[str, Any] = {"help": field.help or None, "key": key, "persist_state": "session"}
     if field.choices:
         names = [NONE] * field.optional + list(field.choices)
@@ -187,10 +187,10 @@ def _tuple_widget(field: ConfigField, label: str, value: Any, common: dict[str, 
     text = st.text_input(label, value=shown, placeholder=NONE, **common)
     if field.optional and not text.strip():
         return None
-    return tuple(_parsed(inner, text))
+    return tuple(_parse(inner, text))
 
 
-def _parsed(kind: Any, text: str) -> Iterator[Any]:
+def _parse(kind: Any, text: str) -> Iterator[Any]:
     for part in (p.strip() for p in text.split(",")):
         if not part:
             continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.selection import state
+from app.selection.choice import look_at_runs
+from app.selection.workspace import dataset_path, run_store
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.errors import BasinError
 from engine.studies.demonstration import (
@@ -25,11 +26,11 @@ PAGES = (
 
 def newest_status() -> GroupStatus | None:
     """How the newest demonstration stands; None where there is none to speak of."""
-    group = newest_group(state.store())
+    group = newest_group(run_store())
     if group is None:
         return None
     try:
-        return group_status(state.store(), group)
+        return group_status(run_store(), group)
     except BasinError:  # its runs were deleted since
         return None
 
@@ -45,7 +46,7 @@ def start_button(first: bool) -> None:
         "computes every analysis. It goes on when this page is closed.",
     ):
         with st.spinner("Starting four trainings ..."):
-            start_demonstration(state.store(), state.dataset_path())
+            start_demonstration(run_store(), dataset_path())
         st.rerun()
 
 
@@ -57,7 +58,7 @@ def watch_demonstration() -> None:
     if status is None:
         return
     if status.is_over:
-        state.look_at_runs(list(status.runs))
+        look_at_runs(list(status.runs))
         st.rerun()
     st.progress(min(status.share, 1.0), text=f"**Demonstration**: {status.message or 'starting'}")
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from app.selection import state
+from app.selection.choice import trained_runs
 from app.widgets import demonstration_button as demonstration
 
 
@@ -15,7 +15,7 @@ def stop_without_runs() -> NoReturn:
     status = demonstration.newest_status()
     if status is not None and not status.is_over:
         demonstration.watch_demonstration()
-    elif len(state.trained_runs()):
+    elif len(trained_runs()):
         st.info("Choose at least one run on the left.", icon=":material/arrow_back:")
     else:
         st.info("Nothing is trained yet, so there is nothing to show here.")

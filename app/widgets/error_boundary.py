@@ -1,4 +1,4 @@
-"""Where errors meant to be read are shown, and nothing else is."""
+"""Errors meant for the reader become one message on the page; others pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.foundation.errors import BasinError
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show a BasinError raised inside as one clear message, without a traceback."""
     try:
         yield

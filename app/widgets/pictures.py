@@ -18,7 +18,7 @@ GREY = (205, 212, 216)
 @st.cache_data(max_entries=4096, show_spinner=False)
 def picture_uri(path: str, side: int = 160) -> str:
     """A picture fitted into a square of ``side`` pixels, as a data URI; '' where it is missing."""
-    picture = _opened(path, side)
+    picture = _open(path, side)
     return "" if picture is None else _uri(picture)
 
 
@@ -41,7 +41,7 @@ def picture_sheet(paths: list[str]) -> Sheet | None:
     rows = -(-len(paths) // columns)
     sheet = Image.new("RGB", (columns * side, rows * side), GREY)
     for index, path in enumerate(paths):
-        picture = _opened(path, side)
+        picture = _open(path, side)
         if picture is not None:
             sheet.paste(picture, (index % columns * side, index // columns * side))
     return Sheet(_uri(sheet), columns, side)
@@ -52,7 +52,7 @@ def picture_paths(items: pd.DataFrame) -> list[str]:
     return [str(path) for path in items["image_path"]]
 
 
-def _opened(path: str, side: int) -> Image.Image | None:
+def _open(path: str, side: int) -> Image.Image | None:
     if not path or not Path(path).is_file():
         return None
     try:

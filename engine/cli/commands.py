@@ -91,7 +91,11 @@ def _forwarded(name: str) -> tuple[Options, Command]:
 
 
 COMMANDS: dict[str, tuple[str, Options, Command]] = {
-    "data": ("describe a dataset, or list those found", inspect_runs.data_options, inspect_runs.data),
+    "data": (
+        "describe a dataset, or list those found",
+        inspect_runs.data_options,
+        inspect_runs.data,
+    ),
     "train": ("train a run, or several seeds of it", training.add_options, training.run),
     "list": ("list the runs", add_common, inspect_runs.list_runs),
     "compare": (

@@ -31,9 +31,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "values")  # fmt: skip
     parser.add_argument("--samples", type=int, default=1, help="draws of the random fields")
     parser.add_argument("--seeds", type=int, default=1, help="seeds of each config")
-    parser.add_argument("--at-once", type=int, default=5, metavar="N",
-                        help="seeds of a config trained in one pass, equal to training each "
-                        "alone up to rounding (5; 1: each alone, bit for bit)")  # fmt: skip
     parser.add_argument("--retry", action="store_true", help="also train failed runs again")
     parser.add_argument("--here", action="store_true", help="train in this process, no cluster")
     add_scheduler(parser, "the cluster of the runs folder")
@@ -92,8 +89,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             "n_seeds": arguments.seeds,
         }
     )
-    if arguments.at_once < 1:
-        raise ConfigError(f"--at-once is {arguments.at_once}; at least 1 is needed.")
     if arguments.here and arguments.scheduler:
         raise ConfigError("--here and --scheduler say different things; give one of them.")
     chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
@@ -104,7 +99,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             arguments.retry,
             arguments.here,
             progress if arguments.here else silent,
-            arguments.at_once,
             arguments.scheduler,
         )
         sweep.wait(progress)

@@ -33,12 +33,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--preset", default="plain", choices=list(PRESETS), help=lines.replace("%", "%%")
     )
     parser.add_argument("--seeds", type=int, default=1, help="train so many seeds, from --seed on")
-    parser.add_argument(
-        "--one-by-one",
-        action="store_true",
-        help="train the seeds one after the other, not in one pass; slower, and bit for bit what "
-        "each gives alone",
-    )
     parser.add_argument("--name", default="", help="a name for the run (default: the preset)")
     parser.add_argument(
         "--match",
@@ -53,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train a run, or several seeds in one pass, or go on with one."""
+    """Train a run, or several seeds one after the other, or resume a run."""
     from engine.cli.config_options import given_settings
     from engine.foundation.errors import ConfigError
     from engine.training import TrainConfig, preset
@@ -87,18 +81,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                     command=["python", "-m", "engine", *sys.argv[1:]],
                 )
             )
-    together: dict[Any, list[str]] = {}
-    for run in runs:  # runs of one pass differ in nothing but their seed
-        key = run.id if arguments.one_by_one else run.config["match_gradient_passes"]
-        together.setdefault(key, []).append(run.id)
-    passes = list(together.values())
     results = []
-    for each in passes:
-        params = {"run": each[0]} if len(each) == 1 else {"runs": each}
-        title = each[0] if len(each) == 1 else f"{len(each)} seeds"
-        work = partial(run_and_wait, store, "train", params, scheduler=arguments.scheduler)
-        found = with_bar(title, work)
-        results += found.get("runs", [found])
+    for run in runs:
+        work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler)
+        results.append(with_bar(run.id, work))
     for result in results:
         print(
             f"{result['run']}: {result['state']}, best epoch {result['best_epoch']} chosen by "

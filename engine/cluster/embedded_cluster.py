@@ -31,10 +31,10 @@ from engine.jobs.cluster_address import (
     cluster_owner,
     wake_cluster,
 )
+from engine.jobs.delivery import submit_options
 from engine.jobs.housekeeping import maintain
 from engine.jobs.job import Job
 from engine.jobs.perform import end_unstarted, perform
-from engine.jobs.delivery import submit_options
 from engine.runs import RunStore
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import SCHEMA_VERSION, read_record_or, write_record

@@ -4,7 +4,7 @@ Importing this room does not import torch; what needs it is in ``engine.data.fea
 ``engine.data.negatives``.
 """
 
-from engine.data.dataset import MODALITIES, SPLITS, Dataset, Interactions, Split
+from engine.data.dataset import SPLITS, Dataset, Interactions, Split
 from engine.data.readers import FORMATS, DatasetFormat, find_datasets, read_dataset
 from engine.data.splits import (
     LabelSplit,
@@ -18,7 +18,6 @@ from engine.data.synthetic import synthetic
 
 __all__ = [
     "FORMATS",
-    "MODALITIES",
     "SPLITS",
     "Dataset",
     "DatasetFormat",

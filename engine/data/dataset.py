@@ -18,9 +18,6 @@ from engine.foundation.errors import DataError
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
-MODALITIES: tuple[str, ...] = ("image", "text")
-"""The modalities Basin names; features of a dataset are keyed by these."""
-
 ITEM_COLUMNS = ("title", "description", "category", "image_path", "noise")
 """Columns every item table has; '' where unknown. ``noise`` names the modality known to mislead."""
 
@@ -41,7 +38,8 @@ class Dataset:
     """Interactions split in train, valid and test, features per modality, and an item table.
 
     Immutable and validated once, when made. Ids are dense from 0. ``features[m]`` has shape
-    [n_items, width] and floating type; it may be memory-mapped, so it is copied only on use.
+    [n_items, width] and floating type, for any modality m (image, text, ...), in alphabetical
+    order; it may be memory-mapped, so it is copied only on use.
     ``items`` has one row an item in id order and at least the columns of ITEM_COLUMNS.
 
     Raises DataError where ids, shapes or values do not fit each other.
@@ -70,7 +68,7 @@ class Dataset:
             object.__setattr__(self, split, self._checked_interactions(split))
         if len(self.train) == 0:
             raise DataError(f"{self.name}: no training interactions were found; check the split.")
-        features = {m: self._checked_features(m, x) for m, x in self.features.items()}
+        features = {m: self._checked_features(m, x) for m, x in sorted(self.features.items())}
         object.__setattr__(self, "features", MappingProxyType(features))
         object.__setattr__(self, "items", self._checked_items())
 
@@ -95,10 +93,10 @@ class Dataset:
         return Interactions(users, items)
 
     def _checked_features(self, modality: str, x: np.ndarray) -> np.ndarray:
-        if modality not in MODALITIES:
+        if not modality.isidentifier():
             raise DataError(
-                f"{self.name}: features of modality '{modality}'; allowed are "
-                f"{', '.join(MODALITIES)}."
+                f"{self.name}: features of modality '{modality}'; a modality's name needs letters, "
+                "digits and underscores only, e.g. image, text or audio."
             )
         if x.ndim != 2 or x.shape[0] != self.n_items or x.shape[1] < 1:
             raise DataError(

@@ -20,6 +20,7 @@ SPEC_KEYS = {
     "interactions": "n_interactions",
     "image": "image_width",
     "text": "text_width",
+    "audio": "audio_width",
     "seed": "seed",
     "clusters": "n_clusters",
 }
@@ -52,6 +53,7 @@ def synthetic(
     seed: int = 0,
     n_clusters: int | None = None,
     *,
+    audio_width: int = 0,
     split: SplitConfig | None = None,
     source: str = "synthetic",
 ) -> Dataset:
@@ -67,7 +69,8 @@ def synthetic(
 
     Raises DataError where more pairs are wanted than there are, or a number is out of range.
     """
-    _check(n_users, n_items, n_interactions, image_width, text_width, seed, n_clusters)
+    widths = {"image": image_width, "text": text_width, "audio": audio_width}
+    _check(n_users, n_items, n_interactions, widths, seed, n_clusters)
     if n_clusters is None:
         n_clusters = max(1, min(24, n_items // 8))
     generator = numpy_generator(seed, "synthetic")
@@ -89,7 +92,6 @@ def synthetic(
     centres = generator.standard_normal((n_clusters, LATENT_WIDTH), dtype=np.float32)
     spread = generator.standard_normal((n_items, LATENT_WIDTH), dtype=np.float32)
     latent = centres[item_cluster] + 0.4 * spread
-    widths = {"image": image_width, "text": text_width}
     features = {m: _features(generator, latent, width) for m, width in widths.items() if width}
     table = pd.DataFrame(
         {
@@ -116,8 +118,7 @@ def _check(
     n_users: int,
     n_items: int,
     n_interactions: int,
-    image_width: int,
-    text_width: int,
+    widths: dict[str, int],
     seed: int,
     n_clusters: int | None,
 ) -> None:
@@ -125,8 +126,7 @@ def _check(
         "n_users": (n_users, 1, None),
         "n_items": (n_items, 2, None),
         "n_interactions": (n_interactions, 1, n_users * n_items),
-        "image_width": (image_width, 0, None),
-        "text_width": (text_width, 0, None),
+        **{f"{m}_width": (width, 0, None) for m, width in widths.items()},
         "seed": (seed, 0, None),
         "n_clusters": (1 if n_clusters is None else n_clusters, 1, n_items),
     }

@@ -41,8 +41,8 @@ def aligned_embeddings(
     if len(sizes) > 1:
         raise ConfigError("the runs are of different datasets; points are matched by their ids.")
     rows = [rows_of(run, config) for run in trained]
-    found = [exact_neighbours(x, config.n_neighbors, config.metric) for x in rows]
-    graphs = [fuzzy_graph(ids, distances) for ids, distances in found]
+    neighbours = [exact_neighbours(x, config.n_neighbors, config.metric) for x in rows]
+    graphs = [fuzzy_graph(ids, distances) for ids, distances in neighbours]
     progress(0.2, "neighbour graphs")
     start = pca_start(rows[0], config.metric)
     if config.alignment == "joint":
@@ -62,7 +62,7 @@ def aligned_embeddings(
         points=kind_of(config),
         labels=[run.label or f"run {i + 1}" for i, run in enumerate(trained)],
         trustworthiness=np.array(trust),
-        overlap=neighbour_overlap([ids for ids, _ in found]),
+        overlap=neighbour_overlap([ids for ids, _ in neighbours]),
         moved=np.linalg.norm(coordinates - coordinates[0], axis=2),
         config=config.model_dump(mode="json"),
         provenance={
@@ -101,8 +101,8 @@ def _one_by_one(
     maps: list[np.ndarray] = []
     for index, graph in enumerate(graphs):
         inner = part(progress, index / len(graphs), (index + 1) / len(graphs), f"map {index + 1}, ")
-        found = layout(config, graph, maps[0] if maps else start, inner)
-        maps.append(procrustes(maps[0], found) if maps else found)
+        moving = layout(config, graph, maps[0] if maps else start, inner)
+        maps.append(procrustes(maps[0], moving) if maps else moving)
     return maps
 
 
@@ -136,7 +136,7 @@ def _joint(
         maps.append(start.astype(np.float32, order="C", copy=True))
     a, b = umap.find_ab_params(1.0, config.min_dist)
     draws = random_state(config, 2).randint(INT32.min + 1, INT32.max - 1, 3).astype(np.int64)
-    found = umap_module("layouts").optimize_layout_aligned_euclidean(
+    laid_out = umap_module("layouts").optimize_layout_aligned_euclidean(
         maps,
         maps,
         rows,
@@ -153,4 +153,4 @@ def _joint(
         tqdm_kwds=watched(progress, config.epochs),
         move_other=True,
     )
-    return [np.array(y, dtype=np.float32) for y in found]
+    return [np.array(y, dtype=np.float32) for y in laid_out]

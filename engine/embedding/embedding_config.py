@@ -17,8 +17,9 @@ class EmbeddingConfig(Config):
     what: What = "item_factors"
     """``item_factors`` / ``user_factors``: what scores are made of; ``features``: what the model
     reads; ``projected_features``: the features as the model's projection sees them."""
-    modality: Literal["both", "image", "text"] = "both"
-    """Which features, for the last two; of both, features are joined with each modality's rows
+    modality: str = "both"
+    """Which features, for the last two: a name of the dataset's modalities such as image or text,
+    or both (or all) that the model reads; of several, features are joined with each modality's rows
     scaled to length 1, and projected features are summed as the model sums them."""
     n_neighbors: int = Field(default=15, ge=2, le=200)
     """Neighbours, the point itself among them, that the map tries to keep; few show detail, many

@@ -67,10 +67,10 @@ def exact_neighbours(
         order = torch.sort(measured, dim=1, stable=True).indices[:, :k]
         ids.append(candidates.gather(1, order))
         distances.append(measured.gather(1, order).clamp_min(0))
-    found = torch.cat(distances)
+    measured_nk = torch.cat(distances)
     if metric == "cosine":
-        found = found.square() / 2
-    return torch.cat(ids).cpu().numpy(), found.to(torch.float32).cpu().numpy()
+        measured_nk = measured_nk.square() / 2
+    return torch.cat(ids).cpu().numpy(), measured_nk.to(torch.float32).cpu().numpy()
 
 
 def _distances(block_BW: Tensor, rows_nW: Tensor, ids_BC: Tensor) -> Tensor:

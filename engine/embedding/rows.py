@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from engine.data.perturbations.units import ALL_MODALITIES
 from engine.embedding.embedding_config import EmbeddingConfig
 from engine.foundation.errors import ConfigError
 from engine.models import LinearProjection
@@ -29,7 +30,7 @@ def rows_of(trained: Trained, config: EmbeddingConfig) -> Tensor:
         users_UD, items_ID = trained.factors()
         return users_UD if config.what == "user_factors" else items_ID
     model = trained.model
-    chosen = [m for m in model.modalities if config.modality in ("both", m)]
+    chosen = [m for m in model.modalities if config.modality in (*ALL_MODALITIES, m)]
     if not chosen:
         reads = " and ".join(model.modalities) or "no features"
         raise ConfigError(
@@ -47,7 +48,7 @@ def rows_of(trained: Trained, config: EmbeddingConfig) -> Tensor:
             "features linearly; choose features or item_factors."
         )
     with torch.no_grad():
-        if config.modality == "both":
+        if config.modality in ALL_MODALITIES:
             return model.project(trained.features)
         return trained.features[chosen[0]] @ model.projection_weights()[chosen[0]].T
 

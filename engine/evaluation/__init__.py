@@ -15,6 +15,7 @@ from engine.evaluation.ranking_metrics import (
 )
 from engine.evaluation.sampled import evaluate_sampled
 from engine.evaluation.strategy_comparison import SeedOutcome, compare, compare_metrics
+from engine.evaluation.strategy_means import item_group_means, metric_intervals
 
 __all__ = [
     "METRICS",
@@ -32,7 +33,9 @@ __all__ = [
     "evaluate_sampled",
     "hits_among_top",
     "is_relevant",
+    "item_group_means",
     "mean_interval",
+    "metric_intervals",
     "metrics_of_hits",
     "top_items",
 ]

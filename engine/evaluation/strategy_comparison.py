@@ -56,7 +56,7 @@ def compare(
     baseline ``difference, difference_low, difference_high`` (paired by seed), ``effect_size``
     (Cohen's d of those), ``n_pairs``, ``by_user, by_user_low, by_user_high`` (difference of each
     user's mean over the paired seeds, bootstrap over users), ``n_users``, ``note``; and
-    ``gradient_passes, seconds`` (means; runs trained in one pass share its time evenly).
+    ``gradient_passes, seconds`` (means).
     ``baseline`` None takes 'plain' where there is one, else the first strategy.
 
     Raises ConfigError where there is nothing to compare, the metric was not measured, or the

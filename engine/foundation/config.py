@@ -120,6 +120,11 @@ def choice_name(config: type[BaseModel]) -> str:
     return str(get_args(config.model_fields["name"].annotation)[0])
 
 
+def configs_by_name(choice: Any) -> dict[str, Any]:
+    """The config classes of a choice between them (a union, or one class) by name."""
+    return {choice_name(config): config for config in _members(choice)}
+
+
 def fields_of(config: type[BaseModel], prefix: str = "", deep: bool = True) -> list[ConfigField]:
     """Every settable field of a config class; nested configs by dotted path.
 

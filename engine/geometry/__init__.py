@@ -7,17 +7,15 @@ from engine.geometry.curvature.flatness_statistics import (
     flatness_table,
     flatness_versus_robustness,
 )
-from engine.geometry.curvature.measures import MEASURES, Measure
-from engine.geometry.curvature.scale_symmetry import (
+from engine.geometry.curvature.measures.measure import MEASURES, Measure
+from engine.geometry.curvature.symmetry.symmetry_computation import (
     ScaleSymmetry,
     ScaleSymmetryConfig,
     rescaled,
     scale_symmetry,
 )
-from engine.geometry.paths.mode_path import ModePath, ModePathConfig, mode_path
-from engine.geometry.slices.slice_computation import loss_slice
-from engine.geometry.slices.slice_config import SliceConfig
-from engine.geometry.slices.slice_result import Slice
+from engine.geometry.paths import ModePath, ModePathConfig, mode_path
+from engine.geometry.slices import Slice, SliceConfig, loss_slice
 from engine.geometry.triples import frozen_triples
 
 __all__ = [

@@ -34,13 +34,13 @@ def side_by_side(
 
 
 def _threaded(work: Callable[[slice], T], parts: Sequence[slice], n_threads: int) -> Iterator[T]:
-    def quietly(span: slice) -> T:
+    def without_gradient(span: slice) -> T:
         with torch.no_grad():
             return work(span)
 
     pool = ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        yield from pool.map(quietly, parts)
+        yield from pool.map(without_gradient, parts)
     finally:
         pool.shutdown(cancel_futures=True)
         # The workers' setting is per thread, but threads started later would inherit it.

@@ -74,7 +74,7 @@ def full_theta(model: Recommender, part: Theta) -> dict[str, Tensor]:
     return {n: part[n] if n in part else torch.zeros_like(p) for n, p in model.named_parameters()}
 
 
-def moved(theta: Theta, direction: Theta, step: float = 1.0) -> dict[str, Tensor]:
+def displace(theta: Theta, direction: Theta, step: float = 1.0) -> dict[str, Tensor]:
     """``theta + step * direction``; a new set of tensors."""
     return {
         name: torch.add(t, direction[name], alpha=step) if name in direction else t

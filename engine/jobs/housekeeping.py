@@ -15,8 +15,8 @@ from pathlib import Path
 from engine.foundation.errors import BasinError, JobError
 from engine.jobs.cluster_address import JOBS_NAME
 from engine.jobs.groups import Group, newest_group
-from engine.jobs.job_folders import active_jobs, job_folders
 from engine.jobs.job import Job
+from engine.jobs.job_folders import active_jobs, job_folders
 from engine.runs import RunStore
 from engine.runs.ownership import Ownership
 
@@ -54,9 +54,7 @@ def maintain_if_due(store: RunStore) -> None:
     if moment - _last_round.get(store.root, float("-inf")) < PAUSE_SECONDS:
         return
     _last_round[store.root] = moment
-    threading.Thread(
-        target=maintain, args=(store,), name="basin-housekeeping", daemon=True
-    ).start()
+    threading.Thread(target=maintain, args=(store,), name="basin-housekeeping", daemon=True).start()
 
 
 def prune_jobs(store: RunStore, keep: int = KEPT_JOBS, days: float = KEPT_DAYS) -> int:

@@ -22,6 +22,7 @@ TLS_CA, TLS_CERT, TLS_KEY = "BASIN_TLS_CA", "BASIN_TLS_CERT", "BASIN_TLS_KEY"
 EMBEDDED = "embedded"
 """In place of an address: the runs folder's own cluster, whatever ``BASIN_SCHEDULER`` says."""
 
+
 def chosen_scheduler(named: str | None = None) -> str | None:
     """The outside scheduler to use: the one named, else ``BASIN_SCHEDULER``; None for 'embedded'
     and where none is named.
@@ -121,5 +122,3 @@ def identity_of(address: str, timeout: float = 2.0) -> str | None:
             return thread.submit(asyncio.run, asyncio.wait_for(ask(), timeout)).result()
     except (OSError, TimeoutError, ValueError, KeyError, JobError):
         return None
-
-

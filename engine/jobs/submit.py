@@ -14,11 +14,11 @@ from typing import Any
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
 from engine.jobs.cluster_address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
-from engine.jobs.job_folders import active_jobs, job_folders
+from engine.jobs.delivery import deliver_to_scheduler
 from engine.jobs.housekeeping import maintain_if_due
 from engine.jobs.job import Job
+from engine.jobs.job_folders import active_jobs, job_folders
 from engine.jobs.perform import end_unstarted, perform
-from engine.jobs.delivery import deliver_to_scheduler
 from engine.jobs.scheduler_address import SCHEDULER, chosen_scheduler
 from engine.jobs.tasks import check_task_name
 from engine.runs import RunStore

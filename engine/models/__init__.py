@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, get_args
 
 from pydantic import Field
 
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
-from engine.models.bm3 import BM3, BM3Config
-from engine.models.bpr_mf import BPRMF, BPRMFConfig
-from engine.models.freedom import FREEDOM, FREEDOMConfig
-from engine.models.grcn import GRCN, GRCNConfig
-from engine.models.lightgcn import LightGCN, LightGCNConfig
-from engine.models.mmgcn import MMGCN, MMGCNConfig
-from engine.models.recommender import Block, LinearProjection, ModelConfig, Recommender
+from engine.models.bm3 import BM3Config
+from engine.models.bpr_mf import BPRMFConfig
+from engine.models.freedom import FREEDOMConfig
+from engine.models.grcn import GRCNConfig
+from engine.models.lightgcn import LightGCNConfig
+from engine.models.mmgcn import MMGCNConfig
+from engine.models.recommender import (
+    Block,
+    LinearProjection,
+    ModelConfig,
+    ModelOutput,
+    MultimodalConfig,
+    Recommender,
+)
 from engine.models.terms import TermInputs
-from engine.models.vbpr import VBPR, VBPRConfig
-
-MODELS: dict[type[ModelConfig], Any] = {
-    BPRMFConfig: BPRMF,
-    VBPRConfig: VBPR,
-    LightGCNConfig: LightGCN,
-    FREEDOMConfig: FREEDOM,
-    MMGCNConfig: MMGCN,
-    GRCNConfig: GRCN,
-    BM3Config: BM3,
-}
-"""Every model by its config class; a new model is one new file and one line here."""
+from engine.models.vbpr import VBPRConfig
 
 AnyModelConfig = Annotated[
     BPRMFConfig
@@ -39,6 +35,10 @@ AnyModelConfig = Annotated[
     | BM3Config,
     Field(discriminator="name"),
 ]
+"""The table of models; a new one is one new file and one line here."""
+
+MODELS: tuple[type[ModelConfig], ...] = get_args(get_args(AnyModelConfig)[0])
+"""Every model's config class, as the table has them."""
 
 
 def build_model(config: ModelConfig, dataset: Dataset, seed: int) -> Recommender:
@@ -46,8 +46,7 @@ def build_model(config: ModelConfig, dataset: Dataset, seed: int) -> Recommender
 
     Raises ConfigError where the dataset lacks what the model reads.
     """
-    model: Recommender = MODELS[type(config)](config, dataset, torch_generator(seed, "weights"))
-    return model
+    return config.build(dataset, torch_generator(seed, "weights"))
 
 
 __all__ = [
@@ -62,6 +61,8 @@ __all__ = [
     "LinearProjection",
     "MMGCNConfig",
     "ModelConfig",
+    "ModelOutput",
+    "MultimodalConfig",
     "Recommender",
     "TermInputs",
     "VBPRConfig",

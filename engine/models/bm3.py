@@ -13,9 +13,8 @@ from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.graphs import layer_mean, normalised_adjacency, sparse_tensor
 from engine.models.recommender import (
-    Block,
-    ModalityName,
-    ModelConfig,
+    ModelOutput,
+    MultimodalConfig,
     Recommender,
     readable_modalities,
     xavier_uniform,
@@ -23,20 +22,21 @@ from engine.models.recommender import (
 from engine.models.terms import TermInputs, without_gradient
 
 
-class BM3Config(ModelConfig):
+class BM3Config(MultimodalConfig):
     """Embeddings that learn to predict each other, and features to predict them; no negatives."""
 
     name: Literal["bm3"] = "bm3"
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the embeddings and of projected features (columns)."""
-    modalities: tuple[ModalityName, ...] = ("image", "text")
-    """Which features it reads; those that the dataset lacks are an error."""
     n_layers: int = Field(default=1, ge=1, le=8)
     """Propagation steps over the user-item graph (1 or 2 in the released grid)."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of the target's entries set to zero (0.3 or 0.5 in the released grid)."""
     contrast_weight: float = Field(default=2.0, ge=0)
     """Factor of the losses on features (2 in the released code)."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> BM3:
+        return BM3(self, dataset, generator)
 
 
 class BM3(Recommender):
@@ -69,7 +69,7 @@ class BM3(Recommender):
     def __init__(self, config: BM3Config, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
         self.settings = config
-        self.modalities = readable_modalities(config.name, config.modalities, dataset)
+        self.modalities = readable_modalities(config, dataset)
         width = config.width
         self.users = nn.Parameter(xavier_uniform(self.n_users, width, generator=generator))
         self.items = nn.Parameter(xavier_uniform(self.n_items, width, generator=generator))
@@ -113,16 +113,20 @@ class BM3(Recommender):
     def batch_factors(
         self, features: Features, users: Tensor, items: Tensor
     ) -> tuple[Tensor, Tensor]:
+        output = self.batch_output(features, users, items)
+        return output.users, output.items
+
+    def batch_output(self, features: Features, users: Tensor, items: Tensor) -> ModelOutput:
         user_rows, item_rows = self.online()
-        return (
+        return ModelOutput(
             self.predicted(embedding(users, user_rows)),
             without_gradient(self.predicted(embedding(items, item_rows)), features),
+            {"users": user_rows.detach(), "items": item_rows.detach()},
         )
 
     def terms(self, batch: TermInputs) -> dict[str, Tensor]:
         rows = batch.positive_rows
-        with torch.no_grad():
-            users, items = self.online()
+        users, items = batch.extras["users"], batch.extras["items"]
         distinct, places = torch.unique(batch.users, return_inverse=True)
         user_targets = self.target(users[distinct], batch.generator)[places]
         item_targets = self.target(items[batch.items], batch.generator)[rows]
@@ -155,11 +159,6 @@ class BM3(Recommender):
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
     ) -> tuple[Tensor, Tensor]:
         return self.embeddings(users, items)
-
-    def block(self, parameter: str) -> Block:
-        if parameter in ("users", "items"):
-            return "users" if parameter == "users" else "items"
-        return "projection"
 
 
 def apart(online: Tensor, target: Tensor) -> Tensor:

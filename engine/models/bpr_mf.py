@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
-from engine.models.recommender import Block, ModelConfig, Recommender, xavier_uniform
+from engine.models.recommender import ModelConfig, Recommender, xavier_uniform
 
 
 class BPRMFConfig(ModelConfig):
@@ -19,6 +19,9 @@ class BPRMFConfig(ModelConfig):
     name: Literal["bpr-mf"] = "bpr-mf"
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the embeddings (columns)."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> BPRMF:
+        return BPRMF(self, dataset, generator)
 
 
 class BPRMF(Recommender):
@@ -39,6 +42,3 @@ class BPRMF(Recommender):
 
     def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         return self.user_factors({}, users), self.item_factors({}, items)
-
-    def block(self, parameter: str) -> Block:
-        return "users" if parameter == "users" else "items"

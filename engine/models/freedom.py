@@ -14,25 +14,22 @@ from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import layer_mean, normalised_adjacency, pruned_adjacency, sparse_tensor
-from engine.models.item_graph import ItemGraph, smoothed_with_gradient
+from engine.models.item_graph import ItemGraph, shares_beside, smoothed_with_gradient
 from engine.models.recommender import (
-    Block,
-    ModalityName,
-    ModelConfig,
+    ModelOutput,
+    MultimodalConfig,
     readable_modalities,
     xavier_uniform,
 )
 from engine.models.terms import TermInputs, without_gradient
 
 
-class FREEDOMConfig(ModelConfig):
+class FREEDOMConfig(MultimodalConfig):
     """Embeddings smoothed over the interaction graph and a graph of items with alike features."""
 
     name: Literal["freedom"] = "freedom"
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the embeddings and of projected features (columns)."""
-    modalities: tuple[ModalityName, ...] = ("image", "text")
-    """Which features it reads; those that the dataset lacks are an error."""
     n_layers: int = Field(default=2, ge=1, le=8)
     """Propagation steps over the user-item graph (2 in the released code)."""
     n_item_layers: int = Field(default=1, ge=1, le=8)
@@ -41,8 +38,8 @@ class FREEDOMConfig(ModelConfig):
     """Edges that leave an item in each modality's graph, the one to itself among them (10 in
     the released configuration)."""
     image_share: float = Field(default=0.1, ge=0, le=1)
-    """Weight of the image graph where both modalities are read; text has the rest (0.1 in the
-    released configuration)."""
+    """Weight of the image graph (0.1 in the released configuration); the other modalities share the
+    rest evenly, and all of it where no image is read. A single modality has weight 1."""
     pruned_share: float = Field(default=0.8, ge=0, lt=1)
     """Share of the user-item edges left out of each training epoch, drawn anew with odds that fall
     with the degrees (0.8 or 0.9 released); evaluation uses all edges."""
@@ -53,6 +50,9 @@ class FREEDOMConfig(ModelConfig):
     """Where perturbed features come in: ``rebuilt`` finds neighbours in the features it is given;
     ``frozen`` keeps those of the dataset's own, as the released code does, so that features changed
     after training change no score at all."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> FREEDOM:
+        return FREEDOM(self, dataset, generator)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class FREEDOM(GraphRecommender):
 
     def __init__(self, config: FREEDOMConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
-        self.modalities = readable_modalities(config.name, config.modalities, dataset)
+        self.modalities = readable_modalities(config, dataset)
         self.settings = config
         self.users = nn.Parameter(xavier_uniform(self.n_users, config.width, generator=generator))
         self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))
@@ -120,10 +120,7 @@ class FREEDOM(GraphRecommender):
     @property
     def shares(self) -> dict[str, float]:
         """Each modality's share of the item graph."""
-        if len(self.modalities) == 1:
-            return dict.fromkeys(self.modalities, 1.0)
-        image = self.settings.image_share
-        return {m: image if m == "image" else 1.0 - image for m in self.modalities}
+        return shares_beside("image", self.settings.image_share, self.modalities)
 
     def start_epoch(self, seed: int, epoch: int) -> None:
         share = self.settings.pruned_share
@@ -131,12 +128,13 @@ class FREEDOM(GraphRecommender):
             kept = sparse_tensor(pruned_adjacency(self._dataset, share, seed, epoch))
             self.pruned = kept.to(self.users.device, self.users.dtype)
 
-    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+    def output(self, features: Features) -> ModelOutput:
         is_pruned = self.training and self.pruned is not None
         adjacency = self.pruned if is_pruned else self.adjacency
         assert adjacency is not None
         mean = layer_mean(adjacency, self.users, self.items, self.settings.n_layers)
-        return mean[: self.n_users], mean[self.n_users :] + self.smoothed_items(features)
+        items = mean[self.n_users :] + self.smoothed_items(features)
+        return ModelOutput(mean[: self.n_users], items)
 
     def smoothed_items(self, features: Features) -> Tensor:
         """``S^n q`` [I, D]: the items' embeddings smoothed over the item graph."""
@@ -188,8 +186,3 @@ class FREEDOM(GraphRecommender):
             loss = batch.ranking((batch.user_factors * gaps).sum(dim=1))
             found[f"{m}_ranking"] = self.settings.modality_weight * loss
         return found
-
-    def block(self, parameter: str) -> Block:
-        if parameter in ("users", "items"):
-            return "users" if parameter == "users" else "items"
-        return "projection"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -15,14 +16,14 @@ from engine.data.features import Features
 from engine.models.graph_recommender import GraphRecommender
 from engine.models.recommender import (
     Block,
-    ModalityName,
-    ModelConfig,
+    ModelOutput,
+    MultimodalConfig,
     readable_modalities,
     xavier_uniform,
 )
 
 
-class GRCNConfig(ModelConfig):
+class GRCNConfig(MultimodalConfig):
     """A graph whose edges weigh as much as an item's features suit the user's prototype."""
 
     name: Literal["grcn"] = "grcn"
@@ -30,11 +31,12 @@ class GRCNConfig(ModelConfig):
     """Width of the free embeddings (columns)."""
     content_width: int | None = Field(default=None, ge=1, le=1024)
     """Width of each modality's projected features (columns), or none for ``width``."""
-    modalities: tuple[ModalityName, ...] = ("image", "text")
-    """Which features it reads; those that the dataset lacks are an error."""
     n_routings: int = Field(default=3, ge=0, le=8)
     """Steps by which a user's prototype moves toward the user's items (3 in MMRec's
     configuration)."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> GRCN:
+        return GRCN(self, dataset, generator)
 
 
 class GRCN(GraphRecommender):
@@ -58,13 +60,20 @@ class GRCN(GraphRecommender):
 
     affine: ClassVar[bool] = False
     row_local: ClassVar[bool] = False
+    blocks: ClassVar[Mapping[str, Block]] = {
+        "users": "users",
+        "user_confidence": "users",
+        "prototype": "users",
+        "items": "items",
+        "item_confidence": "items",
+    }
     sources: Tensor
     targets: Tensor
 
     def __init__(self, config: GRCNConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
         self.n_routings = config.n_routings
-        self.modalities = readable_modalities(config.name, config.modalities, dataset)
+        self.modalities = readable_modalities(config, dataset)
 
         def matrix(rows: int, columns: int) -> nn.Parameter:
             return nn.Parameter(xavier_uniform(rows, columns, generator=generator))
@@ -90,7 +99,7 @@ class GRCN(GraphRecommender):
         self.register_buffer("sources", edges[0], persistent=False)
         self.register_buffer("targets", edges[1], persistent=False)
 
-    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+    def output(self, features: Features) -> ModelOutput:
         found = [self.content(m, features[m]) for m in self.modalities]
         shares_EM = torch.stack([shares for _, shares in found], dim=1)
         confidence = torch.cat([self.user_confidence, self.item_confidence])
@@ -101,7 +110,7 @@ class GRCN(GraphRecommender):
             layer = self.heard(layer, refined_E)
             total = total + layer
         factors = torch.cat([total, *(content for content, _ in found)], dim=1)
-        return factors[: self.n_users], factors[self.n_users :]
+        return ModelOutput(factors[: self.n_users], factors[self.n_users :])
 
     def content(self, modality: str, x_IF: Tensor) -> tuple[Tensor, Tensor]:
         """One modality's content part of all nodes [N, C], and each edge's share [E]."""
@@ -130,8 +139,3 @@ class GRCN(GraphRecommender):
         n_edges = len(weights)
         messages = embedding(self.sources[:n_edges], nodes) * weights[:, None]
         return torch.zeros_like(nodes).index_add(0, self.targets[:n_edges], messages)
-
-    def block(self, parameter: str) -> Block:
-        if parameter in ("users", "user_confidence") or parameter.startswith("prototype"):
-            return "users"
-        return "items" if parameter in ("items", "item_confidence") else "projection"

@@ -60,6 +60,17 @@ class ItemGraph:
         return items_ID
 
 
+def shares_beside(special: str, share: float, modalities: tuple[str, ...]) -> dict[str, float]:
+    """Weights that sum to 1: ``share`` of the special modality, the others share the rest evenly.
+
+    Where it is the only one it has all; where it is not read the others have all.
+    """
+    others = [m for m in modalities if m != special]
+    if not others or special not in modalities:
+        return dict.fromkeys(modalities, 1.0 / len(modalities))
+    return {m: share if m == special else (1.0 - share) / len(others) for m in modalities}
+
+
 def smoothed_with_gradient(
     features: Features, k: int, shares: Mapping[str, float], items_ID: Tensor, n_layers: int
 ) -> Tensor:

@@ -12,7 +12,7 @@ from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import layer_mean, normalised_adjacency, sparse_tensor
-from engine.models.recommender import Block, ModelConfig, xavier_uniform
+from engine.models.recommender import ModelConfig, ModelOutput, xavier_uniform
 
 
 class LightGCNConfig(ModelConfig):
@@ -23,6 +23,9 @@ class LightGCNConfig(ModelConfig):
     """Width of the embeddings (columns)."""
     n_layers: int = Field(default=2, ge=1, le=8)
     """Propagation steps; the layers' embeddings are averaged (section 3.1 of the paper)."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> LightGCN:
+        return LightGCN(self, dataset, generator)
 
 
 class LightGCN(GraphRecommender):
@@ -42,9 +45,6 @@ class LightGCN(GraphRecommender):
             "adjacency", sparse_tensor(normalised_adjacency(dataset)), persistent=False
         )
 
-    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+    def output(self, features: Features) -> ModelOutput:
         mean = layer_mean(self.adjacency, self.users, self.items, self.n_layers)
-        return mean[: self.n_users], mean[self.n_users :]
-
-    def block(self, parameter: str) -> Block:
-        return "users" if parameter == "users" else "items"
+        return ModelOutput(mean[: self.n_users], mean[self.n_users :])

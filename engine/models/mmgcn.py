@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -15,14 +16,14 @@ from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import Propagate, averaging, bipartite, compressed, sparse_tensor
 from engine.models.recommender import (
     Block,
-    ModalityName,
-    ModelConfig,
+    ModelOutput,
+    MultimodalConfig,
     readable_modalities,
     xavier_uniform,
 )
 
 
-class MMGCNConfig(ModelConfig):
+class MMGCNConfig(MultimodalConfig):
     """Features passed along the interactions by a graph network of each modality's own."""
 
     name: Literal["mmgcn"] = "mmgcn"
@@ -31,11 +32,12 @@ class MMGCNConfig(ModelConfig):
     feature_width: int | None = Field(default=None, ge=1, le=1024)
     """Width at which features enter the first layer (columns), or none for ``width``; MMRec has 256
     for images and leaves text as wide as it is."""
-    modalities: tuple[ModalityName, ...] = ("image", "text")
-    """Which features it reads; those that the dataset lacks are an error."""
     n_layers: int = Field(default=2, ge=1, le=8)
     """Layers of each modality's network (2 in MMRec's configuration, whose port takes 3
     whatever it says)."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> MMGCN:
+        return MMGCN(self, dataset, generator)
 
 
 class Layer(nn.Module):
@@ -85,12 +87,17 @@ class MMGCN(GraphRecommender):
 
     affine: ClassVar[bool] = False
     row_local: ClassVar[bool] = False
+    blocks: ClassVar[Mapping[str, Block]] = {
+        "users": "users",
+        "preference": "users",
+        "items": "items",
+    }
     mean: Tensor
     transposed: Tensor
 
     def __init__(self, config: MMGCNConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
-        self.modalities = readable_modalities(config.name, config.modalities, dataset)
+        self.modalities = readable_modalities(config, dataset)
         self.users = nn.Parameter(xavier_uniform(self.n_users, config.width, generator=generator))
         self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))
         self.preference = nn.ParameterDict()
@@ -111,11 +118,11 @@ class MMGCN(GraphRecommender):
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("transposed", compressed(mean.to_sparse_coo().t()), persistent=False)
 
-    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
+    def output(self, features: Features) -> ModelOutput:
         free = torch.cat([self.users, self.items])
         outputs = [self.of_modality(m, features[m], free) for m in self.modalities]
         total = sum(outputs[1:], start=outputs[0]) / len(outputs)
-        return total[: self.n_users], total[self.n_users :]
+        return ModelOutput(total[: self.n_users], total[self.n_users :])
 
     def of_modality(self, modality: str, x_IF: Tensor, free: Tensor) -> Tensor:
         """The last layer's output [N, width] of one modality's network."""
@@ -129,8 +136,3 @@ class MMGCN(GraphRecommender):
         for layer in layers:
             nodes = layer(self.mean, self.transposed, nodes, free)
         return nodes
-
-    def block(self, parameter: str) -> Block:
-        if parameter == "users" or parameter.startswith("preference"):
-            return "users"
-        return "items" if parameter == "items" else "projection"

@@ -4,27 +4,50 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
-from engine.foundation.config import Config
+from engine.foundation.config import Config, choice_name
 from engine.foundation.errors import ConfigError
 from engine.models.terms import TermInputs
 
-Block = Literal["users", "items", "projection"]
-"""Which part of theta a parameter belongs to: user table, item table, feature projection."""
-
-
-ModalityName = Literal["image", "text"]
-"""What a model may read of an item."""
+Block = str
+"""Which part of theta a parameter belongs to: ``users``, ``items``, or a name of the model's."""
 
 
 class ModelConfig(Config):
     """Base of the models' configs; each has a Literal ``name``."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> Recommender:
+        """The model with freshly drawn weights; raises ConfigError as ``build_model`` does."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it builds.")
+
+
+class MultimodalConfig(ModelConfig):
+    """Base of the configs of models that read features."""
+
+    modalities: tuple[str, ...] = ()
+    """Which features it reads, e.g. image and text; empty for all that the dataset has. Naming one
+    that the dataset lacks is an error."""
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """Factors, and what the model's own loss terms need besides."""
+
+    users: Tensor
+    """User factors [n_users, D], or [B, D] of a batch's users."""
+    items: Tensor
+    """Item factors [n_items, D], or [N, D] of a batch's items."""
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """Whatever the model's ``terms`` read, under names of its own, e.g. a modality's embeddings of
+    all nodes; nothing else reads them."""
 
 
 class Recommender(nn.Module, ABC):
@@ -34,6 +57,8 @@ class Recommender(nn.Module, ABC):
     A subclass declares what is true of its maps:
 
     - ``modalities``: the modalities it reads, () for none;
+    - ``blocks``: the block of each parameter, by the first part of its name; what is not named
+      belongs to ``projection``;
     - ``affine``: whether both maps are affine in the parameters (slices use it);
     - ``row_local``: whether item i's factor depends on no other item's features, so that a batch
       needs only its own rows;
@@ -44,6 +69,7 @@ class Recommender(nn.Module, ABC):
     """
 
     affine: ClassVar[bool]
+    blocks: ClassVar[Mapping[str, Block]] = MappingProxyType({"users": "users", "items": "items"})
     row_local: ClassVar[bool] = True
     term_names: tuple[str, ...] = ()
     ranks: ClassVar[bool] = True
@@ -81,6 +107,10 @@ class Recommender(nn.Module, ABC):
         """Factors of the given users and items; ``features`` as item_factors takes them."""
         return self.user_factors(features, users), self.item_factors(features, items)
 
+    def batch_output(self, features: Features, users: Tensor, items: Tensor) -> ModelOutput:
+        """As ``batch_factors``, with what ``terms`` need besides from the same computation."""
+        return ModelOutput(*self.batch_factors(features, users, items))
+
     @abstractmethod
     def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """The free embeddings of the given users and items: [len(users), .], [len(items), .]."""
@@ -103,9 +133,9 @@ class Recommender(nn.Module, ABC):
         """
         del seed, epoch
 
-    @abstractmethod
     def block(self, parameter: str) -> Block:
         """The block a parameter, by its state_dict name, belongs to."""
+        return self.blocks.get(parameter.split(".")[0], "projection")
 
     def theta(self) -> dict[str, Tensor]:
         """Detached copies of all parameters by name."""
@@ -140,20 +170,17 @@ class LinearProjection(Protocol):
         """Item factors [rows, D] from projected features [rows, P] of the given items."""
 
 
-def readable_modalities(
-    name: str, wanted: tuple[ModalityName, ...], dataset: Dataset
-) -> tuple[str, ...]:
-    """The modalities a model of this name reads; ConfigError where there are none, or not here."""
-    if not wanted:
-        raise ConfigError("model.modalities is empty; name image, text or both.")
-    missing = [m for m in wanted if m not in dataset.features]
-    if missing:
-        here = ", ".join(dataset.features) or "no features"
+def readable_modalities(config: MultimodalConfig, dataset: Dataset) -> tuple[str, ...]:
+    """The modalities a config's model reads here; ConfigError where one is missing, or all are."""
+    name = choice_name(type(config))
+    here = ", ".join(dataset.features) or "no features"
+    missing = [m for m in config.modalities if m not in dataset.features]
+    if missing or not dataset.features:
         raise ConfigError(
-            f"{name} reads {', '.join(missing)} features, but dataset '{dataset.name}' has "
-            f"{here}; set model.modalities to what is there, or choose bpr-mf or lightgcn."
+            f"{name} reads {', '.join(missing) or 'item'} features, but dataset '{dataset.name}' "
+            f"has {here}; set model.modalities to what is there, or choose bpr-mf or lightgcn."
         )
-    return wanted
+    return config.modalities or tuple(dataset.features)
 
 
 def xavier_uniform(*shape: int, generator: torch.Generator, fan_in: int | None = None) -> Tensor:

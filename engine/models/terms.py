@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,6 +34,8 @@ class TermInputs:
     """The objective's ranking loss: from margins [B] to a scalar."""
     generator: torch.Generator
     """Draws whatever the terms draw (dropout)."""
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the model put beside its factors, of the same forward pass."""
 
 
 class Unseen(torch.autograd.Function):

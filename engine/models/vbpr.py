@@ -12,16 +12,14 @@ from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.projection import project_rows
 from engine.models.recommender import (
-    Block,
-    ModalityName,
-    ModelConfig,
+    MultimodalConfig,
     Recommender,
     readable_modalities,
     xavier_uniform,
 )
 
 
-class VBPRConfig(ModelConfig):
+class VBPRConfig(MultimodalConfig):
     """Matrix factorisation plus a linear projection of the item's features."""
 
     name: Literal["vbpr"] = "vbpr"
@@ -30,8 +28,9 @@ class VBPRConfig(ModelConfig):
     ``sum``: V_i = q_i + A x_i (AMR's released code)."""
     width: int = Field(default=64, ge=1, le=1024)
     """Width of item embeddings and of the projection (columns)."""
-    modalities: tuple[ModalityName, ...] = ("image", "text")
-    """Which features it reads; those that the dataset lacks are an error."""
+
+    def build(self, dataset: Dataset, generator: torch.Generator) -> VBPR:
+        return VBPR(self, dataset, generator)
 
 
 class VBPR(Recommender):
@@ -41,7 +40,7 @@ class VBPR(Recommender):
 
     def __init__(self, config: VBPRConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
-        self.modalities = readable_modalities(config.name, config.modalities, dataset)
+        self.modalities = readable_modalities(config, dataset)
         self.is_concat = config.form == "concat"
         user_width = config.width * 2 if self.is_concat else config.width
         self.users = nn.Parameter(xavier_uniform(self.n_users, user_width, generator=generator))
@@ -89,8 +88,3 @@ class VBPR(Recommender):
             nn.functional.embedding(users, self.users),
             nn.functional.embedding(items, self.items),
         )
-
-    def block(self, parameter: str) -> Block:
-        if parameter in ("users", "items"):
-            return "users" if parameter == "users" else "items"
-        return "projection"

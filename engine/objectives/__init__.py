@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from engine.data.features import Features, of_length
 from engine.foundation.config import Config
-from engine.models import LinearProjection, Recommender
+from engine.models import LinearProjection, ModelOutput, Recommender
 from engine.objectives.amr import AMRConfig, FeatureAdversary
 from engine.objectives.apr import APRConfig
 from engine.objectives.batch import Adversary, Batch, Step, Triples, loss_of
@@ -62,14 +63,18 @@ class Objective:
         """The forward pass of one batch up to its clean loss."""
         batch = Batch.gather(model, triples, features)
         projected = None
+        extras: Mapping[str, Tensor] = {}
         if isinstance(model, LinearProjection):
             users = model.user_factors({}, triples.users)
             projected = model.project(features, batch.items)
             items = model.combine(projected, batch.items)
         else:
-            users, items = model.batch_factors(batch.features, triples.users, batch.items)
-        clean = loss_of(model, batch, users, items, None, self.ranking, generator)
-        return Step(model, batch, users, items, projected, clean, self.ranking, generator)
+            output = model.batch_output(batch.features, triples.users, batch.items)
+            users, items, extras = output.users, output.items, output.extras
+        clean = loss_of(
+            model, batch, ModelOutput(users, items, extras), None, self.ranking, generator
+        )
+        return Step(model, batch, users, items, projected, clean, self.ranking, generator, extras)
 
     def __call__(
         self,

@@ -37,8 +37,9 @@ class AMRConfig(Config):
     """Factor lambda of the adversarial loss (1 in the paper and the released code)."""
     direction: Literal["gradient", "random"] = "gradient"
     """``gradient``: against the model; ``random``: the control of equal length."""
-    modalities: tuple[Literal["image", "text"], ...] = ("image", "text")
-    """Which features are perturbed; those the model does not read are left out."""
+    modalities: tuple[str, ...] = ()
+    """Which features are perturbed, all that the model reads where empty; those that it does not
+    read are left out."""
     warm_start_epochs: int = Field(default=20, ge=0)
     """Epochs of plain training before this term counts; validation chooses among later ones."""
 
@@ -47,16 +48,19 @@ class AMRConfig(Config):
 
 
 def perturbed_modalities(named: tuple[str, ...], model: Recommender) -> list[str]:
-    """The named modalities that the model reads; raises ConfigError where that is none."""
-    found = [m for m in model.modalities if m in named]
-    if not found:
+    """The named modalities that the model reads, all where none is named.
+
+    Raises ConfigError where that leaves none.
+    """
+    chosen = [m for m in model.modalities if m in named or not named]
+    if not chosen:
         reads = ", ".join(model.modalities) or "no features"
         raise ConfigError(
-            f"objective.adversary.modalities is {', '.join(named) or 'empty'}, but "
+            f"objective.adversary.modalities is {', '.join(named) or 'all'}, but "
             f"{type(model).__name__} reads {reads}; there is nothing to perturb. Choose a model "
             "with features, or an adversary that perturbs embeddings (apr)."
         )
-    return found
+    return chosen
 
 
 def lengths_of(
@@ -89,11 +93,9 @@ class FeatureAdversary:
 
     def full_width_term(self, step: Step) -> Tensor:
         """The term at the full width of the features, for any model."""
-        model, batch = step.model, step.batch
         deltas = self.perturbation(step)
-        moved = {m: x + deltas[m] if m in deltas else x for m, x in batch.features.items()}
-        users, items = model.batch_factors(moved, batch.triples.users, batch.items)
-        return self.config.weight * step.value(users, items, moved)
+        moved = {m: x + deltas[m] if m in deltas else x for m, x in step.batch.features.items()}
+        return self.config.weight * step.value_of(moved)
 
     def perturbation(self, step: Step) -> Features:
         """Delta of each perturbed modality, in the shape of the batch's features, detached."""
@@ -110,22 +112,18 @@ class FeatureAdversary:
                 m: x.detach().requires_grad_(m in self.modalities)
                 for m, x in batch.features.items()
             }
-            users, items = model.batch_factors(leaves, batch.triples.users, batch.items)
-            value = step.value(users, items, leaves)
+            value = step.value_of(leaves)
             wanted = [leaves[m] for m in self.modalities]
             directions = dict(zip(self.modalities, torch.autograd.grad(value, wanted), strict=True))
         rows = batch.items if model.row_local else slice(None)
         return {m: of_length(d, self.lengths_I[m][rows]) for m, d in directions.items()}
 
     def projected_term(self, model: LinearProjection, step: Step, projected: Tensor) -> Tensor:
-        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P].
-
-        With an axis of seeds in front of weights and rows alike, one term a seed.
-        """
+        """The same term for a linear projection, at its width: ``projected`` is ``A x`` [N, P]."""
         batch = step.batch
         weights = model.projection_weights()
         moved = projected
-        (gradient,) = torch.autograd.grad(step.clean.sum(), projected, retain_graph=True)
+        (gradient,) = torch.autograd.grad(step.clean, projected, retain_graph=True)
         for m in self.modalities:
             weight = weights[m]
             cross = weight @ weight.detach().mT  # its gradient is that of A in A Delta

@@ -46,7 +46,7 @@ class FactorAdversary:
     def term(self, step: Step) -> Tensor:
         """The weighted term of one batch (a scalar)."""
         user_delta, item_delta = self.perturbation(step)
-        moved = step.value(step.users + user_delta, step.items + item_delta)
+        moved = step.value_at(step.users + user_delta, step.items + item_delta)
         return self.config.weight * moved
 
     def perturbation(self, step: Step) -> tuple[Tensor, Tensor]:
@@ -54,9 +54,7 @@ class FactorAdversary:
 
         A user in several triples gets the sum of its triples' gradients, as one embedding row does.
         """
-        users, items = torch.autograd.grad(
-            step.clean.sum(), (step.users, step.items), retain_graph=True
-        )
+        users, items = torch.autograd.grad(step.clean, (step.users, step.items), retain_graph=True)
         users, epsilon = step.batch.summed_by_user(users), self.config.epsilon
         return (
             of_length(users, users.new_full(users.shape[:-1], epsilon)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.data.features import Features
-from engine.models import Recommender, TermInputs
+from engine.models import ModelOutput, Recommender, TermInputs
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ RankingLoss = Callable[[Tensor], Tensor]
 def loss_of(
     model: Recommender,
     batch: Batch,
-    users: Tensor,
-    items: Tensor,
+    output: ModelOutput,
     features: Features | None,
     ranking: RankingLoss,
     generator: torch.Generator,
@@ -92,6 +91,7 @@ def loss_of(
     From factors of the triples' users [B, D] and the distinct items [N, D], and the features they
     were made of; None for the batch's own.
     """
+    users, items = output.users, output.items
     total = ranking(batch.margins(users, items)) if model.ranks else users.new_zeros(())
     if not model.term_names:
         return total
@@ -105,6 +105,7 @@ def loss_of(
         item_factors=items,
         ranking=ranking,
         generator=generator,
+        extras=output.extras,
     )
     for term in model.terms(inputs).values():
         total = total + term
@@ -127,10 +128,18 @@ class Step:
     """The loss of the batch as it is, the model's own terms included (a scalar)."""
     loss: RankingLoss
     generator: torch.Generator
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the model's own terms read besides."""
 
-    def value(self, users: Tensor, items: Tensor, features: Features | None = None) -> Tensor:
-        """The same loss at other factors, and the features they were made of (a scalar)."""
-        return loss_of(self.model, self.batch, users, items, features, self.loss, self.generator)
+    def value_of(self, features: Features) -> Tensor:
+        """The same loss on other features, in the batch's shape (a scalar)."""
+        output = self.model.batch_output(features, self.batch.triples.users, self.batch.items)
+        return loss_of(self.model, self.batch, output, features, self.loss, self.generator)
+
+    def value_at(self, users: Tensor, items: Tensor) -> Tensor:
+        """The same loss at other factors [B, D] and [N, D] on the same features (a scalar)."""
+        output = ModelOutput(users, items, self.extras)
+        return loss_of(self.model, self.batch, output, None, self.loss, self.generator)
 
 
 class Adversary(Protocol):

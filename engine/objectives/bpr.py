@@ -68,7 +68,8 @@ class SquaredPenaltyConfig(Config):
     items: float = Field(default=0.001, ge=0)
     """Rate of positive and negative item rows (0.001 in AMR's released code)."""
     projection: float = Field(default=0.0, ge=0)
-    """Rate of the feature projection (0 in AMR's released code)."""
+    """Rate of the feature projection and of every other parameter that is in neither the user nor
+    the item table (0 in AMR's released code)."""
     reduction: Literal["mean", "sum"] = "sum"
     """``sum`` over the batch as released; ``mean`` where the loss is a mean as well."""
 
@@ -86,7 +87,7 @@ class SquaredPenaltyConfig(Config):
                 total = total / len(batch.triples)
             if self.projection:
                 for name, parameter in model.named_parameters():
-                    if model.block(name) == "projection":
+                    if model.block(name) not in ("users", "items"):
                         total = total + self.projection * parameter.square().sum()
             return total
 

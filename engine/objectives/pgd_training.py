@@ -37,8 +37,9 @@ class PGDConfig(Config):
     """Length of one step as a share of epsilon."""
     weight: float = Field(default=1.0, ge=0)
     """Factor of the adversarial loss, beside the clean one."""
-    modalities: tuple[Literal["image", "text"], ...] = ("image", "text")
-    """Which features are perturbed; those the model does not read are left out."""
+    modalities: tuple[str, ...] = ()
+    """Which features are perturbed, all that the model reads where empty; those that it does not
+    read are left out."""
     warm_start_epochs: int = Field(default=20, ge=0)
     """Epochs of plain training before this term counts; validation chooses among later ones."""
 
@@ -68,8 +69,7 @@ class PGDAdversary:
         deltas = self.perturbation(step)
         batch = step.batch
         moved = {m: x + deltas[m] if m in deltas else x for m, x in batch.features.items()}
-        users, items = step.model.batch_factors(moved, batch.triples.users, batch.items)
-        return self.config.weight * step.value(users, items, moved)
+        return self.config.weight * step.value_of(moved)
 
     def perturbation(self, step: Step) -> Features:
         """Delta of each perturbed modality after k steps, detached; inside its ball."""
@@ -80,9 +80,7 @@ class PGDAdversary:
         for _ in range(self.config.steps):
             leaves = {m: delta.requires_grad_() for m, delta in deltas.items()}
             moved = {m: x + leaves[m] if m in leaves else x for m, x in batch.features.items()}
-            users, items = model.batch_factors(moved, batch.triples.users, batch.items)
-            value = step.value(users, items, moved)
-            gradients = torch.autograd.grad(value, list(leaves.values()))
+            gradients = torch.autograd.grad(step.value_of(moved), list(leaves.values()))
             for m, gradient in zip(leaves, gradients, strict=True):
                 deltas[m] = self._ascended(deltas[m].detach(), gradient, radii[m])
         return deltas
@@ -98,10 +96,7 @@ class PGDAdversary:
         return moved * shrink[:, None]
 
     def projected_term(self, step: Step, projected: Tensor) -> Tensor:
-        """The L2 term for a linear projection, at its width: coefficients c with Delta = A^T c.
-
-        With an axis of seeds in front of weights and rows alike, one term a seed.
-        """
+        """The L2 term for a linear projection, at its width: coefficients c with Delta = A^T c."""
         model, batch = step.model, step.batch
         assert isinstance(model, LinearProjection)
         weights = {m: model.projection_weights()[m] for m in self.modalities}
@@ -115,7 +110,7 @@ class PGDAdversary:
                 moved = moved + c @ grams[m]
             moved = moved.requires_grad_()
             items = model.combine(moved, batch.items)
-            (gradient,) = torch.autograd.grad(step.loss(batch.margins(users, items)).sum(), moved)
+            (gradient,) = torch.autograd.grad(step.loss(batch.margins(users, items)), moved)
             for m in self.modalities:
                 squared = ((gradient @ grams[m]) * gradient).sum(dim=-1)
                 length = self.config.step_size * radii[m] * inverse_root(squared)

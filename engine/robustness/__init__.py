@@ -19,23 +19,7 @@ from engine.data.perturbations.texts.text import TextConfig
 from engine.data.perturbations.texts.word_drop import WordDropConfig
 from engine.data.perturbations.texts.word_injection import WordInjectionConfig
 from engine.data.perturbations.texts.word_swap import WordSwapConfig
-from engine.robustness.attacks.attack import AttackConfig, GoalConfig
-from engine.robustness.attacks.fgsm import FGSMConfig
-from engine.robustness.attacks.pgd import PGDConfig
-from engine.robustness.curves.bands import (
-    bands,
-    half_strength,
-    indifferent,
-    kept_area,
-    per_run,
-    summary,
-)
-from engine.robustness.curves.curve_computation import robustness_curves
-from engine.robustness.curves.curve_config import CurveConfig
-from engine.robustness.curves.curve_result import RobustnessCurves
-from engine.robustness.curves.item_groups import item_groups
-from engine.robustness.curves.paired_strategies import compare_strategies
-from engine.robustness.perturbation_kinds import (
+from engine.robustness.all_perturbations import (
     FEATURE_PERTURBATIONS,
     PERTURBATIONS,
     PICTURE_PERTURBATIONS,
@@ -43,9 +27,27 @@ from engine.robustness.perturbation_kinds import (
     AnyPerturbationConfig,
     perturb,
 )
-from engine.robustness.pixels.before_after import PictureChange, picture_change, picture_edit
-from engine.robustness.pixels.pixel_attack import PixelFGSMConfig, PixelPGDConfig
-from engine.robustness.probing.probe import ProbeAnswer, RobustnessProbe
+from engine.robustness.attacks import AttackConfig, FGSMConfig, GoalConfig, PGDConfig
+from engine.robustness.curves import (
+    CurveConfig,
+    RobustnessCurves,
+    bands,
+    compare_strategies,
+    half_strength,
+    indifferent,
+    item_groups,
+    kept_area,
+    robustness_curves,
+    summary,
+)
+from engine.robustness.pixels import (
+    PictureChange,
+    PixelFGSMConfig,
+    PixelPGDConfig,
+    picture_change,
+    picture_edit,
+)
+from engine.robustness.probing import ProbeAnswer, RobustnessProbe
 
 __all__ = [
     "FEATURE_PERTURBATIONS",
@@ -90,7 +92,6 @@ __all__ = [
     "indifferent",
     "item_groups",
     "kept_area",
-    "per_run",
     "perturb",
     "picture_change",
     "picture_edit",

@@ -9,7 +9,6 @@ from typing import Any
 from engine.jobs.groups import Group, newest_group
 from engine.jobs.submit import find_job, submit, submit_all
 from engine.runs import RunStore
-from engine.runs.opened import cached_dataset
 from engine.studies.analysis_table import ANALYSES
 from engine.studies.new_run import create_run
 
@@ -53,6 +52,7 @@ def demonstration_overrides(dataset_pairs: int) -> dict[str, Any]:
 
 def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
     """Submit the four presets on a dataset, then every analysis; returns the group's id."""
+    from engine.runs.opened import cached_dataset
     from engine.training import preset
 
     runs: list[str] = []

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from engine.training.sweep_plan import SweepConfig
 
 FOLDER = ".sweeps"
-SEEDS_AT_ONCE = 5
-"""Seeds of a config that one job trains, unless said otherwise: five cost 2.5 times one."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 
@@ -59,8 +57,8 @@ class Sweep:
         asked = {"dataset": dataset, "sweep": config.model_dump(mode="json")}
         planned(config)
         if sweep.path.exists():
-            kept = sweep.record
-            if {key: kept[key] for key in asked} != asked:
+            record = sweep.record
+            if {key: record[key] for key in asked} != asked:
                 raise JobError(
                     f"a sweep '{name}' with other settings is in {store.root}; choose another name."
                 )
@@ -87,50 +85,45 @@ class Sweep:
 
     def runs(self) -> dict[str, Run]:
         """The runs made so far, by key; runs that were deleted are left out."""
-        found = {}
+        runs = {}
         for key, run_id in self.record["runs"].items():
             path = self.store.root / run_id
             if (path / "config.json").is_file():
-                found[key] = Run(path)
-        return found
+                runs[key] = Run(path)
+        return runs
 
     def run_missing(
         self,
         retry: bool = False,
         here: bool = False,
         progress: Progress = silent,
-        at_once: int = SEEDS_AT_ONCE,
         scheduler: str | None = None,
     ) -> int:
         """See that every planned run is trained; returns how many were started.
 
-        A finished or diverged run is never repeated, an interrupted one goes on from its
-        checkpoint, a failed one is left alone unless ``retry``. Up to ``at_once`` seeds of one
-        config are trained in one pass where the config has such a form. Submits to the cluster
-        (``scheduler`` as ``submit`` takes it), or trains one pass after the other in this process
-        where ``here``.
+        A finished or diverged run is never repeated, an interrupted one resumes from its
+        checkpoint, a failed one is left alone unless ``retry``. Submits one job a run to the
+        cluster (``scheduler`` as ``submit`` takes it), or trains one run after the other in this
+        process where ``here``.
         """
-        passes = self._passes(self._wanted(retry), at_once)
-        started = sum(len(runs) for runs in passes)
-        asked = [({"run": runs[0]} if len(runs) == 1 else {"runs": runs}, runs) for runs in passes]
+        wanted = self._wanted(retry)
         if not here:
+            asked = [({"run": run}, [run]) for run in wanted]
             submit_all(self.store, "train", asked, scheduler=scheduler)
-            return started
-        done = 0
-        for params, runs in asked:  # where one fails its reason is in the runs; the others go on
-            inner = part(progress, done / started, (done + len(runs)) / started, "sweep: ")
-            done += len(runs)
-            job = run_here(self.store, "train", params, inner, runs)
+            return len(wanted)
+        for done, run in enumerate(wanted):  # a failed one says why itself; the others go on
+            inner = part(progress, done / len(wanted), (done + 1) / len(wanted), "sweep: ")
+            job = run_here(self.store, "train", {"run": run}, inner, [run])
             if (status := job.status()).state == "cancelled":
                 raise Cancelled(status.reason)
-        progress(1.0, f"{started} started")
-        return started
+        progress(1.0, f"{len(wanted)} started")
+        return len(wanted)
 
-    def _wanted(self, retry: bool) -> dict[TrainConfig, list[str]]:
-        """Runs to train, made where they were missing, by their config but for the seed."""
+    def _wanted(self, retry: bool) -> list[str]:
+        """Ids of the runs to train; those that were missing are made."""
         existing = self.runs()
         active = {run for job in active_jobs(self.store) for run in job.status().run_ids}
-        wanted: dict[TrainConfig, list[str]] = {}
+        wanted = []
         for label, config in self.plan():
             run = existing.get(key_of(config))
             if run is None:
@@ -141,20 +134,8 @@ class Sweep:
                 self._remember(key_of(config), run.id)
             elif not self._is_wanted(run, retry, active):
                 continue
-            wanted.setdefault(config.changed({"seed": 0}), []).append(run.id)
+            wanted.append(run.id)
         return wanted
-
-    def _passes(self, wanted: dict[TrainConfig, list[str]], at_once: int) -> list[list[str]]:
-        """The runs of each job: seeds of a config together, as many as may be."""
-        from engine.runs.opened import cached_dataset
-        from engine.training.seeds import why_apart
-
-        dataset = cached_dataset(self.record["dataset"])
-        passes = []
-        for config, runs in wanted.items():
-            size = at_once if why_apart(dataset, config) is None else 1
-            passes += [runs[i : i + size] for i in range(0, len(runs), size)]
-        return passes
 
     @staticmethod
     def _is_wanted(run: Run, retry: bool, active: set[str]) -> bool:
@@ -186,8 +167,8 @@ class Sweep:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def compared(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
-        """The finished runs compared, best on validation first; see engine.evaluation.compare."""
+    def compare(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
+        """Compare the finished runs, best on validation first; see engine.evaluation.compare."""
         from engine.evaluation import compare
         from engine.runs.outcomes import outcomes_of
 

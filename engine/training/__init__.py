@@ -3,7 +3,6 @@
 from engine.training.fitting import Fit, fit
 from engine.training.presets import PRESETS, preset
 from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
-from engine.training.seeds import fit_seeds
 from engine.training.stepping.optimisers import (
     AdagradConfig,
     AdamConfig,
@@ -38,6 +37,5 @@ __all__ = [
     "TrainConfig",
     "Trained",
     "fit",
-    "fit_seeds",
     "preset",
 ]

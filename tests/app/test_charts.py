@@ -12,12 +12,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from app.charts import catalogue, learning, path, slices, spectrum, symmetry
+from app.charts import catalogue, flatness, learning, path, slices, spectrum, symmetry
 from app.charts import curves as robustness
 from app.charts import input_sharpness as inputs
 from app.charts import maps as embedding
 from app.charts import metrics as comparison
 from app.charts.style import looks, ratio_ticks
+from app.panels.curvature.flatness import flatness_by_strategy
+from app.panels.curvature.spectrum import numbers_of_runs
 from engine.embedding import AlignedEmbeddings
 from engine.geometry import Curvature, ModePath, Slice, flatness_table
 from engine.robustness import RobustnessCurves, bands
@@ -142,7 +144,7 @@ def test_each_block_and_the_whole_have_a_point_and_numbers_their_error(
         "all weights": result.top_eigenvalues_K[0],
         **result.blocks,
     }
-    numbers = spectrum.numbers_of_runs(curvatures).set_index("quantity")[first]
+    numbers = numbers_of_runs(curvatures).set_index("quantity")[first]
     assert numbers["trace"] == f"{result.trace:.4g} ± {result.trace_error:.2g}"
     assert numbers["of them for the eigenvalues"] == str(result.products["eigenvalues"])
 
@@ -153,7 +155,7 @@ def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
     known = list(curvatures.values())
     table = flatness_table([*known, known[0]], ["plain", "plain", "amr"])
     amr, plain = (
-        next(t for t in spectrum.measures_against(table, "amr").data if t.name == name)
+        next(t for t in flatness.measures_against(table, "amr").data if t.name == name)
         for name in ("amr", "plain")
     )
     assert (amr.error_x.visible, plain.error_x.visible) == (False, True)
@@ -164,7 +166,7 @@ def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
     own = known[0].trace
     assert plain.x[place] == pytest.approx(row["mean"] / own)
     assert plain.error_x.array[place] == pytest.approx((row["high"] - row["mean"]) / own)
-    wide = spectrum.flatness_by_strategy(table)
+    wide = flatness_by_strategy(table)
     assert list(wide["may be compared"]) == sorted(wide["may be compared"], reverse=True)
     cell = wide.set_index("measure").loc["trace", "plain (2 seeds)"]
     assert cell == f"{row['mean']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
@@ -174,7 +176,7 @@ def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
 def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: list[str]) -> None:
     curves = results(trained, "robustness", runs)
     assert isinstance(curves, RobustnessCurves)
-    table = bands(curves, "recall@20")
+    table = bands(curves.per_run("recall@20"))
     figure = robustness.strength_curves(table, "recall@20")
     clean = table[table["strength"] == 0].groupby("strategy")["mean"].first()
     for trace in figure.data:
@@ -187,7 +189,7 @@ def test_robustness_panels_start_at_the_clean_value(trained: RunStore, runs: lis
 def test_crosses_are_what_is_left_without_features(trained: RunStore, runs: list[str]) -> None:
     curves = results(trained, "robustness", runs)
     assert isinstance(curves, RobustnessCurves)
-    table = bands(curves, "recall@20")
+    table = bands(curves.per_run("recall@20"))
     main = table[(table["control_of"] == "") & (table["strength"] == 0)]
     for shown, expected in (
         ("accuracy", main["removed"]),
@@ -204,9 +206,9 @@ def test_crosses_are_what_is_left_without_features(trained: RunStore, runs: list
 
 def test_who_gains_nothing_by_features_is_said_in_a_sentence() -> None:
     table = pd.DataFrame([{"strategy": "amr", "modality": "image", "kept": 0.99}])
-    said = robustness.said_of_indifferent(table, "recall@20")
+    said = robustness.indifference_warning(table, "recall@20")
     assert said.startswith("amr keeps 99% of its recall@20 with image features removed.")
-    assert robustness.said_of_indifferent(table[:0], "recall@20") == ""
+    assert robustness.indifference_warning(table[:0], "recall@20") == ""
 
 
 def test_maps_draw_every_point_of_every_run(trained: RunStore, runs: list[str]) -> None:
@@ -355,7 +357,7 @@ def test_measures_that_stay_are_drawn_solid_and_those_that_move_dashed() -> None
 
 @pytest.mark.parametrize(("count", "has_legend"), [(8, True), (9, False)])
 def test_a_scatter_of_many_strategies_keeps_its_room(count: int, has_legend: bool) -> None:
-    from app.charts.flatness import runs_scattered
+    from app.charts.correlation import runs_scatter
 
     table = pd.DataFrame(
         {
@@ -366,6 +368,6 @@ def test_a_scatter_of_many_strategies_keeps_its_room(count: int, has_legend: boo
             "drop fgsm both": 0.1,
         }
     )
-    figure = runs_scattered(table, "trace", "drop fgsm both")
+    figure = runs_scatter(table, "trace", "drop fgsm both")
     assert figure.layout.showlegend is has_legend
     assert len(figure.data) == count

@@ -10,10 +10,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.charts.metrics import paired_differences
-from app.panels.compare import metrics as comparison
+from app.panels.compare.metrics import differences_caption
+from app.selection.groups import with_groups
 from engine.evaluation import UserMetrics, bootstrap_interval, mean_interval
 from engine.jobs import run_here
 from engine.runs import RunStore
+from engine.runs.comparison_tables import (
+    baseline_differences,
+    seeds_table,
+    strategies_table,
+)
 from engine.studies.new_run import create_run
 from engine.training import preset
 
@@ -39,16 +45,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def values(folder: Path) -> pd.DataFrame:
-    return comparison.seeds_table(RunStore(folder).list(), [METRIC])
+    return seeds_table(with_groups(RunStore(folder).list()), [METRIC])
+
+
+def by_run(values: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(values["id"], values["group"], strict=True))
 
 
 def test_differences_over_seeds_and_users_match_their_obvious_twin(
     folder: Path, values: pd.DataFrame
 ) -> None:
     store = RunStore(folder)
-    gaps = comparison.differences_over(
-        comparison.strategies_table(store, values, METRIC, "plain")
-    ).set_index("over")
+    gaps = baseline_differences(strategies_table(store, by_run(values), METRIC, "plain")).set_index(
+        "over"
+    )
     assert list(gaps["group"]) == ["mg", "mg"]
     per_seed, per_user = [], []
     for seed in range(3):
@@ -74,19 +84,19 @@ def test_differences_over_seeds_and_users_match_their_obvious_twin(
 def test_a_run_without_kept_users_has_no_interval_over_users(
     folder: Path, values: pd.DataFrame
 ) -> None:
-    table = comparison.strategies_table(RunStore(folder), values, METRIC, "plain")
+    table = strategies_table(RunStore(folder), by_run(values), METRIC, "plain")
     without = table.assign(by_user=np.nan, by_user_low=np.nan, by_user_high=np.nan)
-    gaps = comparison.differences_over(without)
+    gaps = baseline_differences(without)
     assert list(gaps["over"]) == ["seeds"]
-    caption = comparison.differences_caption(gaps, "shop", "plain", METRIC)
+    caption = differences_caption(gaps, "shop", "plain", METRIC)
     assert "did not keep each user's metrics" in caption
 
 
 def test_strategies_without_a_common_seed_are_left_out(values: pd.DataFrame, folder: Path) -> None:
     apart = values[((values["group"] == "plain") & (values["seed"] == 0))
                    | ((values["group"] == "mg") & (values["seed"] == 1))]  # fmt: skip
-    table = comparison.strategies_table(RunStore(folder), apart, METRIC, "plain")
-    assert comparison.differences_over(table).empty
+    table = strategies_table(RunStore(folder), by_run(apart), METRIC, "plain")
+    assert baseline_differences(table).empty
 
 
 def test_a_difference_whose_interval_holds_zero_is_said_to() -> None:
@@ -94,7 +104,7 @@ def test_a_difference_whose_interval_holds_zero_is_said_to() -> None:
         [("mg", "seeds", 0.01, -0.01, 0.03, 3), ("mg", "users", 0.01, 0.005, 0.015, 60)],
         columns=["group", "over", "mean", "low", "high", "n"],
     )
-    caption = comparison.differences_caption(gaps, "shop", "plain", METRIC)
+    caption = differences_caption(gaps, "shop", "plain", METRIC)
     assert "Over seeds, zero lies inside for mg." in caption
     assert "Over users, zero" not in caption
     assert "60 users" in caption

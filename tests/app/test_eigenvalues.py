@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from app.charts.style import look
-from app.panels.curvature import spectrum as eigenvalues
-from app.selection.state import Choice
+from app.panels.curvature import flatness as eigenvalues
+from app.selection.choice import Choice
 
 
 def choice_of(names: list[str]) -> Choice:

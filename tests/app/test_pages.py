@@ -208,9 +208,9 @@ def test_every_feature_perturbation_answers_over_its_whole_range() -> None:
 
 @pytest.mark.usefixtures("nothing")
 def test_words_that_went_and_came_are_marked() -> None:
-    from app.panels.robustness.edits import changed_words, marked
+    from app.panels.robustness.edits import changed_words, diff_html
 
-    shown = marked("a red <cup> for tea", "a red for green tea")
+    shown = diff_html("a red <cup> for tea", "a red for green tea")
     assert shown == "a red <del>&lt;cup&gt;</del> for <ins>green</ins> tea"
     assert changed_words("a red <cup> for tea", "a red for green tea") == (1, 1)
 
@@ -230,7 +230,6 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
 ) -> None:
     from dataclasses import replace
 
-    from app.widgets import analysis_jobs as work
     from engine.geometry import Slice
     from engine.studies.analysis_results import find_result
 
@@ -240,7 +239,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
     known[:, 0, 1::2] = known[:, 0, :, 1::2] = float("nan")
     known[:, 1] = float("nan")
     preview = replace(whole, values_RQAB=known)
-    monkeypatch.setattr(work, "is_under_way", lambda *_: True)
+    monkeypatch.setattr("app.panels.landscape.slices.is_under_way", lambda *_: True)
     monkeypatch.setattr("app.panels.landscape.slices.find_preview", lambda *_: preview)
     test = opened("landscape")
     charts = len(test.get("plotly_chart"))
@@ -265,7 +264,7 @@ def test_the_breakdown_by_item_group_follows_its_knobs() -> None:
 def test_group_shares_are_means_over_draws_then_seeds() -> None:
     import pandas as pd
 
-    from app.panels.robustness.item_groups import group_table
+    from engine.evaluation import item_group_means
 
     rows = [
         ("tail", "plain", run, strength, draw, value)
@@ -275,7 +274,7 @@ def test_group_shares_are_means_over_draws_then_seeds() -> None:
         ]
     ]  # fmt: skip
     names = ["group", "strategy", "run", "strength", "draw", "value"]
-    row = group_table(pd.DataFrame(rows, columns=names), 0.1).iloc[0]
+    row = item_group_means(pd.DataFrame(rows, columns=names), 0.1).iloc[0]
     assert (row["clean"], row["n_seeds"]) == (0.5, 2)
     assert row["perturbed"] == pytest.approx(0.3)
     assert row["low"] < 0.3 < row["high"]

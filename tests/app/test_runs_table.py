@@ -14,11 +14,11 @@ from engine.runs import RunStore
 def page(ticked: list[str]) -> None:
     """The table's buttons, with some runs ticked."""
     from app.panels.compare import runs_table
-    from app.selection import state
-    from app.widgets.error_boundary import errors_shown
+    from app.selection.workspace import run_store
+    from app.widgets.error_boundary import show_errors
 
-    with errors_shown():
-        table = state.store().list()
+    with show_errors():
+        table = run_store().list()
         runs_table.actions(table[table["id"].isin(ticked)])
 
 
@@ -85,11 +85,11 @@ def test_a_run_at_work_is_not_deleted_and_the_page_says_why(store: RunStore) -> 
 def test_what_is_exported_can_be_imported_elsewhere(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.panels.compare.runs_table import exported
+    from app.panels.compare.runs_table import export_zip
 
     first = ids(store)["first"]
     assert not opened(first).download_button[0].disabled
-    content = exported([first])
+    content = export_zip([first])
     monkeypatch.setenv("BASIN_RUNS", str(tmp_path / "elsewhere"))
     test = opened()
     test.file_uploader[0].set_value(("runs.zip", content, "application/zip")).run()
@@ -103,11 +103,11 @@ def test_what_is_exported_can_be_imported_elsewhere(
 def test_a_zip_that_is_refused_is_one_clear_error_and_adds_nothing(
     store: RunStore, tmp_path: Path, kind: str
 ) -> None:
-    from app.panels.compare.runs_table import exported
+    from app.panels.compare.runs_table import export_zip
 
     content = b"not a zip"
     if kind == "here already":
-        content = exported([ids(store)["first"]])
+        content = export_zip([ids(store)["first"]])
     elif kind == "a foreign file":
         with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
             archive.writestr("../evil.json", "{}")

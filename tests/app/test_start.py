@@ -3,7 +3,6 @@
 import pytest
 
 from app.panels.train import trainings as training
-from app.selection import state
 from engine.jobs import JobStatus, jobs
 from engine.runs import RunStore
 from engine.training import preset
@@ -15,23 +14,17 @@ DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 def queued(nothing: RunStore, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """The params of everything that was submitted, which no cluster gets to see."""
     asked: list[dict] = []
-    monkeypatch.setattr(state, "dataset_path", lambda: DATA)
+    monkeypatch.setattr(training, "dataset_path", lambda: DATA)
     monkeypatch.setattr(training, "submit", lambda store, task, params, runs: asked.append(params))
     return asked
 
 
-def test_seeds_are_one_job_where_they_can_train_in_one_pass(nothing, queued) -> None:
+def test_seeds_are_a_job_each(nothing, queued) -> None:
     runs = training.start(preset("plain", {"seed": 3}), "mine", 3)
-    assert queued == [{"runs": runs}]
+    assert queued == [{"run": run} for run in runs]
     assert [nothing.get(run).config["seed"] for run in runs] == [3, 4, 5]
     assert [nothing.get(run).name for run in runs] == [f"mine, seed {s}" for s in (3, 4, 5)]
     assert jobs(nothing) == []
-
-
-def test_seeds_that_cannot_are_a_job_each(nothing, queued) -> None:
-    config = preset("pgd", {"objective.adversary.norm": "linf"})
-    runs = training.start(config, "mine", 2)
-    assert queued == [{"run": run} for run in runs]
 
 
 def test_one_seed_is_one_run_of_the_given_name(nothing, queued) -> None:
@@ -44,6 +37,6 @@ def test_of_a_long_queue_the_trainings_at_work_are_drawn() -> None:
     seen = [f"run {n}" for n in range(300)]
     at_work = [JobStatus("running", run_ids=(f"run {n}",)) for n in (3, 4)]
     waiting = [JobStatus("queued", run_ids=(f"run {n}",)) for n in range(5, 300)]
-    assert training.drawn(seen, [*at_work, *waiting]) == [f"run {n}" for n in range(5)]
-    assert training.drawn(seen, []) == seen[-training.CURVES :]
-    assert training.drawn([], []) == []
+    assert training.runs_to_draw(seen, [*at_work, *waiting]) == [f"run {n}" for n in range(5)]
+    assert training.runs_to_draw(seen, []) == seen[-training.CURVES :]
+    assert training.runs_to_draw([], []) == []

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.panels.compare.metrics import intervals_table, seeds_table, settings_that_differ
+from app.selection.choice import default_runs, distinct_looks
 from app.selection.groups import group_labels, with_groups
-from app.selection.state import default_runs, distinct_looks
 from app.selection.strategy_picker import several_seeds, with_strategies
+from engine.evaluation import metric_intervals
+from engine.runs.comparison_tables import seeds_table, settings_that_differ
 
 
 def table(names: list[str], seeds: list[int], widths: list[float] | None = None) -> pd.DataFrame:
@@ -126,14 +127,14 @@ def test_intervals_come_from_seeds() -> None:
     runs = table(names, [0, 1, 2] * 2, [8.0] * 3 + [16.0] * 3)
     runs["test.recall@20"] = [0.10, 0.12, 0.14, 0.20, 0.22, 0.25]
     values = seeds_table(runs, ["recall@20"])
-    mean = intervals_table(values, ["recall@20"]).set_index("group")
+    mean = metric_intervals(values, ["recall@20"]).set_index("group")
     assert mean.loc["plain", "mean"] == pytest.approx(0.12)
     assert mean.loc["plain", "low"] < 0.12 < mean.loc["plain", "high"]
 
 
 def test_one_seed_has_no_interval() -> None:
     values = seeds_table(table(["plain", "amr"], [0, 0], [8, 16]), ["recall@20"])
-    assert intervals_table(values, ["recall@20"])["low"].isna().all()
+    assert metric_intervals(values, ["recall@20"])["low"].isna().all()
 
 
 def test_only_settings_that_differ_are_listed() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.panels.train.sweep_form import parsed_values, sweepable_fields
+from app.panels.train.sweep_form import parse_values, sweepable_fields
 from engine.foundation.errors import ConfigError, JobError
 from engine.jobs import run_here
 from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
+from engine.studies.task_table import TASKS
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
@@ -28,7 +29,7 @@ DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
     ],
 )
 def test_values_are_of_their_settings_own_type(path: str, text: str, values: tuple) -> None:
-    found = parsed_values(sweepable_fields()[path], text)
+    found = parse_values(sweepable_fields()[path], text)
     assert found == values
     assert [type(v) for v in found] == [type(v) for v in values]
 
@@ -45,7 +46,7 @@ def test_values_are_of_their_settings_own_type(path: str, text: str, values: tup
 )
 def test_a_value_of_another_type_is_named(path: str, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parsed_values(sweepable_fields()[path], text)
+        parse_values(sweepable_fields()[path], text)
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_failed_runs_are_shown_with_their_reason_and_retried(
     def failing(*_: object) -> dict:
         raise JobError("no luck today")
 
-    monkeypatch.setattr("engine.studies.trainings.train", failing)
+    monkeypatch.setitem(TASKS, "train", failing)
     test = filled(opened())
     button(test, "Start the sweep").click().run()
     assert any("no luck today" in error.value for error in test.error)

@@ -12,7 +12,7 @@ DATA = "synthetic:users=60,items=40,interactions=900,image=6,text=4"
 EPOCHS = 12
 OPTIONS = (
     "sweep", "s", "--dataset", DATA, "--here", "--seeds", "2", "--preset", "plain",
-    "--preset", "sam", "--at-once", "2", "--set", f"epochs={EPOCHS}", "--set", "patience=100",
+    "--preset", "sam", "--set", f"epochs={EPOCHS}", "--set", "patience=100",
     "--set", "checkpoint_every=1", "--set", "device=cpu", "--set", "model.width=4",
     "--set", "batch_size=64",
 )  # fmt: skip
@@ -32,7 +32,7 @@ def keep_and_die(run, snapshot):
 Run.save_checkpoint = keep_and_die
 main(sys.argv[1:])
 """
-"""Takes itself away in the middle of the second pass, as ``kill -9`` does."""
+"""Takes itself away in the middle of the third run, as ``kill -9`` does."""
 
 
 def states(store):
@@ -48,7 +48,7 @@ def test_kill_9_in_the_middle_loses_no_finished_run_and_repeats_none(tmp_path):
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     found = states(store)
-    assert sorted(found.values()) == ["finished", "finished", "interrupted", "interrupted"]
+    assert sorted(found.values()) == ["finished", "finished", "interrupted", "queued"]
     done = [run for run, state in found.items() if state == "finished"]
     kept = {run: (store.root / run / "summary.json").read_bytes() for run in done}
     started = [store.get(run) for run in found if run not in done]

@@ -182,13 +182,13 @@ def test_a_sweep_whose_cluster_is_killed_is_not_waited_for_and_goes_on_later(
         for job in busy:
             until_running(job)
         sweep = Sweep.start(store, "s", data, SweepConfig(settings=settings, n_seeds=6))
-        assert sweep.run_missing(at_once=1) == 6
+        assert sweep.run_missing() == 6
         owner = cluster_owner(store.root)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
         sweep.wait()
         assert set(sweep.table()["state"]) == {"interrupted"}
-        assert sweep.run_missing(at_once=1) == 6
+        assert sweep.run_missing() == 6
         sweep.wait()
         assert set(sweep.table()["state"]) == {"finished"}
 

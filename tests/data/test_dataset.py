@@ -26,7 +26,10 @@ VALID = Dataset("made", 2, 3, pairs((0, 0), (1, 2)), pairs((0, 1)), pairs((1, 1)
         ({"test": pairs((0, 0), (-1, 0))}, r"test, row 1: user id -1 is outside 0..1"),
         ({"valid": Interactions(np.zeros(2, int), np.zeros(3, int))}, "equally long"),
         ({"n_items": 1}, "at least 1 user and 2 items"),
-        ({"features": {"smell": np.zeros((3, 2))}}, "modality 'smell'; allowed are image, text"),
+        (
+            {"features": {"a smell": np.zeros((3, 2))}},
+            "modality 'a smell'; a modality's name needs",
+        ),
         ({"features": {"image": np.zeros((2, 2))}}, r"shape \(2, 2\); \[3, width\]"),
         ({"features": {"image": np.zeros((3, 2), int)}}, "int64; floats are needed"),
         ({"features": {"text": np.array([[0.0], [np.nan], [0.0]])}}, "text features of item 1"),

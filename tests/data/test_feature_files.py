@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.data.readers.feature_files import read_features
+from engine.data.readers.parsing.feature_files import read_features
 from engine.foundation.errors import DataError
 
 

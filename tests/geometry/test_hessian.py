@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from engine.data import synthetic
-from engine.geometry.curvature.factor_hessian import FactorHessian
-from engine.geometry.curvature.gathered_hessian import GatheredHessian
+from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
+from engine.geometry.curvature.hessian.gathered_hessian import GatheredHessian
 from engine.geometry.ranking_loss import LossModule
 from engine.geometry.theta import ThetaSpace, blocks_of, theta_of
 from engine.geometry.triples import frozen_triples

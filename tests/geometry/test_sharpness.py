@@ -15,8 +15,8 @@ from engine.geometry import (
     rescaled,
     scale_symmetry,
 )
-from engine.geometry.curvature.lanczos import extreme_eigenpairs
-from engine.geometry.curvature.sharpness import (
+from engine.geometry.curvature.hessian.lanczos import extreme_eigenpairs
+from engine.geometry.curvature.neighbourhood import (
     Neighbourhood,
     adaptive_sharpness,
     balanced_factors,

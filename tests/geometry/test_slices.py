@@ -9,8 +9,8 @@ import torch
 from engine.evaluation import EvaluationConfig, evaluate
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.geometry import Slice, SliceConfig, frozen_triples, loss_slice, mode_path
-from engine.geometry.directions.random_directions import normalised, random_direction
-from engine.geometry.slices import chosen_planes
+from engine.geometry.directions.random_directions import normalise, random_direction
+from engine.geometry.slices import slice_directions
 
 
 def small(**settings):
@@ -24,7 +24,7 @@ def test_every_point_is_the_loss_at_the_moved_weights(make_run, any_model, loss_
     result = loss_slice([run], config)
     assert result.is_exact == run.model.affine
     theta = run.model.theta()
-    first, second = (normalised(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1))
+    first, second = (normalise(random_direction(run.model, 0, k), theta, "filter") for k in (0, 1))
     triples = frozen_triples(run.dataset, 200)
     for i, a in enumerate(result.alphas_A):
         for j, b in enumerate(result.betas_B):
@@ -171,8 +171,8 @@ def test_eigenvectors_are_named_with_their_eigenvalue_and_said_not_to_have_conve
     assert "top Hessian eigenvector of vbpr 0 (eigenvalue " in found.directions[0]
     assert "(eigenvalue -" in found.directions[1]
     assert "not converged" not in found.caption
-    few = functools.partial(chosen_planes.extreme_eigenpairs, max_products=4)
-    monkeypatch.setattr(chosen_planes, "extreme_eigenpairs", few)
+    few = functools.partial(slice_directions.extreme_eigenpairs, max_products=4)
+    monkeypatch.setattr(slice_directions, "extreme_eigenpairs", few)
     unsure = loss_slice([make_run()], config)
     assert all("not converged after 4 products" in way for way in unsure.directions)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.geometry.curvature import lanczos
-from engine.geometry.curvature.lanczos import extreme_eigenpairs, lanczos_steps
-from engine.geometry.curvature.spectral_density import hutch_plus_plus, spectral_density
+from engine.geometry.curvature.hessian import lanczos
+from engine.geometry.curvature.hessian.lanczos import extreme_eigenpairs, lanczos_steps
+from engine.geometry.curvature.hessian.spectral_density import hutch_plus_plus, spectral_density
 from engine.geometry.long_vectors import inner_products, length
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.foundation.errors import ConfigError
-from engine.geometry.directions.random_directions import normalised, random_direction
+from engine.geometry.directions.random_directions import normalise, random_direction
 from engine.geometry.triples import frozen_triples
 
 
@@ -42,7 +42,7 @@ def test_equal_seeds_give_equal_directions_in_any_precision(make_run):
 def test_filter_normalisation_gives_each_row_the_norm_of_its_weights(make_run):
     run = make_run()
     theta = run.model.theta()
-    direction = normalised(random_direction(run.model, 0, 0, True), theta, "filter")
+    direction = normalise(random_direction(run.model, 0, 0, True), theta, "filter")
     for name, d in direction.items():
         rows = d.norm(dim=1) if d.ndim > 1 else d.norm()
         wanted = theta[name].norm(dim=1) if d.ndim > 1 else theta[name].norm()
@@ -52,7 +52,7 @@ def test_filter_normalisation_gives_each_row_the_norm_of_its_weights(make_run):
 def test_layer_normalisation_gives_each_tensor_the_norm_of_its_weights(make_run):
     run = make_run()
     theta = run.model.theta()
-    direction = normalised(random_direction(run.model, 0, 0), theta, "layer")
+    direction = normalise(random_direction(run.model, 0, 0), theta, "layer")
     assert direction["users"].norm() == pytest.approx(theta["users"].norm())
     assert direction["bias"].norm() == 0
 
@@ -60,5 +60,5 @@ def test_layer_normalisation_gives_each_tensor_the_norm_of_its_weights(make_run)
 def test_without_normalisation_entries_are_standard_normal(make_run):
     run = make_run()
     raw = random_direction(run.model, 0, 0)
-    assert normalised(raw, run.model.theta(), "none").keys() == raw.keys()
+    assert normalise(raw, run.model.theta(), "none").keys() == raw.keys()
     assert float(raw["users"].std()) == pytest.approx(1.0, abs=0.1)

@@ -15,9 +15,9 @@ from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.progress import silent
 from engine.jobs import Job, active_jobs, jobs, reporter, run_here
 from engine.jobs import why_stuck as waiting
-from engine.jobs.settle import settle_runs
 from engine.jobs.perform import perform
 from engine.jobs.reporter import Reporter
+from engine.jobs.settle import settle_runs
 from engine.jobs.submit import create_job, wants_gpu
 from engine.runs import RunStore, ownership
 from engine.runs.ownership import Owner

@@ -21,14 +21,13 @@ from engine.robustness import (
     half_strength,
     indifferent,
     kept_area,
-    per_run,
     perturb,
     robustness_curves,
     summary,
 )
 from engine.robustness.curves.strategies_of_trained import strategies_of
-from engine.robustness.factor_paths import factor_path
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.perturbed_factors import factor_path
 from engine.training import Trained
 
 SMALL = CurveConfig(strengths=(0.0, 0.3, 1.0), n_draws=2, cutoffs=(5, 10))
@@ -109,21 +108,23 @@ def test_targeted_attacks_report_exposure(linear):
 
 def test_models_without_features_are_flat_and_say_why(featureless, linear):
     curves = robustness_curves([featureless, linear], SMALL)
-    flat = per_run(curves, "recall@10").query("run == 'mf'")
+    flat = curves.per_run("recall@10").query("run == 'mf'")
     assert (flat["drop"] == 0).all()
     assert any("mf reads no features" in note for note in curves.notes)
     assert "mf reads no features" in curves.caption
 
 
 def test_bands_average_draws_then_seeds(curves):
-    runs = per_run(curves, "recall@10")
-    table = bands(curves, "recall@10")
+    runs = curves.per_run("recall@10")
+    table = bands(curves.per_run("recall@10"))
     assert set(table.n_seeds) == {2} or set(table.n_seeds) == {1}
     row = runs[(runs.perturbation == "gaussian") & (runs.strength == 1.0)].iloc[0]
     place = curves.metrics.index("recall@10")
     assert row.value == pytest.approx(np.nanmean(curves.values[0, 2, :, place]))
     assert row["drop"] == pytest.approx(row.clean - row.value)
-    assert {"area", "half_strength", "n_halved"} <= set(summary(curves, "recall@10").columns)
+    assert {"area", "half_strength", "n_halved"} <= set(
+        summary(curves.per_run("recall@10")).columns
+    )
 
 
 def test_area_and_half_strength_of_a_straight_line():
@@ -187,7 +188,9 @@ def test_strategies_are_compared_seed_by_seed_and_user_by_user(linear, trained_m
     table = compare_strategies(curves, "weak", "strong")
     assert set(table.n_seeds) == {2}
     row = table[(table.perturbation == "fgsm") & (table.strength == 0.3)].iloc[0]
-    attacked = bands(curves, curves.user_metric).query("perturbation == 'fgsm' & strength == 0.3")
+    attacked = bands(curves.per_run(curves.user_metric)).query(
+        "perturbation == 'fgsm' & strength == 0.3"
+    )
     means = attacked.set_index("strategy")["mean"]
     assert row.difference == pytest.approx(means["strong"] - means["weak"])
     assert row.user_low <= row.difference <= row.user_high
@@ -200,19 +203,19 @@ def test_strategies_are_compared_seed_by_seed_and_user_by_user(linear, trained_m
 
 def test_noise_at_the_projections_width_is_the_same_in_distribution(trained_models):
     for kind in ("concat", "sum"):
-        subject = Subject(trained_models[kind])
-        config, items = GaussianConfig(unit="absolute"), subject.clean_factors[1]
+        model = ModelUnderTest(trained_models[kind])
+        config, items = GaussianConfig(unit="absolute"), model.clean_factors[1]
         moved = {
             place: np.concatenate(
                 [
-                    (factor_path(subject, config, 0, draw, draw_at=place)(1.0).item_factors - items)
+                    (factor_path(model, config, 0, draw, draw_at=place)(1.0).item_factors - items)
                     for draw in range(250)
                 ]
             )[:, -6:]
             for place in ("features", "projection")
         }
         exact = sum(
-            gram.numpy() / subject.width(m) for m, gram in subject.grams.items()
+            gram.numpy() / model.width(m) for m, gram in model.grams.items()
         )  # every row has the same length in the absolute unit
         for sample in moved.values():
             np.testing.assert_allclose(sample.mean(axis=0), 0, atol=0.03)
@@ -235,7 +238,7 @@ def test_removing_one_modality_leaves_the_other(linear, shop):
     x = linear.features
     features = {"image": torch.zeros_like(x["image"]), "text": x["text"]}
     value = evaluate(*linear.model(features), shop, "test", EvaluationConfig(cutoffs=(10,)))
-    rows = per_run(found, "recall@10").drop_duplicates("modality").set_index("modality")
+    rows = found.per_run("recall@10").drop_duplicates("modality").set_index("modality")
     assert rows.loc["image", "removed"] == pytest.approx(value.means()["recall@10"])
     assert rows.loc["image", "removed"] != rows.loc["both", "removed"]
 
@@ -247,21 +250,22 @@ def test_models_that_gain_nothing_by_their_features_are_named(linear, shop):
         linear.config, idle, shop, label="deaf", device="cpu", precision="float64"
     )
     found = robustness_curves([linear, deaf], SMALL, strategies=["reads", "deaf"])
-    table = indifferent(found, "ndcg@10")
+    table = indifferent(found.per_run("ndcg@10"))
     assert table["strategy"].tolist() == ["deaf"]
     assert table["kept"].tolist() == [pytest.approx(1.0)]
 
 
 def test_one_kind_with_two_settings_makes_two_curves(linear):
     found = robustness_curves([linear], CurveConfig(
-        kinds="swap:within=same,swap:within=other,fgsm:norm=linf:modalities=image+text,fgsm",
+        kinds="swap:within=same,swap:within=other,fgsm:norm=linf:modalities=image+text,"
+        "fgsm:modalities=image+text",
         strengths=(0.0, 0.5), n_draws=2,
     ))  # fmt: skip
     names = [s["perturbation"] for s in found.series if not s["control_of"]]
     assert names == ["swap (within same)", "swap (within other)", "fgsm (norm linf)",
                      "fgsm (norm l2)"]  # fmt: skip
     assert found.titles["swap (within same)"] == "Content swap (within same)"
-    assert (bands(found, "recall@10")["n_seeds"] == 1).all()
+    assert (bands(found.per_run("recall@10"))["n_seeds"] == 1).all()
     assert {s["control_of"] for s in found.series} == {"", "fgsm (norm linf)", "fgsm (norm l2)"}
 
 
@@ -278,8 +282,8 @@ def test_losses_have_intervals_of_their_own(trained_models):
     found = robustness_curves(
         [trained_models["concat"], trained_models["sum"]], SMALL, strategies=["one", "one"]
     )
-    rows = per_run(found, "recall@10")
-    table = bands(found, "recall@10")
+    rows = found.per_run("recall@10")
+    table = bands(found.per_run("recall@10"))
     at = table[(table.perturbation == "swap") & (table.strength == 1.0)].iloc[0]
     losses = rows[(rows.perturbation == "swap") & (rows.strength == 1.0)]
     for name in ("drop", "relative_drop"):

@@ -33,8 +33,7 @@ from engine.robustness import (
     picture_change,
     picture_edit,
 )
-from engine.robustness.attacks.attack import AttackedGoal
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.training import TrainConfig, Trained
 from engine.training.training_noise import NoiseConfig, TrainingNoise
 
@@ -125,10 +124,10 @@ def test_an_edit_moves_rows_as_encoding_the_edited_picture_does(encoded, scaling
 
 @pytest.mark.parametrize("goal", [{"items": (0, 3)}, {"goal": "promote", "target_item": 2}])
 def test_pixel_attacks_stay_in_their_ball_and_raise_their_goal(encoded, goal):
-    subject = Subject(encoded)
+    model = ModelUnderTest(encoded)
 
     def value(config, strength):
-        attacked = AttackedGoal(subject, PixelFGSMConfig(**goal))
+        attacked = PixelFGSMConfig(**goal).attacked(model)
         rows = perturb(encoded, config, strength)["image"][attacked.items]
         return attacked.by_features({"image": rows})[0]
 
@@ -139,9 +138,9 @@ def test_pixel_attacks_stay_in_their_ball_and_raise_their_goal(encoded, goal):
     assert value(fgsm, 0.1) > value(control, 0.1)
     assert value(pgd, 0.1) >= value(fgsm, 0.1) - 1e-9
     assert value(pgd, 4) > value(control, 4)
-    pictures = Pictures(subject, pgd)
+    pictures = Pictures(model, pgd)
     clean = pictures.pixels()
-    for part, after in pgd.whole_edit(subject, pictures, 4, 0, 0):
+    for part, after in pgd.whole_edit(model, pictures, 4, 0, 0):
         assert (after - clean[part]).abs().max() <= 4 / 255 + 1e-6
         assert after.min() >= 0
         assert after.max() <= 1
@@ -231,8 +230,8 @@ def test_texts_change_only_text_rows(encoded, kind):
 
 
 def test_words_are_dropped_moved_and_injected_as_asked(encoded):
-    dataset, subject = encoded.dataset, Subject(encoded)
-    texts = Texts(subject, WordDropConfig(items=(0,)))
+    dataset, model = encoded.dataset, ModelUnderTest(encoded)
+    texts = Texts(model, WordDropConfig(items=(0,)))
     words = texts.texts[0].split()
     left = {
         kind.__name__: kind(items=(0,)).edited_texts(dataset, texts, 0.5, 0, 0)[0].split()

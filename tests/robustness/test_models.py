@@ -16,7 +16,7 @@ from engine.robustness import (
     perturb,
     robustness_curves,
 )
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.training import TrainConfig, fit
 
 CONFIGS = [config() for config in MODELS]
@@ -42,7 +42,7 @@ def scores_read_features(trained):
 
 def loss(trained, config, strength, draw=0):
     features = perturb(trained, config, strength, draw=draw)
-    triples = Subject(trained).triples
+    triples = ModelUnderTest(trained).triples
     users, items = trained.model(features)
     apart = items[triples.positives] - items[triples.negatives]
     return float(torch.nn.functional.softplus(-(users[triples.users] * apart).sum(1)).sum())

@@ -245,7 +245,7 @@ def test_a_command_and_a_sweep_compute_on_the_cluster(
     shared = [part for key, value in quick.items() for part in ("--set", f"{key}={value}")]
     for started in (6, 0):
         sweep = ["sweep", "grid", "--preset", "plain", "--preset", "mg", "--seeds", "3"]
-        assert main([*sweep, "--at-once", "1", *shared, *options, *scheduler]) == 0
+        assert main([*sweep, *shared, *options, *scheduler]) == 0
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert (told["started"], told["states"]) == (started, {"finished": 6})
 

@@ -8,7 +8,7 @@ from engine.cli import main
 from engine.foundation.errors import ConfigError, RunError
 from engine.geometry import Curvature, ModePath, ScaleSymmetry, Slice, SliceConfig
 from engine.geometry.slices.slice_config import PerturbationName
-from engine.robustness import FEATURE_PERTURBATIONS, per_run, perturb
+from engine.robustness import FEATURE_PERTURBATIONS, perturb
 from engine.runs import RunStore
 from engine.runs.opened import open_run
 from engine.studies import flatness_and_robustness as flatness
@@ -50,14 +50,14 @@ def runs(store):
 
 
 def test_one_row_a_run_that_has_both(store, runs):
-    found = flatness.gathered(store, runs, strength=0.1)
+    found = flatness.gather_flatness_and_robustness(store, runs, strength=0.1)
     assert found.table["run"].tolist() == runs[:5]
     assert found.table["strategy"].tolist() == ["plain"] * 3 + ["sam"] * 2
     assert found.without_curvature == (runs[5],)
     assert found.without_curves == ()
     assert found.drops == ["drop fgsm both", "drop gaussian both"]
     curves = find_result(store, "robustness", runs, CURVES)
-    rows = per_run(curves, "recall@20")
+    rows = curves.per_run("recall@20")
     of = (rows["run"] == runs[1]) & (rows["strength"] == 0.1) & (rows["control_of"] == "")
     wanted = rows[of & (rows["perturbation"] == "fgsm")]["relative_drop"].item()
     assert found.table["drop fgsm both"][1] == wanted
@@ -70,7 +70,7 @@ def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
     """More triples change every measure; only what most runs keep counts."""
     run_analysis("curvature", store, {"runs": [runs[0]], "config": {"n_triples": 20}}, silent)
     run_analysis("curvature", store, {"runs": [runs[5]], "config": {"n_triples": 20}}, silent)
-    found = flatness.gathered(store, runs)
+    found = flatness.gather_flatness_and_robustness(store, runs)
     assert found.settings["n_triples"] is None
     assert "n_triples all" in found.ground
     assert found.without_curvature == (runs[5],)
@@ -79,26 +79,26 @@ def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
 
 
 def test_curves_of_other_settings_or_of_validation_are_not_mixed_in(store, runs):
-    usual = flatness.gathered(store, runs).table
+    usual = flatness.gather_flatness_and_robustness(store, runs).table
     for other in ({"seed": 7}, {"split": "valid"}):
         run_analysis("robustness", store, {"runs": runs[3:4], "config": CURVES | other}, silent)
-    pd.testing.assert_frame_equal(flatness.gathered(store, runs).table, usual)
+    pd.testing.assert_frame_equal(flatness.gather_flatness_and_robustness(store, runs).table, usual)
 
 
 def test_flatness_by_strategy_is_over_all_runs_that_keep_a_curvature(store, runs):
-    table = flatness.gathered(store, runs, strength=0.7).flatness
+    table = flatness.gather_flatness_and_robustness(store, runs, strength=0.7).flatness
     rows = table[table["measure"] == "trace"].set_index("strategy")
     assert rows["n"].to_dict() == {"plain": 3, "sam": 2}
     traces = [find_result(store, "curvature", [run], {}).trace for run in runs[:3]]
     assert rows.loc["plain", "mean"] == pytest.approx(np.mean(traces))
     assert rows.loc["plain", "low"] < rows.loc["plain", "mean"] < rows.loc["plain", "high"]
-    renamed = flatness.gathered(store, runs, strategies={runs[0]: "other"})
+    renamed = flatness.gather_flatness_and_robustness(store, runs, strategies={runs[0]: "other"})
     assert set(renamed.flatness["strategy"]) == {"other", "plain", "sam"}
     assert renamed.table["strategy"][0] == "other"
 
 
 def test_the_correlations_are_over_runs_with_controls(store, runs):
-    table = flatness.gathered(store, runs).correlations(n_resamples=50)
+    table = flatness.gather_flatness_and_robustness(store, runs).correlations(n_resamples=50)
     everything = table[table["control"] == "none"]
     assert set(everything["drop"]) == {"drop fgsm both", "drop gaussian both"}
     assert (everything["n"] == 5).all()
@@ -107,8 +107,10 @@ def test_the_correlations_are_over_runs_with_controls(store, runs):
 
 def test_too_few_runs_say_what_is_missing(store, runs):
     with pytest.raises(RunError, match=r"2 runs keep both.*at least 5"):
-        flatness.gathered(store, runs[:2]).correlations()
-    assert flatness.gathered(store, runs, strength=0.7).without_curves == tuple(runs)
+        flatness.gather_flatness_and_robustness(store, runs[:2]).correlations()
+    assert flatness.gather_flatness_and_robustness(
+        store, runs, strength=0.7
+    ).without_curves == tuple(runs)
 
 
 def test_the_command_tells_what_it_found_and_what_is_lacking(store, runs, capsys, tmp_path):

@@ -8,8 +8,8 @@ from engine.geometry import Slice
 from engine.runs import RunStore
 from engine.studies.analysis_results import find_result
 from engine.studies.new_run import create_run
-from engine.studies.run_analysis import run_analysis
 from engine.studies.previews import find_preview
+from engine.studies.run_analysis import run_analysis
 from engine.studies.trainings import train
 from engine.training import preset
 

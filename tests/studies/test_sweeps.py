@@ -4,13 +4,12 @@ import pytest
 
 from engine.foundation.errors import JobError
 from engine.runs import RunStore
-from engine.studies import trainings
 from engine.studies.sweeps import Sweep, sweep_names
+from engine.studies.task_table import TASKS
 from engine.training.sweep_plan import SweepConfig
 
 DATA = "synthetic:users=40,items=30,interactions=400,image=6,text=4"
 QUICK = {"epochs": 3, "batch_size": 128, "device": "cpu", "model.width": 4, "checkpoint_every": 1}
-LINF = {"objective.adversary.norm": "linf", "objective.adversary.warm_start_epochs": 1}
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def test_every_planned_run_is_trained_once_and_compared(store):
     assert sweep.run_missing(here=True) == 4
     assert sweep.run_missing(here=True) == 0
     assert set(sweep.table()["state"]) == {"finished"}
-    compared = sweep.compared("recall@20").set_index("strategy")
+    compared = sweep.compare("recall@20").set_index("strategy")
     assert set(compared.index) == {"plain", "mg"}
     assert compared.loc["mg", "n_pairs"] == 2
     assert sweep_names(store) == ["both"]
@@ -39,7 +38,7 @@ class Killed(BaseException):
 
 def test_it_goes_on_after_a_kill_without_repeating_a_finished_run(store, monkeypatch):
     sweep = Sweep.start(store, "s", DATA, config())
-    real = trainings.train
+    real = TASKS["train"]
     calls = []
 
     def dying(store_, params, progress):
@@ -48,11 +47,11 @@ def test_it_goes_on_after_a_kill_without_repeating_a_finished_run(store, monkeyp
             raise Killed
         return real(store_, params, progress)
 
-    monkeypatch.setattr(trainings, "train", dying)
+    monkeypatch.setitem(TASKS, "train", dying)
     with pytest.raises((Killed, JobError)):
         sweep.run_missing(here=True)
-        raise JobError("the second pass ended as failed and the sweep went on")
-    monkeypatch.setattr(trainings, "train", real)
+        raise JobError("the second run ended as failed and the sweep went on")
+    monkeypatch.setitem(TASKS, "train", real)
     before = sweep.table().set_index("run")["state"].to_dict()
     again = Sweep.start(store, "s", DATA, config())
     again.run_missing(retry=True, here=True)
@@ -68,7 +67,7 @@ def test_a_failed_run_is_listed_with_its_reason_and_retried_on_request_only(stor
     def failing(*_):
         raise JobError("no luck today")
 
-    monkeypatch.setattr(trainings, "train", failing)
+    monkeypatch.setitem(TASKS, "train", failing)
     sweep.run_missing(here=True)
     monkeypatch.undo()
     row = sweep.table().iloc[0]
@@ -76,27 +75,6 @@ def test_a_failed_run_is_listed_with_its_reason_and_retried_on_request_only(stor
     assert sweep.run_missing(here=True) == 0
     assert sweep.run_missing(retry=True, here=True) == 1
     assert sweep.table()["state"].tolist() == ["finished"]
-
-
-def test_seeds_train_in_one_pass_to_what_each_gives_alone(store):
-    together = Sweep.start(store, "together", DATA, config(n_seeds=3))
-    apart = Sweep.start(store, "apart", DATA, config(n_seeds=3))
-    assert together.run_missing(here=True, at_once=2) == 6
-    assert apart.run_missing(here=True, at_once=1) == 6
-    sizes = [run.summary["seeds_at_once"] for run in together.runs().values()]
-    assert sizes == [2, 2, 1, 2, 2, 1]
-    wanted, found = apart.table(), together.table()
-    assert (found["seed"] == wanted["seed"]).all()
-    assert found["valid.recall@20"].to_numpy() == pytest.approx(
-        wanted["valid.recall@20"].to_numpy(), abs=1e-6
-    )
-
-
-def test_a_model_without_a_stacked_form_trains_each_seed_alone(store):
-    sweep = Sweep.start(store, "s", DATA, config(presets=("pgd",), settings=QUICK | LINF))
-    sweep.run_missing(here=True)
-    assert set(sweep.table()["reason"]) == {""}
-    assert [run.summary["seeds_at_once"] for run in sweep.runs().values()] == [1, 1]
 
 
 def test_one_name_stands_for_one_sweep(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.clusters import embedded, separate
+
+sys.path.insert(0, str(Path(__file__).parent))  # jobs done in this process load sample_tasks too
 
 TASKS = ("count", "fail", "walk", "deaf", "unserialisable", "environment")
 

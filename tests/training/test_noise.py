@@ -10,13 +10,12 @@ from engine.data.features import FeatureConfig, load_features
 from engine.data.perturbations import FEATURE_NOISE
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.foundation.errors import ConfigError
-from engine.models import MODELS, build_model
+from engine.models import MODELS, MultimodalConfig, build_model
 from engine.robustness import PERTURBATIONS, FGSMConfig, perturb
 from engine.training import MemoryRecorder, TrainConfig, fit, preset
-from engine.training.seeds import why_apart
 from engine.training.training_noise import NoiseConfig, TrainingNoise
 
-READERS = [config() for config in MODELS if getattr(config(), "modalities", ())]
+READERS = [config() for config in MODELS if issubclass(config, MultimodalConfig)]
 QUICK = {"epochs": 3, "batch_size": 256, "device": "cpu", "model.width": 6}
 
 
@@ -131,7 +130,3 @@ def test_what_cannot_be_is_refused_by_name(tiny):
         "cpu")), "none")  # fmt: skip
     with pytest.raises(TypeError, match="follows a model's gradient"):
         FGSMConfig().path(features, 0, 0)
-
-
-def test_seeds_with_noise_train_one_after_the_other(tiny):
-    assert "noise" in str(why_apart(tiny, quick(**{"noise.kind": "swap"})))

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.selection import state
+from app.selection.choice import look_at_runs
+from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
 
 EDITABLE = ("star", "name", "note", "tags")
@@ -17,7 +18,7 @@ EDITABLE = ("star", "name", "note", "tags")
 
 def runs_table() -> pd.DataFrame:
     """Draw the table and keep what the visitor changes; returns the selected rows."""
-    store = state.store()
+    store = run_store()
     table = store.list()
     shown = pd.DataFrame(
         {
@@ -57,11 +58,7 @@ def runs_table() -> pd.DataFrame:
             "recall": column.NumberColumn("Recall@20", format="%.4f", help=TEST_HELP),
             "ndcg": column.NumberColumn("NDCG@20", format="%.4f", help=TEST_HELP),
             "epoch": column.NumberColumn("Epoch", format="%d", help="Chosen by validation"),
-            "seconds": column.NumberColumn(
-                "Wall time (s)",
-                format="%.1f",
-                help="Of the whole pass where seeds were trained at once",
-            ),
+            "seconds": column.NumberColumn("Wall time (s)", format="%.1f"),
             "created": column.DatetimeColumn("Created (UTC)", format="D MMM, HH:mm"),
             "tags": column.MultiselectColumn(
                 "Tags",
@@ -84,7 +81,7 @@ def keep_changes(before: pd.DataFrame, after: pd.DataFrame) -> None:
     changed = False
     for old, new in zip(before.to_dict("records"), after.to_dict("records"), strict=True):
         if any(old[field] != new[field] for field in EDITABLE):
-            state.store().get(str(old["id"])).label(
+            run_store().get(str(old["id"])).label(
                 name=str(new["name"]),
                 note=str(new["note"] or ""),
                 tags=list(new["tags"]),
@@ -103,7 +100,7 @@ def redraw() -> None:
 
 def actions(selected: pd.DataFrame) -> None:
     """Buttons for the selected runs: look at, export, delete; and for the folder: import, bin."""
-    store, ids = state.store(), [str(i) for i in selected["id"]]
+    store, ids = run_store(), [str(i) for i in selected["id"]]
     none = not ids
     look, export, delete, load, binned = st.columns(5)
     look.button(
@@ -111,13 +108,13 @@ def actions(selected: pd.DataFrame) -> None:
         icon=":material/visibility:",
         disabled=none,
         width="stretch",
-        on_click=state.look_at_runs,
+        on_click=look_at_runs,
         args=(ids,),
         help="Choose the ticked runs on all pages",
     )
     export.download_button(
         "Export",
-        data=lambda: exported(ids),
+        data=lambda: export_zip(ids),
         file_name="basin-runs.zip",
         mime="application/zip",
         icon=":material/archive:",
@@ -131,9 +128,9 @@ def actions(selected: pd.DataFrame) -> None:
             store.delete(run)
         redraw()
     with load.popover("Import", icon=":material/upload:", width="stretch"):
-        given = st.file_uploader("A zip that Basin exported", type="zip", key="import")
-        if given is not None and st.button("Add its runs", key="import.go"):
-            imported(given.getvalue())
+        upload = st.file_uploader("A zip that Basin exported", type="zip", key="import")
+        if upload is not None and st.button("Add its runs", key="import.go"):
+            import_zip(upload.getvalue())
             redraw()
     bin_table = store.binned()
     with binned.popover(f"Bin ({len(bin_table)})", icon=":material/restore_from_trash:",
@@ -149,19 +146,19 @@ def actions(selected: pd.DataFrame) -> None:
             redraw()
 
 
-def exported(ids: list[str]) -> bytes:
+def export_zip(ids: list[str]) -> bytes:
     """The runs as one zip."""
     with tempfile.TemporaryDirectory() as folder:
-        return state.store().export_zip(ids, Path(folder) / "runs.zip").read_bytes()
+        return run_store().export_zip(ids, Path(folder) / "runs.zip").read_bytes()
 
 
-def imported(content: bytes) -> None:
+def import_zip(content: bytes) -> None:
     """Add the runs of an uploaded zip, all or none; shows why it is refused."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.zip"
         path.write_bytes(content)
         try:
-            state.store().import_zip(path)
+            run_store().import_zip(path)
         except BasinError as error:
             st.error(str(error))
             st.stop()

@@ -1,150 +1,103 @@
-"""Does flatness predict robustness? Over all finished runs of the chosen runs' dataset."""
+"""Measures of flatness by strategy: those that may be compared, and those rescaling moves."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.charts import flatness as charts
-from app.charts.spectrum import SHORT, flatness_by_strategy
-from app.charts.style import CONFIG
-from app.selection import state
+from app.charts.measure_names import SHORT
+from app.charts.style import CONFIG, Look
+from app.selection.choice import Choice
 from app.widgets.downloads import csv_button, table_and_csv
-from app.widgets.error_boundary import errors_shown
-from engine.runs import RunStore
 
 if TYPE_CHECKING:
-    from engine.studies.flatness_and_robustness import FlatnessAndRobustness
-
-RESAMPLES = 1000
-HIT = {"both": "pictures and texts", "image": "pictures", "text": "texts"}
-STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+    from engine.geometry import Curvature
 
 
-@st.cache_data(max_entries=4, show_spinner="Gathering what the runs keep ...")
-def _gathered(
-    root: str, strategies: dict[str, str], metric: str, strength: float, kept: int
-) -> FlatnessAndRobustness:
-    """Read from the runs' folders again only when the number of ``kept`` results has changed."""
-    from engine.studies.flatness_and_robustness import gathered
+def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
+    """Every measure as a multiple of one strategy's: those that may be compared, and the others."""
+    from engine.geometry import flatness_table
 
-    del kept
-    return gathered(RunStore(root), list(strategies), metric, strength, strategies)
-
-
-@st.cache_data(max_entries=16, show_spinner="Correlating ...")
-def _correlated(table: pd.DataFrame, drop: str) -> pd.DataFrame:
-    from engine.geometry import flatness_versus_robustness
-
-    return flatness_versus_robustness(table, drops=[drop], n_resamples=RESAMPLES)
-
-
-def does_flatness_predict_robustness(choice: state.Choice) -> None:
-    """A scatter of runs and the rank correlations, under controls."""
-    st.header("Does flatness predict robustness?")
-    table = state.trained_runs()
-    same = table[table["fingerprint"] == choice.table["fingerprint"].iloc[0]]
-    left, right = st.columns(2)
-    metric = left.segmented_control(
-        "Accuracy", ["recall@10", "recall@20", "ndcg@10", "ndcg@20"], default="recall@20",
-        required=True, key="flatness.metric",
-    )  # fmt: skip
-    strength = right.segmented_control(
-        "Strength of the perturbation", STRENGTHS, default=0.1, required=True,
-        key="flatness.strength",
-    )  # fmt: skip
-    with errors_shown():
-        store = state.store()
-        named = same.sort_values("id").set_index("id")["group"].to_dict()
-        kept = sum(1 for run in named for _ in (store.root / run / "results").glob("*.npz"))
-        found = _gathered(
-            str(store.root), named, metric or "recall@20", float(strength or 0.1), kept
-        )
-        if len(found.flatness):
-            _by_strategy(choice, found)
-        if len(found.table) < 5 or not found.drops:
-            st.info(
-                f"{len(found.table)} of {len(named)} finished runs on {choice.dataset} keep both a "
-                f"curvature and robustness curves with strength {found.strength:g}; a rank "
-                "correlation needs at least 5. Choose more runs on the left, e.g. several seeds "
-                "of each strategy, compute their curvature above and their curves on the "
-                "Robustness page."
-            )
-            return
-        _shown(choice, found)
-
-
-def _by_strategy(choice: state.Choice, found: FlatnessAndRobustness) -> None:
-    """Flatness of all runs that keep a curvature, also of those that are not chosen."""
-    with st.expander("Flatness of every strategy on this dataset", icon=":material/table:"):
-        st.dataframe(flatness_by_strategy(found.flatness), hide_index=True, height="content")
-        st.caption(
-            f"{choice.dataset}: means over seeds with 95 % intervals (Student's t), none for one "
-            f"seed. Curvatures of one setting only: {found.ground}. Larger is sharper; a flatter "
-            "strategy is not thereby a more robust one."
-        )
-        csv_button(found.flatness, "flatness-by-strategy")
-
-
-def _named(drop: str) -> str:
-    """``drop fgsm both`` as a reader says it."""
-    from engine.robustness import PERTURBATIONS
-
-    kind, _, modality = drop.removeprefix("drop ").rpartition(" ")
-    title = PERTURBATIONS[kind].title if kind in PERTURBATIONS else kind
-    return f"{title} on {HIT.get(modality, modality)}"
-
-
-def _described(measure: str) -> str:
-    from engine.geometry import MEASURES
-
-    stays = MEASURES[measure].is_invariant
-    return f"{SHORT.get(measure, measure)} ({'may be compared' if stays else 'rescaling moves it'})"
-
-
-def _shown(choice: state.Choice, found: FlatnessAndRobustness) -> None:
-    from engine.geometry import MEASURES
-
-    left, right = st.columns(2)
-    drop = left.selectbox(
-        "Perturbation",
-        found.drops,
-        format_func=_named,
-        key="flatness.drop",
+    names, looks = strategies(choice)
+    table = flatness_table(list(results.values()), names)
+    st.subheader("Flatness, with and without the loophole")
+    baseline = st.selectbox(
+        "Compared with", list(dict.fromkeys(table["strategy"])), key="flat.baseline", width=280
     )
-    measures = [name for name in MEASURES if name in found.table]
-    usual = measures.index("top_eigenvalue") if "top_eigenvalue" in measures else 0
-    measure = right.selectbox(
-        "Flatness measure",
-        measures,
-        index=usual,
-        format_func=_described,
-        key="flatness.measure",
-    )
-    correlations = _correlated(found.table, drop)
-    left, right = st.columns([2, 3], gap="large")
-    figure = charts.runs_scattered(found.table, measure, drop)
-    left.plotly_chart(figure, config=CONFIG, alt=f"{measure} against {drop}, one point a run")
-    right.plotly_chart(
-        charts.correlation_dots(correlations),
-        config=CONFIG,
-        alt="Rank correlations of all measures",
-    )
-    counts = found.table["strategy"].value_counts(sort=False)
+    kinds = {
+        "Measures that may be compared": table[table["is_invariant"]],
+        "Measures that rescaling moves at will": table[~table["is_invariant"]],
+    }
+    for column, (title, part) in zip(st.columns(2, gap="large"), kinds.items(), strict=True):
+        if len(part):
+            with column:
+                st.markdown(f"**{title}**")
+                figure = charts.measures_against(part, baseline, looks)
+                st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
+    low = " Values of 0 or less have no place here; the table has them."
     st.caption(
-        f"{choice.dataset}, {len(found.table)} runs ("
-        + ", ".join(f"{name} {n}" for name, n in counts.items())
-        + f"): share of clean test {found.metric} lost under {_named(drop)} at "
-        f"strength {found.strength:g}, at the epoch validation chose. Right: Spearman's rank "
-        f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
-        f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. Point at a run for its "
-        "name. A run that loses nothing when features are swapped ignores them, and loses nothing "
-        "to any attack on them either. Of so many intervals one in twenty leaves 0 outside by "
-        "chance. A correlation over few strategies is mostly a difference between strategies, of "
-        "which flatness need not be the cause: believe it only where it also holds within "
-        "strategies and at equal accuracy."
+        f"{choice.dataset}, frozen training triples. Each measure as a multiple of {baseline}'s, "
+        "logarithmic; left of the dotted line is flatter. Multiplying user factors and dividing "
+        "item factors by one number changes no score, yet moves those on the right. "
+        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
+        "losses are found by a few gradient steps, so they are lower bounds. Flatter by these "
+        "measures does not prove more robust."
     )
-    table_and_csv(correlations, "flatness-correlations", "Correlations")
-    table_and_csv(found.table, "flatness-runs", "Runs")
+    st.dataframe(flatness_by_strategy(table), hide_index=True, height="content")
+    csv_button(table, "flatness")
+    if table["n"].max() > 1:
+        each = [r.to_frame().assign(label=label) for label, r in results.items()]
+        table_and_csv(
+            pd.concat(each, ignore_index=True), "flatness-measures", "Measures of each run"
+        )
+
+
+def strategies(choice: Choice) -> tuple[dict[str, str], dict[str, Look]]:
+    """By run id what its strategy is called, and by that how it is drawn.
+
+    Runs that differ in nothing but the seed are one strategy, drawn as its oldest run is.
+    """
+    groups = choice.table.set_index("id")["group"]
+    sizes = groups.value_counts()
+    names = {r: groups[r] if sizes[groups[r]] > 1 else choice.labels[r] for r in choice.ids}
+    looks: dict[str, Look] = {}
+    for run, name in names.items():
+        looks.setdefault(name, choice.looks[choice.labels[run]])
+    return names, looks
+
+
+def _interval_note(table: pd.DataFrame) -> str:
+    counts = table.groupby("strategy", sort=False)["n"].max()
+    if counts.max() < 2:
+        return "One seed a run, no interval."
+    seeds = ", ".join(f"{name} {n}" for name, n in counts.items())
+    return (
+        f"Means over seeds ({seeds}), bars and brackets their 95 % intervals (Student's t), none "
+        "for one seed; the baseline's own uncertainty is its own bar."
+    )
+
+
+def flatness_by_strategy(table: pd.DataFrame) -> pd.DataFrame:
+    """Measures as rows, strategies as columns (mean and interval); those that compare first."""
+    counts = table.groupby("strategy")["n"].max()
+    numbers = table[["mean", "low", "high"]].to_numpy()
+    cells = table.assign(
+        cell=[
+            f"{mean:.3g}" if np.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+            for mean, low, high in numbers
+        ],
+        strategy=[f"{s} ({counts[s]} seeds)" if counts[s] > 1 else s for s in table["strategy"]],
+    )
+    wide = cells.pivot_table(
+        index=["measure", "is_invariant", "description"], columns="strategy", values="cell",
+        sort=False, aggfunc="first",
+    ).reset_index()  # fmt: skip
+    wide["measure"] = wide["measure"].map(lambda m: SHORT.get(m, m))
+    wide = wide.sort_values("is_invariant", ascending=False, kind="stable")
+    wide = wide[[c for c in wide.columns if c != "description"] + ["description"]]
+    return wide.rename(columns={"is_invariant": "may be compared"}).rename_axis(columns=None)

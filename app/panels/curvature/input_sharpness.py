@@ -11,9 +11,9 @@ import streamlit as st
 
 from app.charts.input_sharpness import sharpness_histogram
 from app.charts.style import CONFIG
-from app.selection import state
+from app.selection.choice import Choice, open_dataset_of
 from app.widgets.downloads import table_and_csv
-from app.widgets.error_boundary import errors_shown
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 8
 
 
-def input_sharpness(results: Mapping[str, Curvature], choice: state.Choice) -> None:
+def input_sharpness(results: Mapping[str, Curvature], choice: Choice) -> None:
     """How far the loss moves with each item's features: a histogram, and the items on top."""
     known = {label: r for label, r in results.items() if r.input_sharpness_MI.size}
     if not known:
@@ -31,8 +31,8 @@ def input_sharpness(results: Mapping[str, Curvature], choice: state.Choice) -> N
     modality = st.segmented_control(
         "Modality", modalities, default=modalities[0], required=True, key="inputs.modality"
     )
-    with errors_shown():
-        titles = state.open_dataset_of(choice).items["title"]
+    with show_errors():
+        titles = open_dataset_of(choice).items["title"]
         values = {
             label: r.input_sharpness_MI[r.modalities.index(modality)]
             for label, r in known.items()

@@ -9,16 +9,17 @@ import streamlit as st
 
 from app.charts.style import CONFIG
 from app.charts.symmetry import measures_by_factor
-from app.selection import state
-from app.widgets import analysis_jobs as work
-from app.widgets import config_form as forms
+from app.selection.choice import Choice
+from app.selection.workspace import run_store
+from app.widgets.analysis_jobs import config_class, results_or_offer
+from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 
 if TYPE_CHECKING:
     from engine.geometry import ScaleSymmetry
 
 
-def why_raw_eigenvalues_lie(choice: state.Choice) -> None:
+def why_raw_eigenvalues_lie(choice: Choice) -> None:
     """One chosen run with its user factors multiplied and its item factors divided."""
     st.header("Why a raw eigenvalue can lie")
     st.markdown(
@@ -27,13 +28,13 @@ def why_raw_eigenvalues_lie(choice: state.Choice) -> None:
     )
     run = st.selectbox("Run", choice.ids, format_func=choice.labels.__getitem__, key="symmetry.run")
     with st.expander("By how much", icon=":material/tune:"):
-        config = forms.config_form(work.config_class("symmetry"), "symmetry", columns=3)
+        config = config_form(config_class("symmetry"), "symmetry", columns=3)
     if config is None:
         return
-    found = work.results_or_offer(
-        state.store(), "symmetry", [run], config, "Rescale this run and measure"
+    results = results_or_offer(
+        run_store(), "symmetry", [run], config, "Rescale this run and measure"
     )
-    for result in found.values():
+    for result in results.values():
         symmetry = replace(cast("ScaleSymmetry", result), label=choice.labels[run])
         table = symmetry.to_frame()
         figure = measures_by_factor(table)

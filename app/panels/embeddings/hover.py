@@ -64,10 +64,10 @@ export default function ({ data, parentElement }) {
   };
   let chart = null, emitter = null;
   const attach = () => {
-    const found = document.querySelector(`.st-key-${state.data.chart} .js-plotly-plot`);
-    if (!found || !found.on || (found === chart && found._ev === emitter)) return;
-    chart = found;
-    emitter = found._ev;
+    const plot = document.querySelector(`.st-key-${state.data.chart} .js-plotly-plot`);
+    if (!plot || !plot.on || (plot === chart && plot._ev === emitter)) return;
+    chart = plot;
+    emitter = plot._ev;
     chart.on("plotly_hover", show);
     chart.on("plotly_unhover", hide);
   };

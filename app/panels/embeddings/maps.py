@@ -1,19 +1,66 @@
-"""What the Embeddings page needs from its results: maps, names, and facts about each point."""
+"""Maps of products or users, one a run, coloured by what is known about each point."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
-from app.selection.state import Choice
+from app.charts.maps import HOVER_LINES, ColourBy, embedding_maps
+from app.charts.style import CONFIG
+from app.panels.embeddings.hover import hover_pictures
+from app.selection.choice import Choice, open_dataset_of
+from app.selection.workspace import run_store
+from app.widgets.analysis_jobs import config_class, results_or_offer
+from app.widgets.config_form import config_form
+from app.widgets.downloads import table_and_csv
+from app.widgets.pictures import picture_paths, picture_sheet
 from engine.foundation.result import Result
 
 if TYPE_CHECKING:
     from engine.data import Dataset
+
+
+def maps_of_runs(choice: Choice) -> None:
+    """The settings, then the maps of the chosen runs with pictures under the pointer."""
+    dataset = open_dataset_of(choice)
+    kind = "align" if len(choice.ids) > 1 else "embed"
+    with st.expander("What is drawn", icon=":material/tune:"):
+        config = config_form(config_class(kind), kind, columns=3)
+    if config is None:
+        return
+    results = results_or_offer(run_store(), kind, choice.ids, config, "Compute these maps")
+    maps = maps_in(results, choice)
+    if maps is None:
+        return
+    about = facts(dataset, maps)
+    way = _colour_by(about, maps.points)
+    figure = embedding_maps(maps.coordinates, maps.labels, about, way)
+    figure.update_traces(hoverinfo="none", hovertemplate=None)
+    sheet = picture_sheet(picture_paths(dataset.items)) if maps.points == "item" else None
+    st.plotly_chart(figure, config=CONFIG, key="map", alt=f"Map of {maps.points}s in each run")
+    hover_pictures("map", sheet, HOVER_LINES)
+    st.caption(f"{choice.dataset}, one seed a run. {maps.caption}")
+    table_and_csv(maps.table, "embedding")
+
+
+def _colour_by(about: pd.DataFrame, points: str) -> ColourBy:
+    """What the points are coloured by, of what is known about them."""
+    names = {
+        "category": "Category",
+        "popularity": "Popularity" if points == "item" else "Activity",
+        "noise": "Misleading on purpose",
+    }
+    ways = [way for way in names if way == "popularity" or (about[way] != "").any()]
+    way = st.segmented_control(
+        "Colour by", ways, default=ways[0], required=True, format_func=names.__getitem__,
+        key="colour", bind="query-params",
+    )  # fmt: skip
+    return cast("ColourBy", way or ways[0])
 
 
 @dataclass(frozen=True)
@@ -30,14 +77,13 @@ class Maps:
     table: pd.DataFrame
 
 
-def maps_of(found: Mapping[tuple[str, ...], Result], choice: Choice) -> Maps | None:
+def maps_in(results: Mapping[tuple[str, ...], Result], choice: Choice) -> Maps | None:
     """One view of what was computed: aligned maps of all runs, or one map a run."""
     from engine.embedding import AlignedEmbeddings, Embedding
 
-    results = list(found.values())
-    single = [result for result in results if isinstance(result, Embedding)]
+    single = [result for result in results.values() if isinstance(result, Embedding)]
     if single:
-        labels = [choice.labels[runs[0]] for runs in found]
+        labels = [choice.labels[runs[0]] for runs in results]
         tables = [r.to_frame().assign(run=name) for r, name in zip(single, labels, strict=True)]
         caption = single[0].caption
         if len(single) > 1:
@@ -46,7 +92,7 @@ def maps_of(found: Mapping[tuple[str, ...], Result], choice: Choice) -> Maps | N
             [result.coordinates for result in single], labels, single[0].ids, single[0].points,
             caption, pd.concat(tables, ignore_index=True),
         )  # fmt: skip
-    for result in results:
+    for result in results.values():
         if isinstance(result, AlignedEmbeddings):
             labels = choice.labels_of(choice.ids, result.labels)
             return Maps(

@@ -9,16 +9,17 @@ import streamlit as st
 
 from app.charts.path import ways_between
 from app.charts.style import CONFIG
-from app.selection import state
-from app.widgets import analysis_jobs as work
-from app.widgets import config_form as forms
+from app.selection.choice import Choice
+from app.selection.workspace import run_store
+from app.widgets.analysis_jobs import config_class, results_or_offer
+from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 
 if TYPE_CHECKING:
     from engine.geometry import ModePath
 
 
-def between_two_runs(choice: state.Choice) -> None:
+def between_two_runs(choice: Choice) -> None:
     """Choose two of the runs; the straight line and a trained curve between them."""
     st.header("Between two runs")
     if len(choice.ids) < 2:
@@ -34,13 +35,13 @@ def between_two_runs(choice: state.Choice) -> None:
     others = [run for run in choice.ids if run != first]
     second = right.selectbox("To", others, format_func=choice.labels.__getitem__, key="path.to")
     with st.expander("How the curve is found", icon=":material/tune:"):
-        config = forms.config_form(work.config_class("path"), "path", columns=4)
+        config = config_form(config_class("path"), "path", columns=4)
     if config is None:
         return
-    found = work.results_or_offer(
-        state.store(), "path", [first, second], config, "Find the ways between them"
+    results = results_or_offer(
+        run_store(), "path", [first, second], config, "Find the ways between them"
     )
-    for result in found.values():
+    for result in results.values():
         path = cast("ModePath", result)
         path = replace(path, labels=choice.labels_of(path.runs, path.labels))
         figures = ways_between(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -10,8 +9,10 @@ import streamlit as st
 
 from app.charts import slices as charts
 from app.charts.style import CONFIG
-from app.selection import state
-from app.widgets import analysis_jobs as work
+from app.selection.choice import Choice
+from app.selection.workspace import run_store
+from app.widgets.analysis_jobs import config_class, is_under_way, results_or_offer
+from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 from engine.studies.previews import find_preview
 
@@ -22,12 +23,29 @@ if TYPE_CHECKING:
 PREVIEW_SECONDS = 1.5
 
 
-def draw_slice(result: Slice, choice: state.Choice) -> None:
+def slices(choice: Choice) -> None:
+    """The settings, then the slice: computed before, offered, or as far as it is known."""
+    with st.expander("What is drawn", icon=":material/tune:"):
+        config = config_form(config_class("slice"), "slice", columns=3)
+    if config is None:
+        return
+    results = results_or_offer(run_store(), "slice", choice.ids, config, "Compute this slice")
+    for result in results.values():
+        draw_slice(cast("Slice", result), choice)
+    if not results and is_under_way(run_store(), "slice", choice.ids, config):
+        draw_slice_so_far(choice, config)
+
+
+def draw_slice(result: Slice, choice: Choice) -> None:
     """Choose a quantity and a view of it; of a preview, the part that is known so far."""
-    result = named_as_here(result, choice)
+    result = with_page_labels(result, choice)
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     quantity = left.selectbox(
-        "Quantity", result.quantities, format_func=charts.named, key="quantity", bind="query-params"
+        "Quantity",
+        result.quantities,
+        format_func=charts.quantity_title,
+        key="quantity",
+        bind="query-params",
     )
     views = ["Contours", "3-D", "Line"] if result.dimensions == 2 else ["Line"]
     view = right.segmented_control(
@@ -54,7 +72,7 @@ def draw_slice(result: Slice, choice: state.Choice) -> None:
             table_and_csv(table, name or "slice", f"Table of the {name or 'slice'}")
 
 
-def named_as_here(result: Slice, choice: state.Choice) -> Slice:
+def with_page_labels(result: Slice, choice: Choice) -> Slice:
     """A slice whose runs are called as everywhere on the pages."""
     if not result.mark_labels:
         return replace(result, labels=choice.labels_of(result.runs, result.labels))
@@ -63,18 +81,8 @@ def named_as_here(result: Slice, choice: state.Choice) -> Slice:
 
 
 @st.fragment(run_every=PREVIEW_SECONDS)
-def draw_slice_so_far(choice: state.Choice, config: Config) -> None:
+def draw_slice_so_far(choice: Choice, config: Config) -> None:
     """What the job has found so far, redrawn as it sharpens; nothing before the first picture."""
-    found = find_preview(state.store(), "slice", choice.ids, config)
-    if found is not None:
-        draw_slice(cast("Slice", found), choice)
-
-
-def draw_slices(choice: state.Choice, config: Config) -> None:
-    """The kept slice, or the offer to compute it, or what there is of it so far."""
-    runs: Sequence[str] = choice.ids
-    found = work.results_or_offer(state.store(), "slice", runs, config, "Compute this slice")
-    for result in found.values():
-        draw_slice(cast("Slice", result), choice)
-    if not found and work.is_under_way(state.store(), "slice", runs, config):
-        draw_slice_so_far(choice, config)
+    preview = find_preview(run_store(), "slice", choice.ids, config)
+    if preview is not None:
+        draw_slice(cast("Slice", preview), choice)

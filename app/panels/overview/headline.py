@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.selection.state import Choice, store
+from app.selection.choice import Choice
+from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
 from engine.studies.analysis_results import find_result
 
@@ -66,15 +67,15 @@ def headline_table(choice: Choice) -> pd.DataFrame:
     table = pd.DataFrame({"Run": choice.table["label"], "Strategy": choice.table["group"]})
     table["Clean"] = clean.astype(float)
     try:
-        curves = find_result(store(), "robustness", choice.ids, {})
+        curves = find_result(run_store(), "robustness", choice.ids, {})
         if curves is not None:
             table["Under attack"] = _at_strength(cast("RobustnessCurves", curves), choice, "fgsm")
             table["Under noise"] = _at_strength(
                 cast("RobustnessCurves", curves), choice, "gaussian"
             )
-        found = [find_result(store(), "curvature", [run], {}) for run in choice.ids]
-        if all(result is not None for result in found):
-            sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in found]
+        bent = [find_result(run_store(), "curvature", [run], {}) for run in choice.ids]
+        if all(result is not None for result in bent):
+            sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in bent]
             table[SHARPNESS] = pd.Series(sharp, table.index, dtype=float)
     except BasinError as error:
         st.warning(str(error))
@@ -86,31 +87,29 @@ def by_strategy(table: pd.DataFrame) -> pd.DataFrame:
 
     One row a run, without intervals, where none has.
     """
-    from engine.evaluation import mean_interval
+    from engine.evaluation import metric_intervals
 
     measured = [name for name in MEASURED if name in table]
     if table["Strategy"].is_unique:
         return table[["Run", *measured]]
-    rows = []
-    for strategy, seeds in table.groupby("Strategy", sort=False):
-        row: dict[str, Any] = {"Run": strategy, "Seeds": len(seeds)}
-        for name in measured:
-            found = mean_interval(seeds[name].dropna().to_numpy())
-            row |= {name: found.mean, f"± {name.lower()}": found.high - found.mean}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    intervals = metric_intervals(table.rename(columns={"Strategy": "group"}), measured)
+    counts = table["Strategy"].value_counts(sort=False)
+    rows = pd.DataFrame({"Run": counts.index, "Seeds": counts.to_numpy()})
+    for name in measured:
+        of_name = intervals[intervals["metric"] == name].reset_index(drop=True)
+        rows[name] = of_name["mean"]
+        rows[f"± {name.lower()}"] = of_name["high"] - of_name["mean"]
+    return rows
 
 
 def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndarray:
     """The metric of each chosen run under one kind, mean over draws, NaN where not measured."""
-    from engine.robustness import per_run
-
     values = np.full(len(choice.ids), np.nan)
     place = [i for i, s in enumerate(curves.series)
              if s["perturbation"] == kind and not s["control_of"]]  # fmt: skip
     if METRIC not in curves.metrics or len(place) < len(choice.ids):
         return values
-    rows = per_run(curves, METRIC)
+    rows = curves.per_run(METRIC)
     rows = rows[(rows["perturbation"] == kind) & (rows["control_of"] == "")]
     at = rows[np.isclose(rows["strength"], STRENGTH)]
     if len(at) >= len(choice.ids):
@@ -122,10 +121,10 @@ def in_words(table: pd.DataFrame) -> str:
     """The main finding of a table by strategy as a sentence."""
     if "Under attack" not in table or len(table) < 2:
         return "Accuracy on the test split:"
-    kept = (table["Under attack"] / table["Clean"]).to_numpy()
-    best, worst = int(np.nanargmax(kept)), int(np.nanargmin(kept))
+    left = (table["Under attack"] / table["Clean"]).to_numpy()
+    best, worst = int(np.nanargmax(left)), int(np.nanargmin(left))
     return (
         f"Under a small attack on the features, **{table['Run'].iloc[best]}** keeps "
-        f"**{kept[best]:.0%}** of its accuracy and **{table['Run'].iloc[worst]}** keeps "
-        f"**{kept[worst]:.0%}**."
+        f"**{left[best]:.0%}** of its accuracy and **{table['Run'].iloc[worst]}** keeps "
+        f"**{left[worst]:.0%}**."
     )

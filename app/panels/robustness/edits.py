@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.widgets import cards
-from app.widgets import config_form as forms
-from app.widgets.error_boundary import errors_shown
+from app.widgets.config_form import config_form
+from app.widgets.error_boundary import show_errors
 from app.widgets.item_picker import pick_item
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @st.fragment
 def pictures_and_texts(dataset: Dataset) -> None:
     """One item's picture or text before and after a chosen edit."""
+    st.header("What an edit does to a picture or text")
     from engine.robustness import PICTURE_PERTURBATIONS, TEXT_PERTURBATIONS, PictureEditConfig
 
     what = st.segmented_control(
@@ -36,13 +37,13 @@ def pictures_and_texts(dataset: Dataset) -> None:
     if item is None:
         st.info(f"No item of {dataset.name} has a picture.")
         return
-    with right, errors_shown():
+    with right, show_errors():
         picker, knob = st.columns(2, vertical_alignment="bottom")
         name = picker.selectbox(
             "Edit", list(kinds), format_func=lambda n: kinds[n].title, key=f"edit.{what}"
         )
         with picker.popover("Its settings", icon=":material/tune:", width="stretch"):
-            config = forms.config_form(
+            config = config_form(
                 kinds[name], f"edit.{name}", hidden={"items", "modalities"}, columns=2
             )
         if config is None:
@@ -75,7 +76,7 @@ def _text(dataset: Dataset, config: object, strength: float, item: int) -> None:
     row = dataset.items.iloc[item]
     text = ". ".join(part for part in (str(row["title"]), str(row["description"])) if part)
     edited = config.edited_text(dataset, text, item, strength)
-    st.html(f"<style>{DIFF_STYLE}</style><p class='basin-diff'>{marked(text, edited)}</p>")
+    st.html(f"<style>{DIFF_STYLE}</style><p class='basin-diff'>{diff_html(text, edited)}</p>")
     gone, come = changed_words(text, edited)
     st.caption(
         f"{dataset.name}, one draw. Struck through: words that went ({gone}); underlined: those "
@@ -88,10 +89,10 @@ DIFF_STYLE = """.basin-diff {line-height:1.6;} .basin-diff del {color:#C84729;}
 .basin-diff ins {color:#00AB50; text-decoration:underline;}"""
 
 
-def marked(before: str, after: str) -> str:
+def diff_html(before: str, after: str) -> str:
     """The words of both texts as HTML: those that went as <del>, those that came as <ins>."""
     parts = []
-    for kind, old, new in _pieces(before, after):
+    for kind, old, new in _opcodes(before, after):
         if kind == "equal":
             parts.append(escape(" ".join(old)))
             continue
@@ -104,11 +105,11 @@ def marked(before: str, after: str) -> str:
 
 def changed_words(before: str, after: str) -> tuple[int, int]:
     """How many words went, and how many came."""
-    pieces = [(old, new) for kind, old, new in _pieces(before, after) if kind != "equal"]
-    return sum(len(old) for old, _ in pieces), sum(len(new) for _, new in pieces)
+    changes = [(old, new) for kind, old, new in _opcodes(before, after) if kind != "equal"]
+    return sum(len(old) for old, _ in changes), sum(len(new) for _, new in changes)
 
 
-def _pieces(before: str, after: str) -> list[tuple[str, list[str], list[str]]]:
+def _opcodes(before: str, after: str) -> list[tuple[str, list[str], list[str]]]:
     old, new = before.split(), after.split()
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     return [(kind, old[a:b], new[c:d]) for kind, a, b, c, d in matcher.get_opcodes()]

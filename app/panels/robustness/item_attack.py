@@ -11,11 +11,11 @@ import streamlit as st
 from app.charts.item_attack import share_by_rank
 from app.charts.style import CONFIG
 from app.panels.robustness.knob import probes
-from app.selection import state
+from app.selection.choice import Choice
 from app.widgets import cards
-from app.widgets import config_form as forms
+from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
-from app.widgets.error_boundary import errors_shown
+from app.widgets.error_boundary import show_errors
 from app.widgets.item_picker import pick_item
 
 if TYPE_CHECKING:
@@ -37,16 +37,21 @@ SHOWN_ITEMS = 10
 
 
 @st.fragment
-def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
+def attack_this_item(choice: Choice, dataset: Dataset) -> None:
     """One item or category, one way in, and how far it climbs with every chosen run."""
+    st.header("Attack this item")
+    st.markdown(
+        "Change one product, or one category, and nothing else: in how many lists does it appear, "
+        "and how high?"
+    )
     left, right = st.columns([1, 3], gap="large")
     with left:
-        target = _picked(dataset)
-    with right, errors_shown():
-        asked = _asked(dataset, target)
-        if asked is None:
+        target = _choose_target(dataset)
+    with right, show_errors():
+        attack = _choose_attack(dataset, target)
+        if attack is None:
             return
-        config, strength = asked
+        config, strength = attack
         with st.spinner("Attacking ..."):
             known = probes(choice)
             answers = {run: probe.at(config, strength) for run, probe in known.items()}
@@ -60,17 +65,17 @@ def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
         st.caption(
             f"{choice.dataset}, test users who do not have the item in train, one seed a run. "
             f"Thin: before; thick: under {config.title} of strength {strength:g} "
-            f"({config.strength_unit}) on {_said(target)} alone. The control is a random change of "
-            "equal norm; ranks are medians over users. "
-            f"{of_category if config.target_category else ''}An attack that fails here may succeed "
-            "with more steps or strength."
+            f"({config.strength_unit}) on {_target_title(target)} alone. The control is a "
+            "random change of equal norm; ranks are medians over users. "
+            f"{of_category if config.target_category else ''}An attack that fails here may "
+            "succeed with more steps or strength."
         )
         percent = st.column_config.NumberColumn(format="percent")
         formats: dict[str, Any] = {c: percent for c in map(str, table) if c.startswith(SHARES)}
         rank = st.column_config.NumberColumn(format="%.0f")
         formats |= {c: rank for c in map(str, table) if c.startswith("rank")}
         st.dataframe(table, hide_index=True, column_config=formats)
-    with errors_shown():
+    with show_errors():
         _pictures(known, config, strength)
         run = st.selectbox(
             "Lists of run", choice.ids, format_func=choice.labels.__getitem__, key="target.run"
@@ -80,32 +85,34 @@ def attack_this_item(choice: state.Choice, dataset: Dataset) -> None:
         table_and_csv(every, "target-ranks", "Ranks of all users")
 
 
-def _picked(dataset: Dataset) -> dict[str, Any] | None:
+def _choose_target(dataset: Dataset) -> dict[str, Any] | None:
     """What is attacked, as the attack's settings name it; None where there is nothing."""
-    found = sorted(set(dataset.items["category"].astype(str)) - {""})
+    categories = sorted(set(dataset.items["category"].astype(str)) - {""})
     what = "one product"
-    if found:
+    if categories:
         what = st.segmented_control(
             "Target", ["one product", "a category"], default=what, required=True, key="target.what"
         )
     if what == "one product":
         item = pick_item(dataset, "target.item")
         return None if item is None else {"target_item": item}
-    category = st.selectbox("Category", found, key="target.category")
+    category = st.selectbox("Category", categories, key="target.category")
     members = dataset.items[dataset.items["category"] == category]
     cards.item_grid(members.head(SHOWN_MEMBERS))
     st.caption(f"{len(members)} products, all attacked together; {SHOWN_MEMBERS} are shown.")
     return {"target_category": category}
 
 
-def _said(target: dict[str, Any] | None) -> str:
+def _target_title(target: dict[str, Any] | None) -> str:
     """The target in a sentence."""
     category = (target or {}).get("target_category")
     return f"the products of category {category}" if category else "this item"
 
 
-def _asked(dataset: Dataset, target: dict[str, Any] | None) -> tuple[GoalConfig, float] | None:
-    """The attack that was asked for, and its strength."""
+def _choose_attack(
+    dataset: Dataset, target: dict[str, Any] | None
+) -> tuple[GoalConfig, float] | None:
+    """The attack and its strength, as the widgets say; None where they cannot."""
     from engine.robustness import PERTURBATIONS
 
     if target is None:
@@ -133,7 +140,7 @@ def _asked(dataset: Dataset, target: dict[str, Any] | None) -> tuple[GoalConfig,
     start = PERTURBATIONS[kind].parse({"goal": goal} | target)
     with ways.popover("Its settings", icon=":material/tune:", width="stretch"):
         hidden = {"goal", "target_item", "target_category", "items"}
-        form: Any = forms.config_form(
+        form: Any = config_form(
             PERTURBATIONS[kind], f"target.{kind}", start, hidden=hidden, columns=2
         )
     if form is None:
@@ -156,12 +163,12 @@ def exposure_table(
         row: dict[str, Any] = {"run": labels[run]}
         for name, metrics in answer.target.items():
             row[f"in first {CUTOFF}: {name}"] = metrics[f"entered@{CUTOFF}"]
-        found = ranks[labels[run]]
-        if found["item"].nunique() > 1:
+        of_run = ranks[labels[run]]
+        if of_run["item"].nunique() > 1:
             for name, metrics in answer.target.items():
                 row[f"CHR@{CUTOFF}: {name}"] = metrics[f"chr@{CUTOFF}"]
-        row["rank: clean"] = found["rank_before"].median()
-        row["rank: perturbed"] = found["rank_after"].median()
+        row["rank: clean"] = of_run["rank_before"].median()
+        row["rank: perturbed"] = of_run["rank_after"].median()
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -174,11 +181,10 @@ def _pictures(known: dict[str, RobustnessProbe], config: GoalConfig, strength: f
     if not isinstance(config, PictureConfig) or item is None:
         return
     probe = next(iter(known.values()))
-    change = picture_change(probe.subject.trained, config, strength, item)
+    change = picture_change(probe.model.trained, config, strength, item)
     cards.three_pictures(change)
     st.caption(
-        f"Attacked for {probe.subject.trained.label}; other runs see another change. "
-        f"{change.caption}"
+        f"Attacked for {probe.model.trained.label}; other runs see another change. {change.caption}"
     )
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from app.charts.item_groups import kept_by_group
+from app.charts.item_groups import found_by_group
 from app.charts.style import CONFIG, Look
-from app.selection import state
+from app.selection.choice import Choice
 from app.widgets.downloads import table_and_csv
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
 
 
-def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: state.Choice) -> None:
+def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: Choice) -> None:
     """Choose a perturbation, strength and cutoff; every item group before and after."""
+    from engine.evaluation import item_group_means
+
     st.subheader("Which items are found less?")
     frame = curves.group_frame()
     frame = frame[frame["control_of"] == ""]
@@ -39,8 +40,8 @@ def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: stat
         "Found in the first", curves.cutoffs, default=curves.cutoffs[-1], required=True,
         key="groups.cutoff",
     )  # fmt: skip
-    table = group_table(frame[frame["metric"] == f"found@{metric}"], float(strength))
-    figure = kept_by_group(table, looks)
+    table = item_group_means(frame[frame["metric"] == f"found@{metric}"], float(strength))
+    figure = found_by_group(table, looks)
     st.plotly_chart(figure, config=CONFIG, key="groups.chart", alt="Found items by item group")
     seeds = dict(zip(table["strategy"], table["n_seeds"], strict=True))
     st.caption(
@@ -52,28 +53,3 @@ def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: stat
         "over seeds, none for one seed."
     )
     table_and_csv(table, "item-groups")
-
-
-def group_table(frame: pd.DataFrame, strength: float) -> pd.DataFrame:
-    """One row a group and strategy: clean, perturbed with its interval over seeds, n_seeds.
-
-    ``frame`` holds rows of one perturbation and metric of ``RobustnessCurves.group_frame``.
-    """
-    from engine.evaluation import mean_interval
-
-    rows = []
-    for (group, strategy), part in frame.groupby(["group", "strategy"], sort=False):
-        by_run = part.groupby(["run", "strength"])["value"].mean().unstack("strength")
-        interval = mean_interval(by_run[strength].to_numpy())
-        rows.append(
-            {
-                "group": group,
-                "strategy": strategy,
-                "clean": by_run[0.0].mean(),
-                "perturbed": interval.mean,
-                "low": interval.low,
-                "high": interval.high,
-                "n_seeds": interval.n,
-            }
-        )
-    return pd.DataFrame(rows)

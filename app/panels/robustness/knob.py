@@ -9,9 +9,10 @@ import streamlit as st
 
 from app.charts import curves as charts
 from app.charts.style import CONFIG
-from app.selection import state
+from app.selection.choice import Choice
+from app.selection.workspace import run_store
 from app.widgets import cards
-from app.widgets import config_form as forms
+from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 
 if TYPE_CHECKING:
@@ -30,17 +31,17 @@ def probe_of(path: str, written: float) -> RobustnessProbe:
     from engine.runs.opened import open_run
 
     del written  # only part of the key
-    return RobustnessProbe(open_run(Run(state.store().root / path), device="cpu"), cutoffs=CUTOFFS)
+    return RobustnessProbe(open_run(Run(run_store().root / path), device="cpu"), cutoffs=CUTOFFS)
 
 
-def probes(choice: state.Choice) -> dict[str, RobustnessProbe]:
+def probes(choice: Choice) -> dict[str, RobustnessProbe]:
     """A probe for each chosen run, by its id."""
-    weights = {run: state.store().root / run / "weights.safetensors" for run in choice.ids}
+    weights = {run: run_store().root / run / "weights.safetensors" for run in choice.ids}
     return {run: probe_of(run, path.stat().st_mtime) for run, path in weights.items()}
 
 
 @st.fragment
-def knob(choice: state.Choice, dataset: Dataset) -> None:
+def knob(choice: Choice, dataset: Dataset) -> None:
     """Kind, modality and strength; metrics of all runs; one user's list; who lost most."""
     from engine.robustness import FEATURE_PERTURBATIONS
 
@@ -56,7 +57,7 @@ def knob(choice: state.Choice, dataset: Dataset) -> None:
     perturbation = FEATURE_PERTURBATIONS[kind]
     with middle.popover("Its settings", icon=":material/tune:", width="stretch"):
         st.caption(f"{perturbation.title}: {perturbation.risk}.")
-        config = forms.config_form(perturbation, f"knob.{kind}", columns=2)
+        config = config_form(perturbation, f"knob.{kind}", columns=2)
     if config is None:
         return
     strength = right.slider(
@@ -81,7 +82,7 @@ def knob(choice: state.Choice, dataset: Dataset) -> None:
 
 
 def _accuracy(
-    choice: state.Choice,
+    choice: Choice,
     config: PerturbationConfig,
     answers: dict[str, ProbeAnswer],
     metric: str,
@@ -96,15 +97,15 @@ def _accuracy(
     st.plotly_chart(figure, config=CONFIG, key="knob.chart", alt=f"{metric} before and after")
     first = next(iter(answers.values()))
     notes = {choice.labels[run]: a.note for run, a in answers.items() if a.note}
-    said = " ".join(f"{label}: {note}" for label, note in notes.items() if note != first.note)
-    st.caption(f"{choice.dataset}, test split, one seed a run. {first.caption} {said}")
-    shown = table.rename(columns={"label": "run"}).assign(
+    others = " ".join(f"{label}: {note}" for label, note in notes.items() if note != first.note)
+    st.caption(f"{choice.dataset}, test split, one seed a run. {first.caption} {others}")
+    export = table.rename(columns={"label": "run"}).assign(
         perturbation=config.title, strength=strength, unit=config.strength_unit, metric=metric
     )
-    table_and_csv(shown, "one-strength")
+    table_and_csv(export, "one-strength")
 
 
-def _one_run(choice: state.Choice) -> str:
+def _one_run(choice: Choice) -> str:
     st.subheader("One user's list")
     return st.selectbox("Run", choice.ids, format_func=choice.labels.__getitem__, key="knob.run")
 

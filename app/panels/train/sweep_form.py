@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.widgets.config_form import NONE, nested_configs, titled
+from app.widgets.config_form import NONE, label_of, nested_configs
 from engine.foundation.config import ConfigField, fields_of
 from engine.foundation.errors import ConfigError
 
@@ -21,15 +21,15 @@ def sweepable_fields() -> dict[str, ConfigField]:
     """Settings of a training that take one plain value each, by dotted name."""
     from engine.training import TrainConfig
 
-    found: dict[str, ConfigField] = {}
+    sweepable: dict[str, ConfigField] = {}
     for field in fields_of(TrainConfig):
         plain = field.annotation in PLAIN or (field.choices and not field.choices_of_config)
         if plain and not nested_configs(field) and field.path != "seed":
-            found.setdefault(field.path, field)
-    return found
+            sweepable.setdefault(field.path, field)
+    return sweepable
 
 
-def parsed_values(field: ConfigField, text: str) -> tuple[Any, ...]:
+def parse_values(field: ConfigField, text: str) -> tuple[Any, ...]:
     """The values of a setting out of ``0.1, 0.2, none``, each of the setting's type, once.
 
     Raises ConfigError naming the value that is none.
@@ -37,10 +37,10 @@ def parsed_values(field: ConfigField, text: str) -> tuple[Any, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
         raise ConfigError(f"{field.path} has no value; give some, e.g. {_example(field)}.")
-    return tuple(dict.fromkeys(_parsed(field, part) for part in parts))
+    return tuple(dict.fromkeys(_parse(field, part) for part in parts))
 
 
-def _parsed(field: ConfigField, part: str) -> Any:
+def _parse(field: ConfigField, part: str) -> Any:
     if part.lower() == NONE and field.optional:
         return None
     kind = field.annotation
@@ -94,7 +94,7 @@ def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
             {
                 "presets": tuple(chosen),
                 "settings": single,
-                "grid": {field: parsed_values(fields[field], text) for field, text in grid.items()},
+                "grid": {field: parse_values(fields[field], text) for field, text in grid.items()},
                 "n_seeds": int(n_seeds),
                 "first_seed": int(first_seed),
             }
@@ -105,7 +105,7 @@ def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
         return label.strip(), None
     strategies = list(dict.fromkeys(strategy for strategy, _ in plan))
     st.caption(
-        f"{len(plan)} runs: {len(strategies)} strategies ({_shortened(strategies)}) × "
+        f"{len(plan)} runs: {len(strategies)} strategies ({_first_few(strategies)}) × "
         f"{int(n_seeds)} seeds. A varied setting that a preset lacks is passed over for it."
     )
     return label.strip(), config
@@ -120,7 +120,7 @@ def _values_of(fields: dict[str, ConfigField], title: str, key: str, note: str) 
     several = key == "grid"
     return {
         path: st.text_input(
-            f"{titled(path)} ({path})",
+            f"{label_of(path)} ({path})",
             key=f"sweep.{key}.{path}",
             placeholder=_example(fields[path]),
             help=f"{fields[path].help} {'Separate several by commas.' if several else ''}".strip(),
@@ -131,12 +131,12 @@ def _values_of(fields: dict[str, ConfigField], title: str, key: str, note: str) 
 
 
 def _one_value(field: ConfigField, text: str) -> Any:
-    values = parsed_values(field, text)
+    values = parse_values(field, text)
     if len(values) > 1:
         raise ConfigError(f"{field.path} has {len(values)} values; to vary it, choose it above.")
     return values[0]
 
 
-def _shortened(names: Sequence[str], most: int = 4) -> str:
+def _first_few(names: Sequence[str], most: int = 4) -> str:
     more = f"; and {len(names) - most} more" if len(names) > most else ""
     return "; ".join(names[:most]) + more

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.panels.compare.metrics import column_help
 from app.panels.train.sweep_form import sweep_form
-from app.selection import state
+from app.selection.workspace import dataset_path, run_store
 from app.widgets.downloads import csv_button
-from app.widgets.error_boundary import errors_shown
+from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
+from app.widgets.strategy_columns import strategy_columns
 from engine.foundation.errors import BasinError
 from engine.jobs import Job, active_jobs
 from engine.studies.sweeps import Sweep, sweep_names, sweep_of
@@ -34,7 +34,7 @@ def start_sweep() -> None:
         return
     try:
         with st.spinner("Queueing ..."):
-            sweep = Sweep.start(state.store(), name, state.dataset_path(), config)
+            sweep = Sweep.start(run_store(), name, dataset_path(), config)
             sweep.run_missing()
     except BasinError as error:
         st.error(str(error), icon=":material/error:")
@@ -45,7 +45,7 @@ def start_sweep() -> None:
 
 def show_sweeps() -> None:
     """The sweeps of the runs folder, one of them in full."""
-    names = sweep_names(state.store())
+    names = sweep_names(run_store())
     if not names:
         st.info("There is no sweep yet. Choose settings above and press **Start the sweep**.")
         return
@@ -56,16 +56,16 @@ def show_sweeps() -> None:
         "Compared by", ["recall@20", "ndcg@20"], default="recall@20", required=True,
         key="sweep.metric",
     )  # fmt: skip
-    under_way = bool(jobs_of(sweep_of(state.store(), name)))
+    under_way = bool(jobs_of(sweep_of(run_store(), name)))
     watch = st.fragment(watch_sweep, run_every=POLL_SECONDS[under_way])
     watch(name, str(metric), under_way)
 
 
-@errors_shown()
+@show_errors()
 def watch_sweep(name: str, metric: str, under_way: bool) -> None:
     """Its share done, what failed and why, the buttons that mend it, and its tables."""
     spare_the_collector()
-    store = state.store()
+    store = run_store()
     sweep = sweep_of(store, name)
     jobs = jobs_of(sweep)
     if bool(jobs) != under_way:
@@ -79,7 +79,7 @@ def watch_sweep(name: str, metric: str, under_way: bool) -> None:
     for row in table[table["state"] == "failed"].head(5).itertuples():
         st.error(f"**{row.strategy}**, seed {row.seed}: {row.reason}", icon=":material/error:")
     if counts.get("finished", 0):
-        _compared(sweep, metric)
+        _comparison(sweep, metric)
     columns = [*FIRST_COLUMNS, f"valid.{metric}", f"test.{metric}", "run"]
     shown = table.reindex(columns=columns)
     number = st.column_config.NumberColumn
@@ -145,12 +145,12 @@ def _run_missing(sweep: Sweep, retry: bool) -> None:
     st.rerun(scope="fragment")
 
 
-def _compared(sweep: Sweep, metric: str) -> None:
-    compared = sweep.compared(metric)
+def _comparison(sweep: Sweep, metric: str) -> None:
+    compared = sweep.compare(metric)
     columns = ["strategy", "n_seeds", "valid", "test", "test_low", "test_high", "difference",
                "difference_low", "difference_high", "effect_size", "note"]  # fmt: skip
     shown = compared.reindex(columns=columns)
-    st.dataframe(shown, hide_index=True, width="stretch", column_config=column_help())
+    st.dataframe(shown, hide_index=True, width="stretch", column_config=strategy_columns())
     st.caption(
         f"{sweep.record['dataset']}, {metric} of the runs that have ended, best on validation "
         "first; test at the epoch validation chose, 95 % t intervals over seeds, differences to "

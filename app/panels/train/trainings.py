@@ -11,9 +11,9 @@ import streamlit as st
 
 from app.charts import learning
 from app.charts.style import CONFIG, looks
-from app.selection import state
+from app.selection.workspace import dataset_path, run_store
 from app.widgets.analysis_jobs import progress_row
-from app.widgets.error_boundary import errors_shown
+from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.errors import BasinError
 from engine.jobs import Job, JobStatus, active_jobs, submit
@@ -33,21 +33,15 @@ OFFERED = 5
 
 
 def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
-    """Queue one run a seed, from the config's seed upwards; returns the run ids.
-
-    The seeds train in one pass where the config has such a form, else each by itself.
-    """
-    from engine.runs.opened import cached_dataset
+    """Queue one run a seed, from the config's seed upwards; returns the run ids."""
     from engine.studies.new_run import create_run
-    from engine.training.seeds import why_apart
 
-    store, path, runs = state.store(), state.dataset_path(), []
+    store, path, runs = run_store(), dataset_path(), []
     for seed in range(config.seed, config.seed + n_seeds):
         full = f"{name}, seed {seed}" if n_seeds > 1 else name
         runs.append(create_run(store, path, config.changed({"seed": seed}), full).id)
-    together = n_seeds > 1 and why_apart(cached_dataset(path), config) is None
-    for each in [runs] if together else [[run] for run in runs]:
-        submit(store, "train", {"runs": each} if together else {"run": each[0]}, each)
+    for run in runs:
+        submit(store, "train", {"run": run}, [run])
     return runs
 
 
@@ -56,7 +50,7 @@ def resume(run_ids: Sequence[str]) -> None:
     busy = runs_at_work()
     for run in run_ids:
         if run not in busy:
-            submit(state.store(), "train", {"run": run}, [run])
+            submit(run_store(), "train", {"run": run}, [run])
 
 
 def runs_at_work() -> set[str]:
@@ -66,15 +60,15 @@ def runs_at_work() -> set[str]:
 
 def jobs_under_way() -> list[Job]:
     """Trainings that are queued or running, whoever asked for them, oldest first."""
-    return [job for job in reversed(active_jobs(state.store())) if job.task == "train"]
+    return [job for job in reversed(active_jobs(run_store())) if job.task == "train"]
 
 
 @st.fragment(run_every=1.0)
-@errors_shown()
+@show_errors()
 def watch_trainings() -> None:
     """Bars, buttons to stop, and live curves; what ended stays until the page is left."""
     spare_the_collector()
-    store = state.store()
+    store = run_store()
     seen: list[str] = st.session_state.setdefault("trainings_seen", [])
     active = jobs_under_way()
     standing = [job.status() for job in active]
@@ -87,15 +81,17 @@ def watch_trainings() -> None:
         progress_row(job, names_of(job))
     if len(active) > BARS:
         st.caption(f"{len(active) - BARS} more trainings wait.")
-    kept = [i for i in drawn(seen, standing) if (store.root / i / "config.json").is_file()]
-    runs = [store.get(run_id) for run_id in kept]
+    present = [
+        i for i in runs_to_draw(seen, standing) if (store.root / i / "config.json").is_file()
+    ]
+    runs = [store.get(run_id) for run_id in present]
     for shown in runs:
         if shown.id not in busy and shown.status.is_over:
             _how_it_ended(shown)
     _curves(runs)
 
 
-def drawn(seen: Sequence[str], standing: Sequence[JobStatus]) -> list[str]:
+def runs_to_draw(seen: Sequence[str], standing: Sequence[JobStatus]) -> list[str]:
     """Which of the runs seen have curves: those that ended last, then those at work; none waits."""
     busy = {run for status in standing for run in status.run_ids}
     running = [run for s in standing if s.state == "running" for run in s.run_ids]
@@ -107,14 +103,14 @@ def names_of(job: Job) -> str:
     names = []
     for run in job.status().run_ids:
         with suppress(BasinError):  # deleted meanwhile
-            names.append(state.store().get(run).name)
+            names.append(run_store().get(run).name)
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else job.task
 
 
 def offer_to_resume() -> None:
     """Runs whose process was lost, each with a button that goes on from its last checkpoint."""
-    table = state.store().list()
+    table = run_store().list()
     stopped = table[table["state"].isin(["interrupted"]) & ~table["id"].isin(runs_at_work())]
     if stopped.empty:
         return
@@ -154,21 +150,21 @@ def _how_it_ended(run: Run) -> None:
 
 
 def _curves(runs: list[Run]) -> None:
-    named: dict[str, pd.DataFrame] = {}
+    epochs: dict[str, pd.DataFrame] = {}
     metric = "recall@20"
     for run in runs:
         frame = run.events("epoch")
         if len(frame):
-            label = run.name if run.name not in named else f"{run.name} · {run.id[-4:]}"
-            named[label] = frame
+            label = run.name if run.name not in epochs else f"{run.name} · {run.id[-4:]}"
+            epochs[label] = frame
             config = run.config
             metric = f"{config['validation_metric']}@{config['validation_cutoff']}"
-    if not named:
+    if not epochs:
         return
-    colours = looks(list(named))
+    colours = looks(list(epochs))
     left, right = st.columns(2)
-    figure = learning.validation_curves(named, metric, colours)
+    figure = learning.validation_curves(epochs, metric, colours)
     left.plotly_chart(figure, config=CONFIG, key="live.valid", alt=f"Validation {metric} by epoch")
-    figure = learning.loss_curves(named, colours)
+    figure = learning.loss_curves(epochs, colours)
     right.plotly_chart(figure, config=CONFIG, key="live.loss", alt="Training loss by epoch")
-    st.caption(learning.learning_caption(named, metric))
+    st.caption(learning.learning_caption(epochs, metric))

@@ -1,7 +1,7 @@
 """Perturbations of features that no model is needed for: at test time and while training.
 
-The table of kinds: a new one is one new file and one line in each of the two tables below. Attacks,
-which follow a model's gradient, are in ``engine.robustness``.
+A new kind is one new file and one entry in one of the unions below. Attacks, which follow a model's
+gradient, are in ``engine.robustness``.
 """
 
 from __future__ import annotations
@@ -29,39 +29,9 @@ from engine.data.perturbations.texts.text import TextConfig
 from engine.data.perturbations.texts.word_drop import WordDropConfig
 from engine.data.perturbations.texts.word_injection import WordInjectionConfig
 from engine.data.perturbations.texts.word_swap import WordSwapConfig
+from engine.foundation.config import configs_by_name
 
-FEATURE_NOISE: dict[str, type[PerturbationConfig]] = {
-    "gaussian": GaussianConfig,
-    "uniform": UniformConfig,
-    "random": RandomDirectionConfig,
-    "mixing": MixingConfig,
-    "missing": MissingConfig,
-    "swap": SwapConfig,
-    "quantise": QuantiseConfig,
-    "precision": PrecisionConfig,
-}
-"""Perturbations of the features themselves, by name."""
-
-PICTURE_EDITS: dict[str, type[PictureEditConfig]] = {
-    "blur": BlurConfig,
-    "jpeg": JPEGConfig,
-    "brightness": BrightnessConfig,
-    "occlusion": OcclusionConfig,
-    "pixel_noise": PixelNoiseConfig,
-}
-"""Edits of pictures, by name; they need the encoders' extra and take seconds."""
-
-TEXT_EDITS: dict[str, type[TextConfig]] = {
-    "word_drop": WordDropConfig,
-    "word_swap": WordSwapConfig,
-    "word_injection": WordInjectionConfig,
-}
-"""Edits of texts, by name; they need the encoders' extra and take seconds."""
-
-NOISE: dict[str, type[PerturbationConfig]] = {**FEATURE_NOISE, **PICTURE_EDITS, **TEXT_EDITS}
-"""Every kind here by its name."""
-
-AnyNoise = (
+AnyFeatureNoise = (
     GaussianConfig
     | UniformConfig
     | RandomDirectionConfig
@@ -70,16 +40,23 @@ AnyNoise = (
     | SwapConfig
     | QuantiseConfig
     | PrecisionConfig
-    | BlurConfig
-    | JPEGConfig
-    | BrightnessConfig
-    | OcclusionConfig
-    | PixelNoiseConfig
-    | WordDropConfig
-    | WordSwapConfig
-    | WordInjectionConfig
 )
+"""Perturbations of the features themselves."""
+
+AnyPictureEdit = BlurConfig | JPEGConfig | BrightnessConfig | OcclusionConfig | PixelNoiseConfig
+"""Edits of pictures; they need the encoders' extra and take seconds."""
+
+AnyTextEdit = WordDropConfig | WordSwapConfig | WordInjectionConfig
+"""Edits of texts; they need the encoders' extra and take seconds."""
+
+AnyNoise = AnyFeatureNoise | AnyPictureEdit | AnyTextEdit
 """Any of them."""
 
 AnyNoiseConfig = Annotated[AnyNoise, Field(discriminator="name")]
 """Any of them as a field of a config, told apart by its name."""
+
+FEATURE_NOISE: dict[str, type[PerturbationConfig]] = configs_by_name(AnyFeatureNoise)
+PICTURE_EDITS: dict[str, type[PictureEditConfig]] = configs_by_name(AnyPictureEdit)
+TEXT_EDITS: dict[str, type[TextConfig]] = configs_by_name(AnyTextEdit)
+NOISE: dict[str, type[PerturbationConfig]] = configs_by_name(AnyNoise)
+"""The same by name."""

@@ -5,18 +5,20 @@ Shapes: I items, n chosen items, F feature width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from engine.data.dataset import Dataset
 from engine.data.features import Features
+from engine.data.perturbations.units import (
+    ALL_MODALITIES,
+    FeatureSelection,
+    Norm,
+    Unit,
+    hits,
+)
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
-
-if TYPE_CHECKING:
-    from engine.data.perturbations.perturbation import Norm, PerturbationConfig, Unit
 
 
 class FeatureTable:
@@ -37,11 +39,21 @@ class FeatureTable:
         """Where the features live."""
         return next((x.device for x in self.features.values()), torch.device("cpu"))
 
-    def modalities(self, config: PerturbationConfig) -> tuple[str, ...]:
-        """The modalities here that a config hits; () where there are none."""
-        return tuple(m for m in self.features if m in config.modalities)
+    def modalities(self, config: FeatureSelection) -> tuple[str, ...]:
+        """The modalities here that a config hits; () where there are none.
 
-    def items(self, config: PerturbationConfig) -> Tensor:
+        Raises ConfigError for a name that the dataset does not have.
+        """
+        here = self.dataset.features
+        for name in config.modalities:
+            if here and name not in here and name not in ALL_MODALITIES:
+                raise ConfigError(
+                    f"{config.title}: dataset '{self.dataset.name}' has no {name} features; choose "
+                    f"among {', '.join([*here, 'all'])}."
+                )
+        return tuple(m for m in self.features if hits(config, m))
+
+    def items(self, config: FeatureSelection) -> Tensor:
         """Ids of the items a config may hit, ascending, int64 [n].
 
         Raises ConfigError where an id is not in the dataset.

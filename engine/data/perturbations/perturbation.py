@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -25,16 +25,11 @@ from torch import Tensor
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.data.perturbations.feature_table import FeatureTable
+from engine.data.perturbations.units import Norm, Risk, Unit, length_unit
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
 
-if TYPE_CHECKING:
-    from engine.data.perturbations.feature_table import FeatureTable
-
-Modality = Literal["image", "text"]
-Risk = Literal["inherent noise", "information adjustment", "adversarial"]
-Norm = Literal["l2", "linf"]
-Unit = Literal["row_norm", "global_max", "absolute"]
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 LENGTHS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 
@@ -134,8 +129,9 @@ class PerturbationConfig(Config, ABC):
 
     name: str
     """The kind, by which configs are told apart in JSON."""
-    modalities: tuple[Modality, ...] = ("image", "text")
-    """Which features are hit; those that the model does not read are left out."""
+    modalities: tuple[str, ...] = ("all",)
+    """Which features are hit: names of the dataset's modalities, such as image or text, or all;
+    those that the model does not read are left out."""
     items: tuple[int, ...] | None = None
     """Ids of the items that may be hit, or none for all items."""
 
@@ -163,7 +159,7 @@ class PerturbationConfig(Config, ABC):
     def path(self, table: FeatureTable, seed: int, draw: int) -> Path:
         """One draw. Equal seeds and draws give equal paths for every run on equal features.
 
-        Attacks follow a model, so they take no table but a ``Subject``.
+        Attacks follow a model, so they take no table but the model under test.
         """
 
     def control(self, dataset: Dataset) -> PerturbationConfig | None:
@@ -210,18 +206,6 @@ class NormConfig(LengthConfig):
     @property
     def strength_unit(self) -> str:
         return length_unit(self.norm, self.unit)
-
-
-def length_unit(norm: Norm, unit: Unit) -> str:
-    """What strength 1 means for a length in a norm and unit."""
-    what = "L2 length of each row's change" if norm == "l2" else "largest change of a coordinate"
-    relative = "row's L2 norm" if norm == "l2" else "row's root mean square"
-    of = {
-        "row_norm": f"relative to the {relative}",
-        "global_max": "relative to the modality's largest absolute value",
-        "absolute": "in the unit of the features as read",
-    }[unit]
-    return f"{what}, {of}"
 
 
 def check_strength(config: PerturbationConfig, strength: float) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.columns import check_ids, read_whole_numbers
-from engine.data.readers.feature_files import read_features
-from engine.data.readers.item_tables import described
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.columns import check_ids, read_whole_numbers
+from engine.data.readers.parsing.feature_files import read_features
+from engine.data.readers.parsing.item_tables import described
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import TEST, TRAIN, VALID, LabelSplit, LeaveOneOutSplit, split_labels
 from engine.foundation.errors import DataError

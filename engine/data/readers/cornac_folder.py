@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.dataset import MODALITIES, Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.columns import line_of_row, lines_of
-from engine.data.readers.feature_files import check_rows, read_features
-from engine.data.readers.item_tables import described
-from engine.data.readers.raw_ids import id_texts, is_rated, number_ids, numbers
+from engine.data.dataset import Dataset
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.columns import line_of_row, lines_of
+from engine.data.readers.parsing.feature_files import check_rows, feature_files, read_features
+from engine.data.readers.parsing.item_tables import described
+from engine.data.readers.parsing.raw_ids import id_texts, is_rated, number_ids, numbers
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import RandomSplit, needs_time
 from engine.foundation.errors import DataError
@@ -132,8 +132,7 @@ def _ratings(path: Path) -> pd.DataFrame:
 
 def _items(folder: Path, options: ReadOptions) -> tuple[list[str] | None, dict[str, np.ndarray]]:
     """The listed item ids (None: no list) and the features, one row each."""
-    files = {m: folder / f"{m}_features.npy" for m in MODALITIES}
-    files = {m: file for m, file in files.items() if file.is_file()}
+    files = feature_files(folder, "_features.npy")
     path = folder / "item_ids.txt"
     if not path.is_file():
         if files:

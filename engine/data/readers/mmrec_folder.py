@@ -22,16 +22,20 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.columns import check_ids, header_of, line_of_row, read_whole_numbers
-from engine.data.readers.feature_files import check_rows, read_features
-from engine.data.readers.item_tables import described, numbered_items, read_table
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.columns import (
+    check_ids,
+    header_of,
+    line_of_row,
+    read_whole_numbers,
+)
+from engine.data.readers.parsing.feature_files import check_rows, feature_files, read_features
+from engine.data.readers.parsing.item_tables import described, numbered_items, read_table
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import LabelSplit, needs_time
 from engine.foundation.errors import DataError
 
 LOOKS_FOR = "<folder>.inter, or exactly one *.inter"
-FEATURE_FILES = {"image": "image_feat.npy", "text": "text_feat.npy"}
 
 
 def recognise(path: Path) -> bool:
@@ -73,7 +77,7 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
             "allowed are 0 (train), 1 (valid) and 2 (test)."
         )
 
-    files = {m: folder / file for m, file in FEATURE_FILES.items() if (folder / file).is_file()}
+    files = feature_files(folder, "_feat.npy")
     features = {m: read_features(file, options.memory_map) for m, file in files.items()}
     n_items = check_rows(features, files, None, "")
     why = f" ({next(iter(files.values())).name} has {n_items} rows)" if files else ""

@@ -24,11 +24,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.dataset import MODALITIES, Dataset
-from engine.data.readers.assembly import build_dataset
-from engine.data.readers.feature_files import check_finite, check_rows, read_features
-from engine.data.readers.item_tables import described, read_table
-from engine.data.readers.raw_ids import Place, id_texts, is_rated, number_ids, numbers, times
+from engine.data.dataset import Dataset
+from engine.data.readers.parsing.assembly import build_dataset
+from engine.data.readers.parsing.feature_files import (
+    check_finite,
+    check_rows,
+    feature_files,
+    read_features,
+)
+from engine.data.readers.parsing.item_tables import described, read_table
+from engine.data.readers.parsing.raw_ids import (
+    Place,
+    id_texts,
+    is_rated,
+    number_ids,
+    numbers,
+    times,
+)
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import LabelSplit, RandomSplit, SplitConfig, UserTimeSplit, needs_time
 from engine.foundation.errors import DataError
@@ -152,8 +164,7 @@ def _folder_items(
     folder: Path, texts: pd.Series, place: Place, options: ReadOptions
 ) -> tuple[np.ndarray, pd.DataFrame, dict[str, np.ndarray]]:
     """The item number of each interaction [N], the item table, and the features."""
-    files = {m: folder / f"{m}_feat.npy" for m in MODALITIES}
-    files = {m: file for m, file in files.items() if file.is_file()}
+    files = feature_files(folder, "_feat.npy")
     features = {m: read_features(file, options.memory_map) for m, file in files.items()}
     items_file = _table_file(folder, "items")
     if items_file is None:
@@ -180,16 +191,14 @@ def _folder_items(
         )
     check_rows(features, files, len(labels), str(items_file))
     items = _positions(texts, labels, place, str(items_file))
-    for modality in MODALITIES:
-        columns = _feature_columns(table, modality)
-        if columns and modality in features:
+    for modality, columns in _feature_columns(table).items():
+        if modality in features:
             raise DataError(
                 f"{folder}: {modality} features are in the columns of {items_file.name} and in "
                 f"{files[modality].name}; keep one of them."
             )
-        if columns:
-            features[modality] = _column_features(table, columns, items_file)
-            table = table.drop(columns=columns)
+        features[modality] = _column_features(table, columns, items_file)
+        table = table.drop(columns=columns)
     table = described(table, labels, folder)
     table["item_id"] = labels
     return items, table, features
@@ -212,12 +221,22 @@ def _names(files: dict[str, Path]) -> str:
     return " and ".join(file.name for file in files.values())
 
 
-def _feature_columns(table: pd.DataFrame, modality: str) -> list[str]:
-    """The columns image_0, image_1, ... in that order."""
-    count = 0
-    while f"{modality}_{count}" in table:
-        count += 1
-    return [f"{modality}_{k}" for k in range(count)]
+def _feature_columns(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The columns audio_0, audio_1, ... in that order, by modality.
+
+    Beside images and texts, only names that are followed by 0 and 1 over numbers are modalities.
+    """
+    groups: dict[str, list[str]] = {}
+    for modality in (c[:-2] for c in map(str, table.columns) if c.endswith("_0")):
+        count = 0
+        while f"{modality}_{count}" in table:
+            count += 1
+        columns = [f"{modality}_{k}" for k in range(count)]
+        is_numeric = pd.to_numeric(table[columns[0]], errors="coerce").notna().all()
+        is_likely = count > 1 and is_numeric and modality.isidentifier()
+        if modality in ("image", "text") or is_likely:
+            groups[modality] = columns
+    return groups
 
 
 def _column_features(table: pd.DataFrame, columns: list[str], file: Path) -> np.ndarray:

@@ -13,10 +13,11 @@ from engine.foundation.progress import Progress, part, silent
 from engine.foundation.seeding import torch_generator
 from engine.geometry.curvature.curvature_config import CurvatureConfig
 from engine.geometry.curvature.curvature_result import Curvature
-from engine.geometry.curvature.factor_hessian import FactorHessian, FactorLoss
-from engine.geometry.curvature.gathered_hessian import Curved, GatheredHessian
-from engine.geometry.curvature.lanczos import Eigenpairs, extreme_eigenpairs
-from engine.geometry.curvature.sharpness import (
+from engine.geometry.curvature.hessian.factor_hessian import FactorHessian, FactorLoss
+from engine.geometry.curvature.hessian.gathered_hessian import Curved, GatheredHessian
+from engine.geometry.curvature.hessian.lanczos import Eigenpairs, extreme_eigenpairs
+from engine.geometry.curvature.hessian.spectral_density import hutch_plus_plus, spectral_density
+from engine.geometry.curvature.neighbourhood import (
     Neighbourhood,
     adaptive_sharpness,
     adaptive_top_eigenpair,
@@ -27,7 +28,6 @@ from engine.geometry.curvature.sharpness import (
     input_sharpness,
     noise_sharpness,
 )
-from engine.geometry.curvature.spectral_density import hutch_plus_plus, spectral_density
 from engine.geometry.theta import blocks_of, factors_at, theta_of
 from engine.geometry.triples import frozen_triples
 from engine.models import Block

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engine.foundation.result import Result
-from engine.geometry.curvature.measures import MEASURES
+from engine.geometry.curvature.measures.measure import MEASURES
 
 
 def _empty() -> np.ndarray:

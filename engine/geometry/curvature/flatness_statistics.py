@@ -12,7 +12,7 @@ from engine.evaluation import mean_interval
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
 from engine.geometry.curvature.curvature_result import Curvature
-from engine.geometry.curvature.measures import MEASURES
+from engine.geometry.curvature.measures.measure import MEASURES
 
 
 def flatness_frame(results: Sequence[Curvature]) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def random_direction(
     return direction
 
 
-def normalised(direction: Theta, theta: Theta, normalisation: Normalisation) -> dict[str, Tensor]:
+def normalise(direction: Theta, theta: Theta, normalisation: Normalisation) -> dict[str, Tensor]:
     """A direction scaled to the weights: per filter, per layer (a whole tensor), or not at all.
 
     Filters are the rows of tensors with two or more axes; a 1-D parameter is scaled as a whole.

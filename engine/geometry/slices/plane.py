@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.data.features import Features
 from engine.geometry.slices.affine_grid import FactorStep
-from engine.geometry.theta import AffineFactors, Theta, factors_at, moved
+from engine.geometry.theta import AffineFactors, Theta, displace, factors_at
 from engine.training import Trained
 
 
@@ -30,7 +30,7 @@ class Plane:
         """The weights at a point."""
         theta = dict(self.origin)
         for direction, step in zip(self.directions, steps, strict=False):
-            theta = moved(theta, direction, step)
+            theta = displace(theta, direction, step)
         return theta
 
 

@@ -12,19 +12,16 @@ import numpy as np
 from engine.data.features import Features
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
+from engine.geometry.comparable_runs import check_comparable, name_of
 from engine.geometry.directions.random_directions import cosine
-from engine.geometry.directions.trajectories import projected
-from engine.geometry.slices.chosen_planes import (
-    Planes,
-    axis_points,
-    check_comparable,
-    chosen_planes,
-    name_of,
-)
+from engine.geometry.directions.trajectory_axes import project_trajectory
+from engine.geometry.fixed_sample import FixedSample
+from engine.geometry.slices.axis_ranges import axis_points
 from engine.geometry.slices.plane import Plane
+from engine.geometry.slices.plane_evaluation import PlaneEvaluator
 from engine.geometry.slices.slice_config import SliceConfig
+from engine.geometry.slices.slice_directions import Planes, planes_through
 from engine.geometry.slices.slice_result import Slice
-from engine.geometry.slices.surfaces import Frozen, Survey, grid_levels
 from engine.geometry.theta import Theta, ThetaSpace
 from engine.training import Trained
 
@@ -52,7 +49,7 @@ def loss_slice(
     started = time.perf_counter()
     _check(trained, config, perturbed, snapshots)
     first = trained[0]
-    frozen = Frozen.draw(
+    sample = FixedSample.draw(
         first.dataset,
         config.quantities,
         config.n_triples,
@@ -60,31 +57,31 @@ def loss_slice(
         config.seed,
         next(first.model.parameters()).device,
     )
-    chosen = chosen_planes(
-        trained, config, frozen.triples["train"], snapshots, part(progress, 0.0, 0.1)
+    through = planes_through(
+        trained, config, sample.triples["train"], snapshots, part(progress, 0.0, 0.1)
     )
-    surveys = [
-        Survey(plane, frozen, perturbed[r] if perturbed is not None else None)
-        for r, plane in enumerate(chosen.planes)
+    evaluators = [
+        PlaneEvaluator(plane, sample, perturbed[r] if perturbed is not None else None)
+        for r, plane in enumerate(through.planes)
     ]
     progress(0.1, "range of the axes")
-    axes = [axis_points(surveys, axis, config, snapshots) for axis in range(config.dimensions)]
-    blank = _blank(trained, config, chosen, frozen, axes)
-    found = _marked(blank, surveys, trained, chosen.passes_through)
+    axes = [axis_points(evaluators, axis, config, snapshots) for axis in range(config.dimensions)]
+    empty = _empty_slice(trained, config, through, sample, axes)
+    known = _values_at_runs(empty, evaluators, trained, through.passes_through)
     if snapshots is not None and any(len(s) for s in snapshots):
-        found |= _trajectories(trained, surveys, snapshots)
+        known |= _trajectories(trained, evaluators, snapshots)
     # The grid comes last, so that previews have all the rest.
-    blank = dataclasses.replace(blank, **found)
-    values_RQAB = _measured(blank, surveys, part(progress, 0.15, 1.0), preview)
+    empty = dataclasses.replace(empty, **known)
+    values_RQAB = _measure_grid(empty, evaluators, part(progress, 0.15, 1.0), preview)
     provenance = {
         "dataset": first.dataset.fingerprint,
         "dataset_name": first.dataset.name,
         "runs": [t.run for t in trained],
-        "n_triples": {split: len(t) for split, t in frozen.triples.items()},
-        "n_users": len(frozen.users),
+        "n_triples": {split: len(t) for split, t in sample.triples.items()},
+        "n_users": len(sample.users),
         "seconds": time.perf_counter() - started,
     }
-    return dataclasses.replace(blank, provenance=provenance, values_RQAB=values_RQAB)
+    return dataclasses.replace(empty, provenance=provenance, values_RQAB=values_RQAB)
 
 
 def _check(
@@ -99,11 +96,11 @@ def _check(
         raise ConfigError(
             f"{', '.join(robust)} needs perturbed features; give them, or leave it out."
         )
-    for what, given in (("perturbed features", perturbed), ("snapshots", snapshots)):
-        if given is not None and len(given) != len(trained):
+    for what, per_run in (("perturbed features", perturbed), ("snapshots", snapshots)):
+        if per_run is not None and len(per_run) != len(trained):
             raise ConfigError(
-                f"{what} of {len(given)} runs were given for {len(trained)} runs; one entry a run "
-                "is needed."
+                f"{what} of {len(per_run)} runs were given for {len(trained)} runs; one entry a "
+                "run is needed."
             )
     needs_valid = [q for q in config.quantities if q == "valid_loss" or "@" in q]
     if needs_valid and len(trained[0].dataset.valid) == 0:
@@ -113,94 +110,94 @@ def _check(
         )
 
 
-def _blank(
+def _empty_slice(
     trained: Sequence[Trained],
     config: SliceConfig,
-    chosen: Planes,
-    frozen: Frozen,
+    through: Planes,
+    sample: FixedSample,
     axes: Sequence[tuple[np.ndarray, str]],
 ) -> Slice:
     """The slice with every value still missing."""
     points = [at for at, _ in axes] + [np.zeros(1)]
-    counts = ", ".join(f"{len(t):,} {split} pairs" for split, t in frozen.triples.items())
-    shared = {"directions": "; ".join(chosen.descriptions)}
+    counts = ", ".join(f"{len(t):,} {split} pairs" for split, t in sample.triples.items())
+    shared = {"directions": "; ".join(through.descriptions)}
     if "random" in config.kinds and config.normalisation != "none" and len(trained) > 1:
         if config.scale_to == "own":
             shared["random draws"] = "the same for all, scaled to each run's own weights"
         else:
             shared["random draws"] = "the same for all, scaled to the first run's weights"
     shared["triples"] = f"{counts}, each with one fixed negative (seed {config.seed})"
-    if len(frozen.users):
-        shared["users"] = f"{len(frozen.users):,} validation users"
+    if len(sample.users):
+        shared["users"] = f"{len(sample.users):,} validation users"
     if config.robust_quantities:
-        whose = f"{name_of(trained, 0)}'s" if chosen.passes_through else "each run's"
+        whose = f"{name_of(trained, 0)}'s" if through.passes_through else "each run's"
         shared["perturbation"] = (
             f"{config.perturbation} of strength {config.strength:g}, fixed at {whose} weights "
             f"(seed {config.seed})"
         )
     if "train_objective" in config.quantities:
-        whose = f"{name_of(trained, 0)}'s" if chosen.passes_through else "each run's own"
+        whose = f"{name_of(trained, 0)}'s" if through.passes_through else "each run's own"
         shared["objective"] = whose
     shared["range"] = ", ".join(
         f"{name} {how}" for name, (_, how) in zip(("first", "second"), axes, strict=False)
     )
     is_pair = config.dimensions == 2
-    n_surfaces = (len(chosen.planes), len(config.quantities))
+    n_surfaces = (len(through.planes), len(config.quantities))
     runs = [t.run for t in trained]
     return Slice(
         alphas_A=points[0],
         betas_B=points[1],
         values_RQAB=np.full((*n_surfaces, len(points[0]), len(points[1])), np.nan),
         centre_RQ=np.full(n_surfaces, np.nan),
-        labels=[p.label for p in chosen.planes],
-        runs=runs if not chosen.passes_through else [" ".join(runs).strip()],
+        labels=[p.label for p in through.planes],
+        runs=runs if not through.passes_through else [" ".join(runs).strip()],
         quantities=list(config.quantities),
-        directions=chosen.descriptions,
+        directions=through.descriptions,
         shared=shared,
         is_exact=trained[0].model.affine,
-        cosines_R=np.array([cosine(*p.directions) for p in chosen.planes] if is_pair else []),
+        cosines_R=np.array([cosine(*p.directions) for p in through.planes] if is_pair else []),
         config=config.model_dump(mode="json"),
     )
 
 
-def _measured(
-    blank: Slice,
-    surveys: Sequence[Survey],
+def _measure_grid(
+    empty: Slice,
+    evaluators: Sequence[PlaneEvaluator],
     progress: Progress,
     preview: Callable[[Slice], None] | None,
 ) -> np.ndarray:
     """All values on the grid [R, Q, A, B], coarse ones of all runs before fine ones of any."""
-    n_runs, n_quantities, *shape = blank.values_RQAB.shape
-    grid = np.meshgrid(blank.alphas_A, blank.betas_B, indexing="ij")
+    n_runs, n_quantities, *shape = empty.values_RQAB.shape
+    grid = np.meshgrid(empty.alphas_A, empty.betas_B, indexing="ij")
     points_GK = np.stack(grid, axis=-1).reshape(-1, 2)
     values_RQG = np.full((n_runs, n_quantities, len(points_GK)), np.nan)
-    at_once = [q for q in blank.quantities if surveys[0].is_exact(q)]
-    slow = [q for q in blank.quantities if q not in at_once]
-    passes = [(at_once, np.arange(len(points_GK)))] if at_once else []
+    exact = [q for q in empty.quantities if evaluators[0].is_exact(q)]
+    slow = [q for q in empty.quantities if q not in exact]
+    passes = [(exact, np.arange(len(points_GK)))] if exact else []
     passes += [(slow, level) for level in grid_levels(shape[0], shape[1])] if slow else []
     # A point of the slow ones costs about as much as all points of the others.
-    costs = np.cumsum([0] + [1 if names is at_once else len(level) for names, level in passes])
+    costs = np.cumsum([0] + [1 if names is exact else len(level) for names, level in passes])
     for number, (names, level) in enumerate(passes):
-        rows = [blank.quantities.index(q) for q in names]
+        rows = [empty.quantities.index(q) for q in names]
         first, last = costs[number] / costs[-1], costs[number + 1] / costs[-1]
         shares = np.linspace(first, last, n_runs + 1)
-        for r, survey in enumerate(surveys):
-            title = f"{blank.labels[r]}: "
+        for r, evaluator in enumerate(evaluators):
+            title = f"{empty.labels[r]}: "
             if names is slow:
                 title += f"picture {number + 1} of {len(passes)}, "
             within = part(progress, shares[r], shares[r + 1], title)
-            values_RQG[r, np.array(rows)[:, None], level] = survey.values(
+            values_RQG[r, np.array(rows)[:, None], level] = evaluator.values(
                 names, points_GK[level], within
             )
         if preview is not None and number + 1 < len(passes):
             so_far = values_RQG.reshape(n_runs, n_quantities, *shape).copy()
-            preview(dataclasses.replace(blank, values_RQAB=so_far))
+            preview(dataclasses.replace(empty, values_RQAB=so_far))
     return values_RQG.reshape(n_runs, n_quantities, *shape)
 
 
-def _marked(
-    blank: Slice,
-    surveys: Sequence[Survey],
+def _values_at_runs(
+    empty: Slice,
+    evaluators: Sequence[PlaneEvaluator],
     trained: Sequence[Trained],
     passes_through: Sequence[Sequence[float]],
 ) -> dict[str, Any]:
@@ -208,18 +205,18 @@ def _marked(
     places_M2 = np.zeros((max(len(passes_through), 1), 2))
     for m, place in enumerate(passes_through):
         places_M2[m, : len(place)] = place
-    values = [survey.values(blank.quantities, places_M2) for survey in surveys]
-    found: dict[str, Any] = {"centre_RQ": np.stack([v[:, 0] for v in values])}
+    values = [evaluator.values(empty.quantities, places_M2) for evaluator in evaluators]
+    known: dict[str, Any] = {"centre_RQ": np.stack([v[:, 0] for v in values])}
     if passes_through:
-        found["marks_M2"] = places_M2
-        found["mark_labels"] = [name_of(trained, m) for m in range(len(places_M2))]
-        found["mark_values_MQ"] = values[0].T
-    return found
+        known["marks_M2"] = places_M2
+        known["mark_labels"] = [name_of(trained, m) for m in range(len(places_M2))]
+        known["mark_values_MQ"] = values[0].T
+    return known
 
 
 def _trajectories(
     trained: Sequence[Trained],
-    surveys: Sequence[Survey],
+    evaluators: Sequence[PlaneEvaluator],
     snapshots: Sequence[Sequence[Theta]],
 ) -> dict[str, Any]:
     """Each run's snapshots on its plane (or on the one plane through all runs)."""
@@ -227,17 +224,17 @@ def _trajectories(
     runs: list[int] = []
     places, surface, true = [np.zeros((0, 2))], [np.zeros(0)], [np.zeros(0)]
     shares_R2 = np.zeros((len(trained), 2))
-    for r, (subject, saved) in enumerate(zip(trained, snapshots, strict=True)):
+    for r, (run, saved) in enumerate(zip(trained, snapshots, strict=True)):
         if not saved:
             continue
-        survey = surveys[min(r, len(surveys) - 1)]
-        plane = survey.plane
-        at_N2, shares_R2[r] = projected(space, plane.origin, plane.directions, saved)
+        evaluator = evaluators[min(r, len(evaluators) - 1)]
+        plane = evaluator.plane
+        at_N2, shares_R2[r] = project_trajectory(space, plane.origin, plane.directions, saved)
         runs += [r] * len(saved)
         places.append(at_N2)
-        surface.append(survey.values(["train_loss"], at_N2)[0])
+        surface.append(evaluator.values(["train_loss"], at_N2)[0])
         for theta in saved:
-            point = Survey(Plane(subject, theta, ()), survey.frozen)
+            point = PlaneEvaluator(Plane(run, theta, ()), evaluator.sample)
             true.append(point.values(["train_loss"], np.zeros((1, 2)))[0])
     return {
         "trajectory_run_N": np.array(runs, dtype=np.int64),
@@ -246,3 +243,24 @@ def _trajectories(
         "trajectory_loss_N": np.concatenate(true),
         "explained_variance_R2": shares_R2,
     }
+
+
+def grid_levels(n_first: int, n_second: int) -> list[np.ndarray]:
+    """Flat indices of a grid [A, B] in passes from coarse to fine; each index occurs once."""
+    seen = np.zeros((n_first, n_second), dtype=bool)
+    levels = []
+    for stride in (8, 4, 2, 1):
+        rows = _every_nth(n_first, stride)
+        columns = _every_nth(n_second, stride)
+        fresh = np.zeros_like(seen)
+        fresh[np.ix_(rows, columns)] = True
+        fresh &= ~seen
+        seen |= fresh
+        if fresh.any():
+            levels.append(np.flatnonzero(fresh))
+    return levels
+
+
+def _every_nth(n: int, stride: int) -> np.ndarray:
+    # Counted from the middle, so that the weights themselves come first.
+    return np.flatnonzero((np.arange(n) - n // 2) % stride == 0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from engine.foundation.config import Config
 from engine.geometry.directions.random_directions import Normalisation
+from engine.geometry.quantities import QUANTITIES
 
 DirectionKind = Literal[
     "random", "top_eigenvector", "bottom_eigenvector", "gradient", "trajectory", "difference"
@@ -19,22 +19,6 @@ PerturbationName = Literal[
     "pgd",
 ]  # fmt: skip
 """Perturbations of features; the robustness room has each one's meaning."""
-
-QUANTITIES = re.compile(
-    r"train_loss|valid_loss|robust_loss|train_objective"
-    r"|(robust_)?(recall|ndcg|precision|map|hr)@[1-9][0-9]*"
-)
-"""Losses, and metrics at any k on the validation split; ``robust_`` is on perturbed features."""
-
-
-def is_metric(quantity: str) -> bool:
-    """Whether a quantity is a ranking metric rather than a loss."""
-    return "@" in quantity
-
-
-def is_ranking_loss(quantity: str) -> bool:
-    """Whether a quantity is the mean BPR loss of some triples, a function of the scores alone."""
-    return not is_metric(quantity) and quantity != "train_objective"
 
 
 class SliceConfig(Config):

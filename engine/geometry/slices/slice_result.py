@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from engine.foundation.result import Result
-from engine.geometry.slices.slice_config import is_ranking_loss
+from engine.geometry.quantities import is_ranking_loss
 
 
 def _none(*shape: int) -> np.ndarray:
@@ -175,8 +175,8 @@ class Slice(Result):
             "flat minimum, and flatness alone does not prove robustness."
         )
         if len(self.cosines_R) and np.abs(self.cosines_R).max() > 0.1:
-            found = ", ".join(f"{c:.2f}" for c in self.cosines_R)
-            text += f" The two directions are not at right angles: their cosine is {found}."
+            listed = ", ".join(f"{c:.2f}" for c in self.cosines_R)
+            text += f" The two directions are not at right angles: their cosine is {listed}."
         if any(quantity.startswith("robust_") for quantity in self.quantities):
             text += (
                 " The perturbation is not drawn or aimed anew away from the weights it was fixed "

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.objectives import Triples
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 
 CHUNK = 4_096
 """Triples gathered at a time: their factors stay in the processor's cache."""
@@ -92,10 +92,10 @@ class ExposureGoal:
     clean k-th best score among items that are neither targets nor in training, is frozen.
     """
 
-    def __init__(self, subject: Subject, targets: Tensor, k: int, promote: bool) -> None:
-        users_UD, items_ID = subject.clean_factors
-        train = subject.dataset.matrix("train")
-        n_users, n_items = subject.dataset.n_users, subject.dataset.n_items
+    def __init__(self, model: ModelUnderTest, targets: Tensor, k: int, promote: bool) -> None:
+        users_UD, items_ID = model.clean_factors
+        train = model.dataset.matrix("train")
+        n_users, n_items = model.dataset.n_users, model.dataset.n_items
         k = min(k, n_items)
         thresholds = []
         is_new = []

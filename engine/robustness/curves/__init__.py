@@ -1,1 +1,27 @@
-"""Accuracy against the strength of a perturbation: config, computation, result, statistics."""
+"""Accuracy against strength: configs, the computation, results and what they say over seeds."""
+
+from engine.robustness.curves.bands import (
+    bands,
+    half_strength,
+    indifferent,
+    kept_area,
+    summary,
+)
+from engine.robustness.curves.curve_computation import robustness_curves
+from engine.robustness.curves.curve_config import CurveConfig
+from engine.robustness.curves.curve_result import RobustnessCurves
+from engine.robustness.curves.item_groups import item_groups
+from engine.robustness.curves.paired_strategies import compare_strategies
+
+__all__ = [
+    "CurveConfig",
+    "RobustnessCurves",
+    "bands",
+    "compare_strategies",
+    "half_strength",
+    "indifferent",
+    "item_groups",
+    "kept_area",
+    "robustness_curves",
+    "summary",
+]

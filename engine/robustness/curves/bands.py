@@ -1,4 +1,7 @@
-"""What curves say over several seeds: bands, drops, areas, the strength that halves accuracy."""
+"""What curves say over several seeds: bands, drops, areas, the strength that halves accuracy.
+
+Every function takes the table of ``RobustnessCurves.per_run``.
+"""
 
 from __future__ import annotations
 
@@ -6,44 +9,12 @@ import numpy as np
 import pandas as pd
 
 from engine.evaluation import mean_interval
-from engine.robustness.curves.curve_result import RobustnessCurves
 
 KEYS = ["strategy", "perturbation", "control_of", "modality", "unit"]
+"""What runs of one strategy under one perturbation share."""
 
 
-def per_run(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
-    """One row for each run, perturbation, modality and strength, averaged over draws.
-
-    Columns: run, label, seed, KEYS, strength, value, clean, removed (the value with the features
-    hit set to zero, NaN where not measured), drop (absolute), relative_drop (share of the clean
-    value, NaN where that is 0). Raises KeyError for a metric that was not measured.
-    """
-    place = curves.metrics.index(metric) if metric in curves.metrics else None
-    if place is None:
-        raise KeyError(f"'{metric}' was not measured; there are {', '.join(curves.metrics)}.")
-    frames = []
-    for index, series in enumerate(curves.series):
-        values_SD = curves.values[index, :, :, place]
-        n = int(np.isfinite(curves.strengths[index]).sum())
-        if np.isnan(values_SD[0, 0]):
-            continue  # exposure of an untargeted kind
-        counts = np.maximum(np.isfinite(values_SD[:n]).sum(axis=1), 1)
-        means = np.nansum(values_SD[:n], axis=1) / counts
-        means[0] = values_SD[0, 0]
-        labels = {"run": series["run"], "label": series.get("label", series["run"])}
-        labels |= {key: series[key] for key in ["seed", *KEYS]}
-        frame = pd.DataFrame([labels] * n)
-        frame["strength"] = curves.strengths[index, :n]
-        frame["value"], frame["clean"] = means, means[0]
-        frame["removed"] = curves.removed[index, place] if curves.removed.size else np.nan
-        frames.append(frame)
-    table = pd.concat(frames, ignore_index=True)
-    table["drop"] = table["clean"] - table["value"]
-    table["relative_drop"] = table["drop"] / table["clean"].where(table["clean"] > 0)
-    return table
-
-
-def bands(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
+def bands(runs: pd.DataFrame) -> pd.DataFrame:
     """One row for each strategy, perturbation, modality and strength: mean over its seeds.
 
     ``low`` and ``high`` bound the 95 % interval of the mean over seeds (NaN for one seed); ``drop``
@@ -52,7 +23,6 @@ def bands(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     of runs.
     """
     rows = []
-    runs = per_run(curves, metric)
     for key, group in runs.groupby([*KEYS, "strength"], sort=False):
         interval = mean_interval(group["value"].to_numpy())
         row = dict(zip([*KEYS, "strength"], key, strict=True))
@@ -64,7 +34,7 @@ def bands(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """One row for each strategy, perturbation and modality.
 
     ``clean``, ``removed`` (with the features hit set to zero) and ``at_strongest``: means over
@@ -75,7 +45,7 @@ def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     is lost, NaN where no seed loses it; ``n_halved``: how many of the ``n_seeds`` do.
     """
     rows = []
-    for key, group in per_run(curves, metric).groupby(KEYS, sort=False):
+    for key, group in runs.groupby(KEYS, sort=False):
         areas, halves, cleans, ends = [], [], [], []
         for _, run in group.groupby(["run", "seed"], sort=False):
             strength, value = run["strength"].to_numpy(), run["value"].to_numpy()
@@ -102,17 +72,16 @@ def summary(curves: RobustnessCurves, metric: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def indifferent(curves: RobustnessCurves, metric: str, tolerance: float = 0.1) -> pd.DataFrame:
+def indifferent(runs: pd.DataFrame, tolerance: float = 0.1) -> pd.DataFrame:
     """Strategies that gain nothing by what is perturbed: strategy, modality, kept.
 
     ``kept``: mean over seeds of the metric with the features set to zero, as a share of the clean
     value; listed where it is within ``tolerance`` of 1. Where their curves are flat, that is
     disuse of the features; they need not be: features without use can still do harm.
     """
-    rows = per_run(curves, metric)
-    rows = rows[(rows["strength"] == 0) & (rows["control_of"] == "")]
-    kept = (rows["removed"] / rows["clean"].where(rows["clean"] > 0)).rename("kept")
-    means = kept.groupby([rows["strategy"], rows["modality"]], sort=False).mean().reset_index()
+    rows = runs[(runs["strength"] == 0) & (runs["control_of"] == "")]
+    shares = (rows["removed"] / rows["clean"].where(rows["clean"] > 0)).rename("kept")
+    means = shares.groupby([rows["strategy"], rows["modality"]], sort=False).mean().reset_index()
     return means[(means["kept"] - 1).abs() <= tolerance].reset_index(drop=True)
 
 

@@ -13,19 +13,19 @@ import numpy as np
 from torch import Tensor
 
 from engine.data import Dataset
-from engine.data.perturbations.noise.missing import MissingConfig
-from engine.data.perturbations.perturbation import Modality, Path, PerturbationConfig
+from engine.data.perturbations.perturbation import Path
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.robustness.curves.curve_config import CurveConfig, Variant, variants_of
 from engine.robustness.curves.curve_result import RobustnessCurves
 from engine.robustness.curves.item_groups import item_groups
 from engine.robustness.curves.strategies_of_trained import strategies_of
-from engine.robustness.factor_paths import FactorChange, factor_path
-from engine.robustness.model_under_test import Subject
-from engine.robustness.perturbed_ranking import Ranking
-from engine.robustness.probing.exposure import Exposure, exposure_metrics
-from engine.robustness.threads import few_threads
+from engine.robustness.perturbed_model.exposure import Exposure, exposure_metrics
+from engine.robustness.perturbed_model.features_removed import features_removed, why_flat
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.perturbed_factors import FactorChange, factor_path
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
+from engine.robustness.thread_limits import few_threads
 from engine.training import Trained
 
 
@@ -49,9 +49,9 @@ def robustness_curves(
     started = time.perf_counter()
     dataset = _one_dataset(trained)
     variants = variants_of(config, dataset)
-    subjects = [Subject(run) for run in trained]
+    models = [ModelUnderTest(run) for run in trained]
     with few_threads(dataset.n_users * dataset.n_items):
-        table = _Table(config, variants, subjects, strategies or strategies_of(trained))
+        table = _Table(config, variants, models, strategies or strategies_of(trained))
         steps = [(v, draw) for v in range(len(variants)) for draw in range(variants[v].n_draws)]
         for step, (v, draw) in enumerate(steps):
             title = f"{variants[v].config.title}, draw {draw + 1} of {variants[v].n_draws}"
@@ -65,11 +65,11 @@ def _measure_draw(table: _Table, v: int, draw: int, progress: Progress) -> None:
     """One draw of one perturbation, for every run at every strength."""
     config, variant = table.config, table.variants[v]
     shared: dict[tuple, Path] = {}
-    for run, subject in enumerate(table.subjects):
-        progress(run / len(table.subjects), "")
-        if not subject.modalities(variant.config):
+    for run, model in enumerate(table.models):
+        progress(run / len(table.models), "")
+        if not model.modalities(variant.config):
             continue
-        path = factor_path(subject, variant.config, config.seed, draw, shared, config.draw_at)
+        path = factor_path(model, variant.config, config.seed, draw, shared, config.draw_at)
         for place, strength in enumerate(variant.strengths):
             if strength > 0:
                 table.add(v, run, place, draw, path(strength))
@@ -79,11 +79,11 @@ def _one_dataset(trained: Sequence[Trained]) -> Dataset:
     if not trained:
         raise ConfigError("no run is given; choose at least one.")
     if len({id(run.dataset) for run in trained}) > 1:
-        found = {run.dataset.fingerprint: run.dataset.name for run in trained}
-        if len(found) > 1:
+        datasets = {run.dataset.fingerprint: run.dataset.name for run in trained}
+        if len(datasets) > 1:
             raise ConfigError(
-                f"the runs are of different datasets ({', '.join(found.values())}); curves compare "
-                "runs on one dataset."
+                f"the runs are of different datasets ({', '.join(datasets.values())}); curves "
+                "compare runs on one dataset."
             )
     return trained[0].dataset
 
@@ -95,12 +95,12 @@ class _Table:
         self,
         config: CurveConfig,
         variants: list[Variant],
-        subjects: list[Subject],
+        models: list[ModelUnderTest],
         strategies: Sequence[str],
     ) -> None:
-        self.config, self.variants, self.subjects = config, variants, subjects
+        self.config, self.variants, self.models = config, variants, models
         self.strategies = strategies
-        self.rankings = [Ranking(subject, config.split, config.cutoffs) for subject in subjects]
+        self.rankings = [Ranking(model, config.split, config.cutoffs) for model in models]
         clean = self.rankings[0].metrics(self.rankings[0].clean_ranks)
         self.metrics = list(clean)
         self.n_accuracies = len(self.metrics)
@@ -112,13 +112,13 @@ class _Table:
             if variant.targets is not None
             for run, ranking in enumerate(self.rankings)
         }
-        groups = item_groups(subjects[0].dataset)
+        groups = item_groups(models[0].dataset)
         self.groups = list(groups)
         pair_items = self.rankings[0].pair_items
         pairs_GN = np.stack([np.isin(pair_items, items) for items in groups.values()])
         self.pairs_GN = pairs_GN.astype(np.float32)
         self.user_metric = f"{config.user_metric}@{max(config.cutoffs)}"
-        n_series = len(variants) * len(subjects)
+        n_series = len(variants) * len(models)
         n_strengths = max(len(variant.strengths) for variant in variants)
         cells = (n_series, n_strengths, max(variant.n_draws for variant in variants))
         self.strengths = np.full((n_series, n_strengths), np.nan)
@@ -126,22 +126,22 @@ class _Table:
         self.found = np.full((*cells, len(self.groups), len(config.cutoffs)), np.nan)
         self.user_values = np.full((n_series, n_strengths, len(self.rankings[0].users)), np.nan)
         self.removed = np.full((n_series, len(self.metrics)), np.nan)
-        for run in range(len(subjects)):
+        for run in range(len(models)):
             self._start_clean(run)
 
     def _start_clean(self, run: int) -> None:
         ranking = self.rankings[run]
-        means, users, found = self._measure(ranking, ranking.clean_ranks)
+        means, users, shares_GC = self._measure(ranking, ranking.clean_ranks)
         removed: dict[tuple[str, ...], np.ndarray] = {}
         for v, variant in enumerate(self.variants):
             series, n = self._series(v, run), len(variant.strengths)
             self.strengths[series, :n] = variant.strengths
             self.values[series, :n, : variant.n_draws, : self.n_accuracies] = means
-            self.found[series, :n, : variant.n_draws] = found
+            self.found[series, :n, : variant.n_draws] = shares_GC
             self.user_values[series, :n] = users
             hit = variant.config.modalities
             if hit not in removed:
-                without = ranking.ranks(features_removed(ranking.subject, hit))
+                without = ranking.ranks(features_removed(ranking.model, hit))
                 removed[hit] = self._measure(ranking, without)[0]
             self.removed[series, : self.n_accuracies] = removed[hit]
             if (v, run) in self.exposures:
@@ -150,16 +150,16 @@ class _Table:
                 self.values[series, :n, : variant.n_draws, self.n_accuracies :] = values
 
     def _series(self, v: int, run: int) -> int:
-        return v * len(self.subjects) + run
+        return v * len(self.models) + run
 
     def add(self, v: int, run: int, place: int, draw: int, change: FactorChange) -> None:
         """Put one measurement in its cells."""
         series, ranking = self._series(v, run), self.rankings[run]
-        means, users, found = self._measure(ranking, ranking.ranks(change))
+        means, users, shares_GC = self._measure(ranking, ranking.ranks(change))
         self.values[series, place, draw, : self.n_accuracies] = means
-        self.found[series, place, draw] = found
-        kept = 0.0 if draw == 0 else self.user_values[series, place] * draw
-        self.user_values[series, place] = (kept + users) / (draw + 1)
+        self.found[series, place, draw] = shares_GC
+        earlier = 0.0 if draw == 0 else self.user_values[series, place] * draw
+        self.user_values[series, place] = (earlier + users) / (draw + 1)
         if (v, run) in self.exposures:
             exposure = self.exposures[v, run]
             values = list(exposure.metrics(exposure.ranks(change)).values())
@@ -181,11 +181,11 @@ class _Table:
         """The filled arrays with what a reader must know."""
         series, notes = [], []
         for variant in self.variants:
-            for run, subject in enumerate(self.subjects):
-                series.append(_described(variant, subject, self.strategies[run]))
-                if not subject.modalities(variant.config):
-                    notes.append(why_flat(variant.config, subject, variant.modality))
-        dataset = self.subjects[0].dataset
+            for run, model in enumerate(self.models):
+                series.append(_series_labels(variant, model, self.strategies[run]))
+                if not model.modalities(variant.config):
+                    notes.append(why_flat(variant.config, model, variant.modality))
+        dataset = self.models[0].dataset
         return RobustnessCurves(
             series=series,
             strengths=self.strengths,
@@ -202,8 +202,8 @@ class _Table:
             notes=list(dict.fromkeys(notes)),
             config=self.config.model_dump(mode="json"),
             provenance={
-                "runs": [subject.trained.run for subject in self.subjects],
-                "labels": [subject.trained.label for subject in self.subjects],
+                "runs": [model.trained.run for model in self.models],
+                "labels": [model.trained.label for model in self.models],
                 "dataset": dataset.name,
                 "fingerprint": dataset.fingerprint,
                 "n_users": len(self.rankings[0].users),
@@ -212,8 +212,8 @@ class _Table:
         )
 
 
-def _described(variant: Variant, subject: Subject, strategy: str) -> dict[str, Any]:
-    trained = subject.trained
+def _series_labels(variant: Variant, model: ModelUnderTest, strategy: str) -> dict[str, Any]:
+    trained = model.trained
     return {
         "run": trained.run or trained.label or strategy,
         "label": trained.label or trained.run or strategy,
@@ -226,19 +226,3 @@ def _described(variant: Variant, subject: Subject, strategy: str) -> dict[str, A
         "unit": variant.config.strength_unit,
         "settings": variant.config.model_dump(mode="json"),
     }
-
-
-def features_removed(subject: Subject, modalities: tuple[Modality, ...]) -> FactorChange:
-    """What is left of the factors when the named modalities of every item are zeros.
-
-    Beside a flat curve it tells robustness from disuse: a model that scores as well without the
-    features gains nothing by them. It may still be hurt through them.
-    """
-    return factor_path(subject, MissingConfig(modalities=modalities), 0, 0)(1.0)
-
-
-def why_flat(config: PerturbationConfig, subject: Subject, hit: str) -> str:
-    """Why a perturbation cannot move a model that reads none of the features it hits."""
-    reads = " and ".join(subject.model.modalities) or "no features"
-    name = subject.trained.label or type(subject.model).__name__
-    return f"{name} reads {reads}, so {config.title} on {hit} changes nothing: its line is flat."

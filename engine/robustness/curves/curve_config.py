@@ -13,12 +13,13 @@ from engine.data import Dataset
 from engine.data.perturbations.noise.gaussian import GaussianConfig
 from engine.data.perturbations.noise.swap import SwapConfig
 from engine.data.perturbations.perturbation import PerturbationConfig, check_strength
+from engine.data.perturbations.units import ALL_MODALITIES, hits
 from engine.evaluation import Metric
 from engine.foundation.config import Config
 from engine.foundation.errors import ConfigError
+from engine.robustness.all_perturbations import AnyPerturbationConfig
 from engine.robustness.attacks.attack import GoalConfig
 from engine.robustness.attacks.fgsm import FGSMConfig
-from engine.robustness.perturbation_kinds import AnyPerturbationConfig
 
 
 class CurveConfig(Config):
@@ -31,11 +32,9 @@ class CurveConfig(Config):
     strengths: tuple[float, ...] | None = None
     """Strengths of every kind, each in the kind's unit, or none for each kind's own grid; 0, the
     clean model, is always among them."""
-    modalities: tuple[Literal["both", "image", "text"], ...] = Field(
-        default=("both",), min_length=1
-    )
-    """Which features are hit: one set of curves for each entry; 'both' is all that the kind names
-    and the model reads."""
+    modalities: tuple[str, ...] = Field(default=("both",), min_length=1)
+    """Which features are hit: one set of curves for each entry, a name of the dataset's modalities
+    such as image or text, or 'both' (or 'all') for all that the kind names and the model reads."""
     n_draws: int = Field(default=5, ge=1, le=1000)
     """Draws of each random perturbation, the same for every run; an attack without random starts
     has one."""
@@ -91,11 +90,11 @@ def kind_of(text: str) -> dict[str, Any]:
     name, *settings = (part.strip() for part in text.split(":"))
     values: dict[str, Any] = {"name": name}
     for setting in settings:
-        key, equals, given = (part.strip() for part in setting.partition("="))
-        if not (key and equals and given):
+        key, equals, text_value = (part.strip() for part in setting.partition("="))
+        if not (key and equals and text_value):
             raise ValueError(f"'{setting}' in '{text}' is no setting; write setting=value")
         is_list = key in ("items", "modalities")
-        values[key] = given.split("+") if is_list else given
+        values[key] = text_value.split("+") if is_list else text_value
     return values
 
 
@@ -126,8 +125,11 @@ def variants_of(config: CurveConfig, dataset: Dataset) -> list[Variant]:
         for strength in strengths:
             check_strength(kind, strength)
         for modality in config.modalities:
-            hit = tuple(m for m in kind.modalities if modality in ("both", m))
-            if not hit:
+            if modality in ALL_MODALITIES:
+                hit = kind.modalities
+            elif hits(kind, modality):
+                hit = (modality,)
+            else:
                 continue  # a picture's perturbation has no text curve
             items = kind.items if kind.items is not None else config.items
             chosen = kind.model_copy(update={"modalities": hit, "items": items})
@@ -166,12 +168,12 @@ def names_of(kinds: Sequence[PerturbationConfig]) -> list[str]:
             for field in type(kind).model_fields
             if len({repr(getattr(other, field)) for other in alike}) > 1
         ]
-        said = ", ".join(f"{field} {shown(getattr(kind, field))}" for field in differing)
-        names.append(f"{kind.name} ({said})" if said else kind.name)
+        settings = ", ".join(f"{field} {setting_text(getattr(kind, field))}" for field in differing)
+        names.append(f"{kind.name} ({settings})" if settings else kind.name)
     return names
 
 
-def shown(value: Any) -> str:
+def setting_text(value: Any) -> str:
     """A setting's value as figures name it."""
     if isinstance(value, tuple):
         return "+".join(map(str, value))

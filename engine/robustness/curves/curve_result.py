@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.foundation.result import Result
+from engine.robustness.curves.bands import KEYS, summary
 
 CAPTION = (
     "Accuracy on {split} interactions (full ranking, train items left out) against the strength of "
@@ -87,6 +88,37 @@ class RobustnessCurves(Result):
             frames += [self._rows(index, series, self.values[index], self.metrics)]
         return pd.concat(frames, ignore_index=True)
 
+    def per_run(self, metric: str) -> pd.DataFrame:
+        """One row for each run, perturbation, modality and strength, averaged over draws.
+
+        Columns: run, label, seed, KEYS, strength, value, clean, removed (the value with the
+        features hit set to zero, NaN where not measured), drop (absolute), relative_drop (share of
+        the clean value, NaN where that is 0). Raises KeyError for a metric that was not measured.
+        """
+        if metric not in self.metrics:
+            raise KeyError(f"'{metric}' was not measured; there are {', '.join(self.metrics)}.")
+        place = self.metrics.index(metric)
+        frames = []
+        for index, series in enumerate(self.series):
+            values_SD = self.values[index, :, :, place]
+            n = int(np.isfinite(self.strengths[index]).sum())
+            if np.isnan(values_SD[0, 0]):
+                continue  # exposure of an untargeted kind
+            counts = np.maximum(np.isfinite(values_SD[:n]).sum(axis=1), 1)
+            means = np.nansum(values_SD[:n], axis=1) / counts
+            means[0] = values_SD[0, 0]
+            labels = {"run": series["run"], "label": series.get("label", series["run"])}
+            labels |= {key: series[key] for key in ["seed", *KEYS]}
+            frame = pd.DataFrame([labels] * n)
+            frame["strength"] = self.strengths[index, :n]
+            frame["value"], frame["clean"] = means, means[0]
+            frame["removed"] = self.removed[index, place] if self.removed.size else np.nan
+            frames.append(frame)
+        table = pd.concat(frames, ignore_index=True)
+        table["drop"] = table["clean"] - table["value"]
+        table["relative_drop"] = table["drop"] / table["clean"].where(table["clean"] > 0)
+        return table
+
     def group_frame(self) -> pd.DataFrame:
         """The same table for item groups: columns group and metric (found@k) beside the others."""
         frames = []
@@ -114,10 +146,8 @@ class RobustnessCurves(Result):
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every draw; item groups; and means, areas and half strengths of each strategy."""
-        from engine.robustness.curves.bands import summary
-
         metrics = [m for m in self.metrics if m.startswith(("recall", "ndcg"))]
-        summaries = [summary(self, metric).assign(metric=metric) for metric in metrics]
+        summaries = [summary(self.per_run(metric)).assign(metric=metric) for metric in metrics]
         return {
             "": self.to_frame(),
             "groups": self.group_means(),

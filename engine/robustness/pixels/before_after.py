@@ -11,7 +11,7 @@ from engine.data import Dataset
 from engine.data.encoders import read_pixels
 from engine.data.perturbations.pixels.picture import PictureConfig, PictureEditConfig, Pictures
 from engine.foundation.errors import ConfigError
-from engine.robustness.model_under_test import Subject
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.training import Trained
 
 
@@ -58,18 +58,15 @@ def picture_change(
 
     Raises ConfigError where the item has no picture, MissingExtraError without the encoder.
     """
-    subject = Subject(trained)
-    if "image" not in subject.model.modalities:
-        raise ConfigError(
-            f"{trained.label or type(subject.model).__name__} reads no image features; choose a "
-            "run that does."
-        )
+    model = ModelUnderTest(trained)
+    if "image" not in model.recommender.modalities:
+        raise ConfigError(f"{model.name} reads no image features; choose a run that does.")
     alone = config.model_copy(update={"items": (item,)})
-    pictures = Pictures(subject, alone)
+    pictures = Pictures(model, alone)
     before = pictures.pixels()
     after = before
     if strength > 0:
-        (_, after), *_ = list(alone.whole_edit(subject, pictures, strength, seed, draw))
+        (_, after), *_ = list(alone.whole_edit(model, pictures, strength, seed, draw))
     with torch.no_grad():
         row = pictures.rows.moved(pictures.encoder.features(after))
     clean = pictures.rows.clean
@@ -107,14 +104,14 @@ def _change(
     amplified = max(1.0, float(np.floor(0.5 / largest))) if largest > 0 else 1.0
     return PictureChange(
         item=item,
-        before=_shown(before_3HW),
-        after=_shown(after_3HW),
-        difference=_shown((0.5 + amplified * change).clamp(0, 1)),
+        before=_as_bytes(before_3HW),
+        after=_as_bytes(after_3HW),
+        difference=_as_bytes((0.5 + amplified * change).clamp(0, 1)),
         amplified=amplified,
         largest=255 * largest,
         features_moved=moved,
     )
 
 
-def _shown(pixels_3HW: torch.Tensor) -> np.ndarray:
+def _as_bytes(pixels_3HW: torch.Tensor) -> np.ndarray:
     return (pixels_3HW * 255).round().byte().permute(1, 2, 0).cpu().numpy()

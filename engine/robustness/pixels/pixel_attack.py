@@ -18,11 +18,12 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.data.perturbations.feature_table import FeatureTable
-from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.pixels.picture import PictureConfig, Pictures
 from engine.data.perturbations.pixels.pixel_noise import PixelNoiseConfig
-from engine.robustness.attacks.attack import AttackedGoal, GoalConfig
-from engine.robustness.model_under_test import Subject
+from engine.data.perturbations.units import Risk
+from engine.robustness.attacks.attack import GoalConfig
+from engine.robustness.attacks.attacked_goal import AttackedGoal
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 
 
 class PixelAttackConfig(PictureConfig, GoalConfig):
@@ -55,9 +56,9 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
     ) -> Iterator[tuple[slice, Tensor]]:
         """The attacked pictures; of the points after each step, the one with the highest goal."""
         del seed, draw
-        subject = Subject.of(table)
+        model = ModelUnderTest.of(table)
         chosen = self.model_copy(update={"items": tuple(pictures.items.tolist())})
-        attacked = AttackedGoal(subject, chosen)
+        attacked = chosen.attacked(model)
         clean, radius = pictures.pixels(), strength / 255
         steps = self.schedule(strength)
         _, gradient = self._gradient(attacked, pictures, clean)

@@ -1,1 +1,5 @@
-"""One strength of one perturbation: accuracy and lists, fast enough for a slider."""
+"""One model under one perturbation, at once: what the slider asks."""
+
+from engine.robustness.probing.probe import ProbeAnswer, RobustnessProbe
+
+__all__ = ["ProbeAnswer", "RobustnessProbe"]

@@ -10,15 +10,19 @@ import pandas as pd
 from torch import Tensor
 
 from engine.data import Split
-from engine.data.perturbations.perturbation import Modality, PerturbationConfig, check_strength
+from engine.data.perturbations.perturbation import PerturbationConfig, check_strength
 from engine.foundation.errors import ConfigError
 from engine.robustness.attacks.attack import GoalConfig
-from engine.robustness.curves.curve_computation import features_removed, why_flat
-from engine.robustness.factor_paths import FactorChange, FactorPath, factor_path
-from engine.robustness.model_under_test import Subject
-from engine.robustness.perturbed_ranking import Ranking
-from engine.robustness.probing.exposure import Exposure
-from engine.robustness.threads import few_threads
+from engine.robustness.perturbed_model.exposure import Exposure
+from engine.robustness.perturbed_model.features_removed import features_removed, why_flat
+from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
+from engine.robustness.perturbed_model.perturbed_factors import (
+    FactorChange,
+    FactorPath,
+    factor_path,
+)
+from engine.robustness.perturbed_model.perturbed_ranking import Ranking
+from engine.robustness.thread_limits import few_threads
 from engine.training import Trained
 
 KEPT_PATHS = 8
@@ -96,10 +100,10 @@ class RobustnessProbe:
     def __init__(
         self, trained: Trained, split: Split = "test", cutoffs: tuple[int, ...] = (10, 20)
     ) -> None:
-        self.subject = Subject(trained)
-        self.ranking = Ranking(self.subject, split, cutoffs)
+        self.model = ModelUnderTest(trained)
+        self.ranking = Ranking(self.model, split, cutoffs)
         self._paths: dict[tuple[str, int, int], FactorPath] = {}
-        self._removed: dict[tuple[Modality, ...], dict[str, np.ndarray]] = {}
+        self._removed: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
 
     @cached_property
     def clean(self) -> dict[str, np.ndarray]:
@@ -114,7 +118,7 @@ class RobustnessProbe:
         Raises ConfigError for a strength, item or target that does not fit.
         """
         check_strength(config, strength)
-        dataset = self.subject.dataset
+        dataset = self.model.dataset
         with few_threads(dataset.n_users * dataset.n_items):
             return self._answer(config, strength, draw, seed)
 
@@ -122,7 +126,7 @@ class RobustnessProbe:
         self, config: PerturbationConfig, strength: float, draw: int, seed: int
     ) -> ProbeAnswer:
         change = self._path(config, seed, draw)(strength)
-        dataset = self.subject.dataset
+        dataset = self.model.dataset
         control_config = config.control(dataset)
         control_change = None
         if control_config is not None:
@@ -133,7 +137,7 @@ class RobustnessProbe:
             exposure = Exposure(self.ranking, targets)
             states = {"clean": None, "perturbed": change, "control": control_change}
             target = {name: exposure.metrics(exposure.ranks(c)) for name, c in states.items()}
-        reached = bool(self.subject.modalities(config))
+        reached = bool(self.model.modalities(config))
         return ProbeAnswer(
             config=config,
             strength=strength,
@@ -145,14 +149,14 @@ class RobustnessProbe:
             target=target,
             removed=self._without(config.modalities),
             n_items_changed=len(change.items),
-            note="" if reached else why_flat(config, self.subject, "the chosen features"),
+            note="" if reached else why_flat(config, self.model, "the chosen features"),
             change=change,
         )
 
-    def _without(self, modalities: tuple[Modality, ...]) -> dict[str, np.ndarray]:
+    def _without(self, modalities: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Metrics with these modalities removed; measured once."""
         if modalities not in self._removed:
-            self._removed[modalities] = self._metrics(features_removed(self.subject, modalities))
+            self._removed[modalities] = self._metrics(features_removed(self.model, modalities))
         return self._removed[modalities]
 
     def target_ranks(self, answer: ProbeAnswer) -> pd.DataFrame:
@@ -165,7 +169,7 @@ class RobustnessProbe:
         config = answer.config
         targets = None
         if isinstance(config, GoalConfig):
-            targets = config.targets(self.subject.dataset)
+            targets = config.targets(self.model.dataset)
         if targets is None:
             raise ConfigError(f"{config.title} has no target; choose promote or demote.")
         exposure = Exposure(self.ranking, targets)
@@ -189,7 +193,7 @@ class RobustnessProbe:
         items), shift (places climbed; negative: fell), score_before, score_after, in_before,
         in_after, is_relevant (among the split's items of the user). Sorted by rank before.
         """
-        users, items = self.subject.clean_factors
+        users, items = self.model.clean_factors
         after_users = answer.change.user_factors
         before = self._user_scores(users, items, user)
         after = self._user_scores(
@@ -202,7 +206,7 @@ class RobustnessProbe:
             ((ranks_before <= k) & np.isfinite(before)) | ((ranks_after <= k) & np.isfinite(after))
         )
         chosen = chosen[np.argsort(ranks_before[chosen])]
-        relevant = self.subject.dataset.matrix(self.ranking.split)[user].indices
+        relevant = self.model.dataset.matrix(self.ranking.split)[user].indices
         return pd.DataFrame(
             {
                 "item": chosen,
@@ -227,12 +231,12 @@ class RobustnessProbe:
         if key not in self._paths:
             while len(self._paths) >= KEPT_PATHS:
                 self._paths.pop(next(iter(self._paths)))
-            self._paths[key] = factor_path(self.subject, config, seed, draw)
+            self._paths[key] = factor_path(self.model, config, seed, draw)
         return self._paths[key]
 
     def _user_scores(self, users_UD: Tensor, items_ID: Tensor, user: int) -> np.ndarray:
         scores_I = (items_ID @ users_UD[user]).cpu().numpy().astype(np.float64)
-        scores_I[self.subject.dataset.matrix("train")[user].indices] = -np.inf
+        scores_I[self.model.dataset.matrix("train")[user].indices] = -np.inf
         return scores_I
 
 

@@ -83,7 +83,8 @@ class AdagradConfig(Config):
     items: float = Field(default=1e-4, gt=0)
     """Step size of the item table (1e-4 in AMR's released code)."""
     projection: float = Field(default=1e-3, gt=0)
-    """Step size of the feature projection (1e-3 in AMR's released code)."""
+    """Step size of the feature projection and of every other parameter that is in neither table
+    (1e-3 in AMR's released code)."""
     initial_accumulator: float = Field(default=0.1, ge=0)
     """What the sum of squared gradients starts from (TensorFlow's default, 0.1)."""
 
@@ -91,7 +92,8 @@ class AdagradConfig(Config):
         rates = {"users": self.users, "items": self.items, "projection": self.projection}
         groups: dict[str, list[Tensor]] = {block: [] for block in rates}
         for name, parameter in model.named_parameters():
-            groups[model.block(name)].append(parameter)
+            block = model.block(name)
+            groups[block if block in rates else "projection"].append(parameter)
         return torch.optim.Adagrad(
             [{"params": groups[b], "lr": rate} for b, rate in rates.items() if groups[b]],
             initial_accumulator_value=self.initial_accumulator,
@@ -148,10 +150,6 @@ class GuardedOptimiser:
         if not torch.isfinite(norm):
             raise NonFiniteError("a gradient is NaN or infinite")
         return norm
-
-    def scaled(self, tensors: list[Tensor], factor: Tensor) -> list[Tensor]:
-        """The tensors times a factor shaped like ``norm``'s result."""
-        return list(torch._foreach_mul(tensors, factor))
 
 
 def global_norm(tensors: Iterable[Tensor]) -> Tensor:

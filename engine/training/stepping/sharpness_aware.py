@@ -86,12 +86,12 @@ class NeighbourGradient:
             before = [p.detach().clone() for p in here]
             if self.eta is None:
                 scale = self.rho / self.optimiser.norm(gradients).clamp_min(1e-12)
-                moves = self.optimiser.scaled(gradients, scale)
+                moves = torch._foreach_mul(gradients, scale)
             else:
                 sizes = [p.abs() + self.eta for p in here]
                 scaled = [t * g for t, g in zip(sizes, gradients, strict=True)]
                 scale = self.rho / self.optimiser.norm(scaled).clamp_min(1e-12)
-                moves = self.optimiser.scaled(
+                moves = torch._foreach_mul(
                     [t * s for t, s in zip(sizes, scaled, strict=True)], scale
                 )
             kept = torch._foreach_mul(gradients, 1.0 - self.share) if self.share != 1.0 else None

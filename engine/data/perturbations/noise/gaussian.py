@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from engine.data.perturbations.feature_table import FeatureTable, normal
-from engine.data.perturbations.perturbation import LengthConfig, Ray, Risk
+from engine.data.perturbations.perturbation import LengthConfig, Ray
+from engine.data.perturbations.units import Risk
 
 
 class GaussianConfig(LengthConfig):

@@ -9,7 +9,8 @@ import torch
 from engine.data.features import Features
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.donors import hit_thresholds
-from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
+from engine.data.perturbations.perturbation import Replacement, ShareConfig
+from engine.data.perturbations.units import Risk
 
 
 class MissingConfig(ShareConfig):

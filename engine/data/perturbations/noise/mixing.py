@@ -8,7 +8,8 @@ import torch
 
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.donors import Within, donors_of
-from engine.data.perturbations.perturbation import Ray, Risk, ShareConfig
+from engine.data.perturbations.perturbation import Ray, ShareConfig
+from engine.data.perturbations.units import Risk
 
 
 class MixingConfig(ShareConfig):

@@ -8,7 +8,8 @@ import torch
 
 from engine.data.features import Features
 from engine.data.perturbations.feature_table import FeatureTable
-from engine.data.perturbations.perturbation import LengthConfig, Pointwise, Risk
+from engine.data.perturbations.perturbation import LengthConfig, Pointwise
+from engine.data.perturbations.units import Risk
 
 
 class QuantiseConfig(LengthConfig):

@@ -8,7 +8,8 @@ import torch
 
 from engine.data.features import of_length
 from engine.data.perturbations.feature_table import FeatureTable, normal
-from engine.data.perturbations.perturbation import NormConfig, Ray, Risk
+from engine.data.perturbations.perturbation import NormConfig, Ray
+from engine.data.perturbations.units import Risk
 
 
 class RandomDirectionConfig(NormConfig):

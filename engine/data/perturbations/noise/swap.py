@@ -8,7 +8,8 @@ import torch
 
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.donors import Within, donors_of, hit_thresholds
-from engine.data.perturbations.perturbation import Replacement, Risk, ShareConfig
+from engine.data.perturbations.perturbation import Replacement, ShareConfig
+from engine.data.perturbations.units import Risk
 
 
 class SwapConfig(ShareConfig):

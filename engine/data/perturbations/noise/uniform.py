@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 import torch
 
 from engine.data.perturbations.feature_table import FeatureTable
-from engine.data.perturbations.perturbation import LengthConfig, Ray, Risk
+from engine.data.perturbations.perturbation import LengthConfig, Ray
+from engine.data.perturbations.units import Risk
 from engine.foundation.seeding import torch_generator
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.pixels.picture import PictureEditConfig
+from engine.data.perturbations.units import Risk
 
 
 class BlurConfig(PictureEditConfig):

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.pixels.picture import PictureEditConfig
+from engine.data.perturbations.units import Risk
 
 
 class BrightnessConfig(PictureEditConfig):

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.pixels.picture import PictureEditConfig
+from engine.data.perturbations.units import Risk
 
 
 class JPEGConfig(PictureEditConfig):

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.pixels.picture import PictureEditConfig, picture_draws
+from engine.data.perturbations.units import Risk
 
 
 class OcclusionConfig(PictureEditConfig):

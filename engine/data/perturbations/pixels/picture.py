@@ -17,7 +17,7 @@ from engine.data.encoders import ImageEncoder, read_pixels
 from engine.data.features import Features
 from engine.data.perturbations.encoded import StoredRows, image_encoder
 from engine.data.perturbations.feature_table import FeatureTable
-from engine.data.perturbations.perturbation import Modality, PerturbationConfig, Pointwise
+from engine.data.perturbations.perturbation import PerturbationConfig, Pointwise
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
 
@@ -61,7 +61,7 @@ def _encoded(encoder: ImageEncoder, *paths: str) -> Tensor:
 class PictureConfig(PerturbationConfig):
     """Base of perturbations of pictures; encoding takes some 50 ms a picture on one core."""
 
-    modalities: tuple[Modality, ...] = ("image",)
+    modalities: tuple[str, ...] = ("image",)
     """Only pictures are edited."""
 
     @abstractmethod

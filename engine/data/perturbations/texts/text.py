@@ -17,7 +17,7 @@ from engine.data.encoders import TextEncoder
 from engine.data.features import Features
 from engine.data.perturbations.encoded import ALIKE, StoredRows, text_encoder
 from engine.data.perturbations.feature_table import FeatureTable
-from engine.data.perturbations.perturbation import Modality, PerturbationConfig, Pointwise
+from engine.data.perturbations.perturbation import PerturbationConfig, Pointwise
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
 
@@ -45,11 +45,13 @@ class Texts:
             columns = [part.split("}")[0] for part in template.split("{")[1:]]
             if not set(columns) <= set(dataset.items.columns):
                 continue
-            found = self.encoder.encode([_filled(template, dataset, i) for i in range(len(stored))])
-            if found.shape[1] != stored.shape[1]:
+            encoded = self.encoder.encode(
+                [_filled(template, dataset, i) for i in range(len(stored))]
+            )
+            if encoded.shape[1] != stored.shape[1]:
                 break
-            lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(found, axis=1)
-            cosine = float(((stored * found).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
+            lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(encoded, axis=1)
+            cosine = float(((stored * encoded).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
             if cosine >= ALIKE:
                 return template
             best = max(best, cosine)
@@ -73,7 +75,7 @@ def _filled(template: str, dataset: Dataset, item: int) -> str:
 class TextConfig(PerturbationConfig):
     """Base of edits of product texts; encoding takes some 10 ms a text on one core."""
 
-    modalities: tuple[Modality, ...] = ("text",)
+    modalities: tuple[str, ...] = ("text",)
     """Only texts are edited."""
 
     @abstractmethod

@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from engine.data import Dataset
-from engine.data.perturbations.perturbation import SHARES, Risk
+from engine.data.perturbations.perturbation import SHARES
 from engine.data.perturbations.texts.text import TextConfig
+from engine.data.perturbations.units import Risk
 from engine.foundation.errors import ConfigError
 
 TYPICAL = 20

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from engine.data import Dataset
-from engine.data.perturbations.perturbation import Risk
 from engine.data.perturbations.texts.words import WordShareConfig
+from engine.data.perturbations.units import Risk
 
 
 class WordSwapConfig(WordShareConfig):

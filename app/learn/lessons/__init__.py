@@ -1,0 +1,11 @@
+"""The lessons, in their order: one file each, one line here."""
+
+from app.learn.lesson import Lesson
+from app.learn.lessons import flatness, loophole, minimum, mirror_gradient
+
+LESSONS: tuple[Lesson, ...] = (
+    minimum.LESSON,
+    flatness.LESSON,
+    mirror_gradient.LESSON,
+    loophole.LESSON,
+)

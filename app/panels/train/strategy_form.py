@@ -1,0 +1,37 @@
+"""One strategy from a preset, every setting, and a run for each seed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.panels.train.trainings import start
+from app.widgets.config_form import config_form
+
+
+def one_strategy() -> None:
+    """The form of a training and the button that starts it."""
+    with st.spinner("Loading the engine ..."):
+        from engine.training import PRESETS, TrainConfig
+
+    name = str(
+        st.pills(
+            "Start from a preset", list(PRESETS), default="plain", required=True, key="preset",
+            persist_state="session",
+        )
+    )  # fmt: skip
+    description, preset = PRESETS[name]
+    st.caption(description)
+    with st.container(border=True):
+        config = config_form(TrainConfig, f"train.{name}", preset, hidden={"seed"}, columns=4)
+
+    left, middle, right, button = st.columns([3, 1, 1, 1], vertical_alignment="bottom")
+    label = left.text_input("Name of the run", value=name, key=f"name.{name}")
+    n_seeds = middle.number_input(
+        "Seeds", 1, 20, 1, help="Several seeds give means with 95 % intervals; 5 are a good start."
+    )
+    seed = right.number_input("First seed", 0, 2**31 - 1, 0)
+    pressed = button.button("Train", type="primary", icon=":material/play_arrow:", width="stretch")
+    if pressed and config is not None:
+        with st.spinner("Queueing ..."):
+            start(config.changed({"seed": seed}), label.strip() or name, int(n_seeds))
+        st.rerun()

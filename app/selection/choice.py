@@ -1,0 +1,138 @@
+"""The runs that all pages show: which, how they are called, and how they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app.charts.style import Look, look
+from app.selection.groups import group_labels, with_groups
+from app.selection.strategy_picker import choose_strategies
+from app.selection.workspace import run_store
+from engine.runs import Run
+
+if TYPE_CHECKING:
+    from engine.data import Dataset
+
+MOST_STRATEGIES = 4
+"""Strategies of which a run is chosen before the visitor has chosen any."""
+
+
+def look_at_runs(ids: list[str]) -> None:
+    """Choose runs, on all pages, from the next run of the script on."""
+    st.session_state["wanted_runs"] = ids
+
+
+def trained_runs() -> pd.DataFrame:
+    """Rows of all runs with a model to look at, newest first; column ``label`` is unique.
+
+    Column ``group`` is equal for runs that differ in nothing but their seed.
+    """
+    table = run_store().list()
+    table = table[table["state"].isin(["finished", "diverged"])].reset_index(drop=True)
+    table["label"] = group_labels(table)
+    return with_groups(table)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The runs a page shows: ids oldest first, how they are called and how they are drawn."""
+
+    ids: list[str]
+    labels: dict[str, str]
+    looks: dict[str, Look]
+    """By label, as charts take them."""
+    table: pd.DataFrame
+    """Their rows of the store's table."""
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name; all chosen runs share one."""
+        return str(self.table["dataset"].iloc[0]) if len(self.table) else ""
+
+    def first(self) -> Run:
+        """The oldest chosen run."""
+        return run_store().get(self.ids[0])
+
+    def looks_in_order(self, names: Sequence[str]) -> dict[str, Look]:
+        """Looks for what a result calls the chosen runs, given in their order."""
+        looks: dict[str, Look] = {}
+        for name, run in zip(names, self.ids, strict=False):
+            looks.setdefault(name, self.looks[self.labels[run]])
+        return looks
+
+    def labels_of(self, runs: Sequence[str], otherwise: Sequence[str]) -> list[str]:
+        """What this page calls a result's runs; the result's own names for runs unknown here."""
+        return [self.labels.get(run, own) for run, own in zip(runs, otherwise, strict=True)]
+
+
+def choose_runs() -> Choice:
+    """The sidebar's list of runs, and what is chosen there."""
+    table = trained_runs()
+    labels = dict(zip(table["id"], table["label"], strict=True))
+    wanted = st.session_state.pop("wanted_runs", st.session_state.get("runs"))
+    known = [run for run in wanted or [] if run in labels]
+    if not known and len(table) and wanted != []:
+        known = default_runs(table)
+    if len(table):
+        st.session_state["runs"] = known
+    with st.sidebar:
+        if len(table):
+            choose_strategies(table, known, look_at_runs)
+            st.multiselect(
+                "Runs to look at",
+                list(labels),
+                format_func=labels.__getitem__,
+                key="runs",
+                placeholder="Choose runs",
+                help="All pages show these runs, in the same colours.",
+            )
+    ids = st.session_state.get("runs", [])
+    if ids:
+        first = table.set_index("id").loc[ids[0], "fingerprint"]
+        same = table[table["id"].isin(ids) & (table["fingerprint"] == first)]
+        if len(same) < len(ids):
+            st.sidebar.warning(
+                f"Only the runs on {same['dataset'].iloc[0]} are shown: runs of different datasets "
+                "cannot be compared."
+            )
+        ids = sorted(same["id"])
+        st.sidebar.caption(f"Trained on **{same['dataset'].iloc[0]}**")
+    chosen = table[table["id"].isin(ids)].sort_values("id").reset_index(drop=True)
+    return Choice(ids, labels, distinct_looks(table, ids), chosen)
+
+
+def default_runs(table: pd.DataFrame) -> list[str]:
+    """The newest run of each of the newest strategies on the newest run's dataset."""
+    same = table[table["fingerprint"] == table["fingerprint"].iloc[0]]
+    return sorted(same.drop_duplicates("group")["id"].head(MOST_STRATEGIES))
+
+
+def distinct_looks(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
+    """A look for each chosen run by label: its place among all, moved on where it is taken.
+
+    Seeds of one strategy look alike, unless only one strategy is chosen.
+    """
+    oldest_first = table.sort_values("id")
+    chosen = oldest_first[oldest_first["id"].isin(ids)]
+    by = "group" if chosen["group"].nunique() > 1 else "id"
+    places = {name: place for place, name in enumerate(oldest_first[by].unique())}
+    looks: dict[str, Look] = {}
+    for name in chosen[by].unique():
+        place = places[name]
+        while look(place).colour in {t.colour for t in looks.values()} and len(looks) < 6:
+            place += 1
+        looks[name] = look(place)
+    return {label: looks[name] for label, name in zip(chosen["label"], chosen[by], strict=True)}
+
+
+def open_dataset_of(choice: Choice) -> Dataset:
+    """The dataset the chosen runs were trained on; raises RunError where it has changed."""
+    with st.spinner("Reading the dataset ..."):
+        from engine.runs.opened import dataset_of  # imports torch: only after the first paint
+
+        return dataset_of(choice.first())

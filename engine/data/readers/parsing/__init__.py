@@ -1,0 +1,1 @@
+"""What readers share: text and Parquet tables, ids, times, features, item tables, assembly."""

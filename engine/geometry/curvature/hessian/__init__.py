@@ -1,0 +1,1 @@
+"""Hessian products of the loss, their extreme eigenpairs, traces and spectral densities."""

@@ -1,0 +1,1 @@
+"""Which flatness measures move while every order of items stays."""

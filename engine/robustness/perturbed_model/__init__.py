@@ -1,0 +1,1 @@
+"""The trained model under a perturbation: its factors, its ranks, and exposure of items."""
