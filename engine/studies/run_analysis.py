@@ -24,7 +24,7 @@ def run_analysis(
     Returns ``runs``, ``kind``, and the ``key`` and ``path`` of the result. Raises JobError where
     the runs are not what the analysis takes, and whatever it raises.
     """
-    from engine.runs.opened import open_run
+    from engine.runs.opened import open_runs
 
     analysis = known_analysis(kind)
     runs = run_order(params["runs"])
@@ -34,7 +34,7 @@ def run_analysis(
         raise JobError(f"{kind} looks at one run at a time, but {len(runs)} were named.")
     config = analysis.config_class().parse(params.get("config") or {})
     progress(0.0, "opening runs")
-    opened = [open_run(store.get(run)) for run in runs]
+    opened = open_runs([store.get(run) for run in runs])
     if len({trained.dataset.fingerprint for trained in opened}) > 1:
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     subject = opened if analysis.compares else opened[0]
