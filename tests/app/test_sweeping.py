@@ -13,7 +13,7 @@ from engine.jobs import run_here
 from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
