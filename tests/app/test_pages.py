@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.runs import RunStore
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 ANALYSES = ("landscape", "curvature", "embeddings", "robustness")
 PAGES = ("overview", "train", "compare", *ANALYSES)
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
@@ -231,7 +231,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
     from dataclasses import replace
 
     from engine.geometry import Slice
-    from engine.studies.analyses import find_result
+    from engine.studies.analysis_results import find_result
 
     whole = find_result(trained, "slice", sorted(trained.list()["id"]), {})
     assert isinstance(whole, Slice)
