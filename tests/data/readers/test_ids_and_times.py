@@ -1,4 +1,4 @@
-"""Ids that are missing or never occur, ratings that do not count, times and which split they make."""
+"""Ids that are missing or never occur, ratings that do not count, times and their splits."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_times_that_are_not_finite_are_refused_with_their_row(tmp_path, value, c
     with pytest.raises(DataError, match=r"row 2 below the header: timestamp is '\S{3,43}'; a fin"):
         read_dataset(table(tmp_path, f"user,item,time\n1,1,5\n1,2,{value}\n1,3,6\n"))
     folder = cornac_folder(rating=f"u\ta\t5\t1\nu\tb\t5\t{value}\n")
-    with pytest.raises(DataError, match="rating.txt, line 2: timestamp is"):
+    with pytest.raises(DataError, match=r"rating.txt, line 2: timestamp is"):
         read_dataset(folder, LeaveOneOutSplit())
 
 

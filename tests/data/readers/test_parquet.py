@@ -99,7 +99,7 @@ def test_missing_ids_are_refused(tmp_path, users):
 def test_ids_that_a_float_cannot_tell_apart_are_refused(tmp_path, value):
     table = pa.table({"user": [1.0, value, 2.0, 2.0], "item": ITEMS})
     parquet.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="row 2 below the header: user is .*too large to tell"):
+    with pytest.raises(DataError, match=r"row 2 below the header: user is .*too large to tell"):
         read_dataset(tmp_path / "a.parquet")
 
 
@@ -146,7 +146,7 @@ def test_a_small_file_of_very_many_rows_is_refused_before_it_is_read(tmp_path, m
         read_dataset(tmp_path / "a.parquet")
     monkeypatch.setattr(table_files, "MAX_ROWS", 10**9)
     monkeypatch.setattr(table_files, "MAX_VALUES", 199_999)
-    with pytest.raises(DataError, match="at most .* 199,999 values"):
+    with pytest.raises(DataError, match=r"at most .* 199,999 values"):
         read_dataset(tmp_path / "a.parquet")
 
 

@@ -123,6 +123,6 @@ def test_a_path_that_cannot_be_is_one_sentence(path):
     ],
 )
 def test_synthetic_sizes_have_a_limit_with_an_estimate(size):
-    with pytest.raises(DataError, match="GiB of memory; at most 4 GiB|is not understood") as error:
+    with pytest.raises(DataError, match=r"GiB of memory; at most 4 GiB|is not understood") as error:
         read_dataset(f"synthetic:{size}")
     assert len(str(error.value)) < 500
