@@ -75,7 +75,7 @@ def plan_runs(sweep: SweepConfig) -> list[tuple[str, TrainConfig]]:
                 values |= {field: _draw(draws.random(), r) for field, r in sweep.random.items()}
                 config, settings = _with_what_it_has(start, values)
                 used |= settings.keys()
-                label = ", ".join([name, *(f"{f}={_short(v)}" for f, v in kept.items())])
+                label = ", ".join([name, *(f"{f}={_short(v)}" for f, v in settings.items())])
                 for seed in range(sweep.first_seed, sweep.first_seed + sweep.n_seeds):
                     runs.setdefault(config.changed({"seed": seed}), label)
     unused = (sweep.grid.keys() | sweep.random.keys()) - used
