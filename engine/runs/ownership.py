@@ -87,10 +87,13 @@ class Owner:
     @classmethod
     def from_record(cls, record: Any) -> Self | None:
         """Read back what ``as_record`` gave; None for anything else."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(record, dict) or not names <= set(record):
+        if not isinstance(record, dict):
             return None
-        return cls(**{name: record[name] for name in names})
+        values = {field.name: record.get(field.name) for field in fields(cls)}
+        pid = values.pop("pid")
+        if type(pid) is not int or not all(isinstance(value, str) for value in values.values()):
+            return None
+        return cls(pid, **values)
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)
