@@ -78,7 +78,8 @@ class TrainConfig(Config):
     """Features while training: auto takes bfloat16 where the processor multiplies it faster (AMX,
     AVX512-BF16, recent GPUs), else the format of the weights. Final metrics use the weights'."""
     deterministic: bool = False
-    """Let torch refuse operations whose result may vary between runs (matters on GPUs)."""
+    """On GPUs, sum in a fixed order and let torch refuse operations that cannot; it costs time. On
+    CPUs one seed always gives one result, however threads are timed."""
     device: DeviceName = "auto"
     """Where it runs; auto takes a GPU if there is one."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

@@ -33,7 +33,7 @@ class AttackedGoal:
         with torch.enable_grad():
             rows_nD = linear.combine(leaf, self.items)
         moved_ID = items_ID.index_copy(0, self.items, rows_nD.detach())
-        value, _, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
+        value, _, by_items = self.goal.value_and_gradients(users_UD, moved_ID, of_users=False)
         (gradient,) = torch.autograd.grad(rows_nD, leaf, by_items.index_select(0, self.items))
         return value, gradient
 
@@ -45,10 +45,11 @@ class AttackedGoal:
             moved = torch.stack([(rows[m] - self.clean[m]) @ weights[m].T for m in self.modalities])
             value, gradient = self.by_projected(moved.sum(0))
             return value, {m: gradient @ weights[m] for m in self.modalities}
+        is_local = model.recommender.row_local
         leaves = {m: x.detach().clone().requires_grad_() for m, x in rows.items()}
         users_UD, items_ID = model.clean_factors
         with torch.enable_grad():
-            if model.recommender.row_local:
+            if is_local:
                 others = {m: model.rows(m, self.items) for m in model.recommender.modalities}
                 made = model.recommender.item_factors({**others, **leaves}, self.items)
                 outputs = [made]
@@ -60,11 +61,10 @@ class AttackedGoal:
                 }
                 outputs = list(model.recommender(whole))
                 users_UD, moved_ID = (factors.detach() for factors in outputs)
-        value, by_users, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
-        if model.recommender.row_local:
-            pulls = [by_items.index_select(0, self.items)]
-        else:
-            pulls = [by_users, by_items]
+        value, by_users, by_items = self.goal.value_and_gradients(
+            users_UD, moved_ID, of_users=not is_local
+        )
+        pulls = [by_items.index_select(0, self.items)] if by_users is None else [by_users, by_items]
         # A graph model's user factors may not depend on features at all.
         pairs = [(out, pull) for out, pull in zip(outputs, pulls, strict=True) if out.requires_grad]
         gradients = torch.autograd.grad(
