@@ -89,11 +89,10 @@ class Owner:
         """Read back what ``as_record`` gave; None for anything else."""
         if not isinstance(record, dict):
             return None
-        values = {field.name: record.get(field.name) for field in fields(cls)}
-        pid = values.pop("pid")
-        if type(pid) is not int or not all(isinstance(value, str) for value in values.values()):
+        pid, *texts = (record.get(field.name) for field in fields(cls))
+        if type(pid) is not int or not all(isinstance(text, str) for text in texts):
             return None
-        return cls(pid, **values)
+        return cls(pid, *texts)
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)

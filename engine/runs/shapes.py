@@ -20,9 +20,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "a number": _NUMBER,
     "true or false": (bool,),
     "an object": (dict,),
-    "an object or null": (dict, type(None)),
-    "a list of texts": (list,),
-    "an object of numbers": (dict,),
+    "a list of texts": (),
+    "an object of numbers": (),
 }
 
 SHAPES: dict[str, dict[str, str]] = {
@@ -51,7 +50,6 @@ SHAPES: dict[str, dict[str, str]] = {
         "started": "a text",
         "ended": "a text",
         "waits_for": "a text",
-        "owner": "an object or null",
     },
     "summary.json": {
         "best_epoch": "a number",
@@ -77,13 +75,12 @@ def wrong_shape(record: str, values: Mapping[str, Any]) -> str:
 
 
 def _is(value: Any, kind: str) -> bool:
-    if not isinstance(value, _KINDS[kind]) or (kind == "a number" and isinstance(value, bool)):
-        return False
-    if kind == "a list of texts":
+    if kind == "a list of texts" and isinstance(value, list):
         return all(isinstance(item, str) for item in value)
-    if kind == "an object of numbers":
+    if kind == "an object of numbers" and isinstance(value, dict):
         return all(_is(item, "a number") for item in value.values())
-    return True
+    is_bool = isinstance(value, bool)
+    return isinstance(value, _KINDS[kind]) and is_bool == (kind == "true or false")
 
 
 def _shown(value: Any) -> str:

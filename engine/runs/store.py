@@ -131,10 +131,12 @@ class RunStore:
         self._move(unreadable or self.get(run).path, self.root / BIN_NAME)
 
     def restore(self, run_id: str) -> Run:
-        """Bring a run back from the bin; raises RunError if it is not there."""
-        path = folder_named(self.root / BIN_NAME, run_id)
-        if path is None:
-            raise RunError(f"There is no run '{run_id}' in the bin {self.root / BIN_NAME}.")
+        """Bring a run back from the bin; raises RunError if it is not there, or cannot be read."""
+        folder = self.root / BIN_NAME
+        problem = run_folders(folder).get(run_id, "")
+        path = folder_named(folder, run_id)
+        if problem or path is None:
+            raise RunError(problem or f"There is no run '{run_id}' in the bin {folder}.")
         return Run(self._move(path, self.root))
 
     def binned(self) -> pd.DataFrame:
