@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -89,7 +89,8 @@ class Owner:
         """Read back what ``as_record`` gave; None for anything else."""
         if not isinstance(record, dict):
             return None
-        pid, *texts = (record.get(field.name) for field in fields(cls))
+        pid: Any = record.get("pid")
+        texts: list[Any] = [record.get(name) for name in ("host", "machine", "started")]
         if type(pid) is not int or not all(isinstance(text, str) for text in texts):
             return None
         return cls(pid, *texts)
