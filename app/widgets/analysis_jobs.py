@@ -14,7 +14,7 @@ from app.selection.workspace import run_store
 from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.config import Config
-from engine.foundation.errors import BasinError
+from engine.foundation.errors import BasinError, ResultError
 from engine.foundation.result import Result
 from engine.jobs import Job, active_jobs, find_job, submit
 from engine.runs import RunStore
@@ -38,7 +38,12 @@ def results_or_offer(
     """
     asked = [tuple(runs)] if known_analysis(kind).compares else [(run,) for run in runs]
     values = config.model_dump(mode="json")
-    results = {names: find_result(store, kind, names, config) for names in asked}
+    results: dict[tuple[str, ...], Result | None] = dict.fromkeys(asked)
+    for names in asked:
+        try:
+            results[names] = find_result(store, kind, names, config)
+        except ResultError as error:
+            st.warning(str(error), icon=":material/warning:")
     missing = [names for names, result in results.items() if result is None]
     active = active_analyses(store, kind)
     running = {n: job for n in missing if (job := active.get(result_key(n, values)))}
