@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts.style import CONFIG
 from app.charts.symmetry import measures_by_factor
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import config_class, results_or_offer
@@ -39,5 +40,5 @@ def why_raw_eigenvalues_lie(choice: Choice) -> None:
         table = symmetry.to_frame()
         figure = measures_by_factor(table)
         st.plotly_chart(figure, config=CONFIG, alt="Flatness measures of one rescaled run")
-        st.caption(f"{choice.dataset}, one seed, no interval. {symmetry.caption}")
+        st.caption(f"{choice.dataset}, one seed, no interval. {escape(symmetry.caption)}")
         table_and_csv(table, "symmetry")

@@ -9,11 +9,13 @@ import streamlit as st
 
 from app.charts import curves as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.data import Dataset
@@ -41,6 +43,7 @@ def probes(choice: Choice) -> dict[str, RobustnessProbe]:
 
 
 @st.fragment
+@show_errors()
 def knob(choice: Choice, dataset: Dataset) -> None:
     """Kind, modality and strength; metrics of all runs; one user's list; who lost most."""
     from engine.robustness import FEATURE_PERTURBATIONS
@@ -97,8 +100,10 @@ def _accuracy(
     st.plotly_chart(figure, config=CONFIG, key="knob.chart", alt=f"{metric} before and after")
     first = next(iter(answers.values()))
     notes = {choice.labels[run]: a.note for run, a in answers.items() if a.note}
-    others = " ".join(f"{label}: {note}" for label, note in notes.items() if note != first.note)
-    st.caption(f"{choice.dataset}, test split, one seed a run. {first.caption} {others}")
+    others = " ".join(
+        f"{escape(label)}: {escape(note)}" for label, note in notes.items() if note != first.note
+    )
+    st.caption(f"{choice.dataset}, test split, one seed a run. {escape(first.caption)} {others}")
     export = table.rename(columns={"label": "run"}).assign(
         perturbation=config.title, strength=strength, unit=config.strength_unit, metric=metric
     )
