@@ -22,7 +22,7 @@ def data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", help="folder, table, 'sample' or 'synthetic:...'; none lists all"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of a split that draws")
+    parser.add_argument("--seed", type=int, help="seed of a split that draws")
     add_common(parser)
 
 

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Float32
 
 from engine.foundation.errors import DataError, MissingExtraError
 from engine.foundation.progress import Progress, silent
@@ -60,7 +59,7 @@ class ImageEncoder:
         self.device = torch.device(device)
         self._network = network.eval().requires_grad_(False).to(self.device)
 
-    def features(self, pixels_N3HW: Float[torch.Tensor, "N 3 H W"]) -> Float[torch.Tensor, "N F"]:
+    def features(self, pixels_N3HW: torch.Tensor) -> torch.Tensor:
         """Unit-length feature rows [N, 1280] of pictures with values in [0, 1], differentiable.
 
         Pictures of another size are resized to 224 x 224 (bilinear, smoothed when they shrink);
@@ -82,7 +81,7 @@ class ImageEncoder:
 
     def encode(
         self, paths: Sequence[Path | str], batch_size: int = 32, progress: Progress = silent
-    ) -> Float32[np.ndarray, "N F"]:
+    ) -> np.ndarray:
         """Unit-length feature rows [N, 1280] of picture files, in order.
 
         Raises DataError naming the first file that is missing or no picture.
@@ -100,7 +99,7 @@ class ImageEncoder:
         return rows
 
 
-def read_pixels(path: Path | str) -> Float32[np.ndarray, "3 224 224"]:
+def read_pixels(path: Path | str) -> np.ndarray:
     """One picture file as RGB in [0, 1], resized to the square that the image encoder sees.
 
     Raises DataError if the file is missing or no picture.
@@ -145,7 +144,7 @@ class TextEncoder:
 
     def encode(
         self, texts: Sequence[str], batch_size: int = 64, progress: Progress = silent
-    ) -> Float32[np.ndarray, "N F"]:
+    ) -> np.ndarray:
         """Unit-length feature rows [N, 384] of texts, in order."""
         import torch
 

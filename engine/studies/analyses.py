@@ -141,7 +141,7 @@ def analyse(
     store: RunStore, kind: str, params: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """Run one analysis on ``params['runs']`` and keep its result in the first run's folder."""
-    from engine.runs.opened import open_run
+    from engine.runs.opened import open_runs
 
     analysis = known_analysis(kind)
     runs = ordered(params["runs"])
@@ -151,7 +151,7 @@ def analyse(
         raise JobError(f"{kind} looks at one run at a time, but {len(runs)} were named.")
     config = analysis.config_class().parse(params.get("config") or {})
     progress(0.0, "opening runs")
-    opened = [open_run(store.get(run)) for run in runs]
+    opened = open_runs([store.get(run) for run in runs])
     if len({trained.dataset.fingerprint for trained in opened}) > 1:
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     function = getattr(importlib.import_module(analysis.module), analysis.function)

@@ -31,7 +31,7 @@ def test_labels_decide_the_split(mmrec_folder):
     assert pairs(dataset, "train") == {(0, 0), (0, 1), (1, 2)}
     assert pairs(dataset, "valid") == {(0, 2)}
     assert pairs(dataset, "test") == {(0, 3), (1, 0)}
-    assert dataset.notes == ()
+    assert dataset.notes[0] == "Split: as the file gives it (column x_label)."
 
 
 def test_features_are_read_as_they_are_on_disk(mmrec_folder):
@@ -83,14 +83,16 @@ def test_users_absent_from_train_leave_valid_and_test_with_a_note(mmrec_folder):
     dataset = read_dataset(mmrec_folder(rows=(*ROWS, "2\t0\t1\t1\t1", "2\t1\t1\t1\t2")))
     assert 2 not in set(dataset.valid.users) | set(dataset.test.users)
     assert dataset.n_users == 3
-    assert "1 users have no training interaction; their 1 valid and 1 test" in dataset.notes[0]
+    assert "1 users have no training interaction; their 1 valid and 1 test" in " ".join(
+        dataset.notes
+    )
 
 
 def test_a_pair_in_two_splits_stays_in_the_earlier_one_with_a_note(mmrec_folder):
     dataset = read_dataset(mmrec_folder(rows=("0\t0\t5\t10\t2", *ROWS)))
     assert (0, 0) in pairs(dataset, "train")
     assert (0, 0) not in pairs(dataset, "test")
-    assert "1 repeated pairs" in dataset.notes[0]
+    assert any("1 repeated pairs" in note for note in dataset.notes)
 
 
 def test_another_split_pools_all_interactions(mmrec_folder):

@@ -15,6 +15,7 @@ from engine.training import (
     fit,
     preset,
 )
+from engine.training.fitting import train_until_done
 from engine.training.stepping.optimisers import NonFiniteError
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
 from engine.training.trainer import Trainer
@@ -173,14 +174,14 @@ def test_a_loss_that_is_not_finite_ends_a_run_with_weights_that_are(
 
     def spoilt(objective, *inputs):
         loss = real(objective, *inputs)
-        if trainer.position.epoch == 1:
+        if trainer.state.epoch == 1:
             calls[0] += 1
             loss = loss * torch.nan if calls[0] == at_call else loss
         return loss
 
     monkeypatch.setattr(Objective, "__call__", spoilt)
-    assert trainer.run(silent) == "diverged"
-    assert trainer.position.best_epoch == 1
+    assert train_until_done(trainer, silent) == "diverged"
+    assert trainer.best.epoch == 1
     first = fit(tiny, preset("plain", changes | {"epochs": 1}).model_copy(
         update={"stepper": config}))  # fmt: skip
     for one, two in zip(trainer.model.parameters(), first.model.parameters(), strict=True):

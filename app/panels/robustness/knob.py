@@ -11,35 +11,17 @@ from app.charts import curves as charts
 from app.charts.style import CONFIG
 from app.charts.text import escape
 from app.selection.choice import Choice
-from app.selection.workspace import run_store
 from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 from app.widgets.error_boundary import show_errors
+from app.widgets.probes import CUTOFFS, probes
 
 if TYPE_CHECKING:
     from engine.data import Dataset
     from engine.robustness import PerturbationConfig, ProbeAnswer, RobustnessProbe
 
-CUTOFFS = (10, 20)
 MOST_LOSERS = 12
-
-
-@st.cache_resource(max_entries=16, show_spinner="Opening the model ...")
-def probe_of(path: str, written: float) -> RobustnessProbe:
-    """A run's model with its clean state, kept as long as its weights stay the same."""
-    from engine.robustness import RobustnessProbe
-    from engine.runs import Run
-    from engine.runs.opened import open_run
-
-    del written  # only part of the key
-    return RobustnessProbe(open_run(Run(run_store().root / path), device="cpu"), cutoffs=CUTOFFS)
-
-
-def probes(choice: Choice) -> dict[str, RobustnessProbe]:
-    """A probe for each chosen run, by its id."""
-    weights = {run: run_store().root / run / "weights.safetensors" for run in choice.ids}
-    return {run: probe_of(run, path.stat().st_mtime) for run, path in weights.items()}
 
 
 @st.fragment
