@@ -159,3 +159,9 @@ def test_one_seed_has_no_interval() -> None:
 def test_only_settings_that_differ_are_listed() -> None:
     differing = settings_that_differ(table(["a", "b"], [0, 0], [8, 16]))
     assert list(differing["setting"]) == ["width"]
+
+
+def test_a_strategy_is_called_the_same_on_every_dataset() -> None:
+    runs = table(["plain", "plain"], [0, 0])
+    runs["fingerprint"] = ["one", "other"]
+    assert list(with_groups(runs)["group"]) == ["plain", "plain"]
