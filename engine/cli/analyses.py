@@ -77,6 +77,7 @@ def command_of(kind: str) -> Command:
             "config": results[0].config,
             "provenance": [result.provenance for result in results],
             "captions": [result.caption for result in results],
+            **_plain_values(results),
             **{
                 name or "table": records(table)
                 if len(table) <= 5000
@@ -99,6 +100,14 @@ def _found(
         result = find_result(store, kind, runs, config)
     assert result is not None
     return result
+
+
+def _plain_values(results: list[Result]) -> dict[str, Any]:
+    """What a single result adds beside its tables; by run where there are several."""
+    if len(results) == 1:
+        return results[0].plain()
+    plain = {str(result.provenance.get("runs", [""])[0]): result.plain() for result in results}
+    return {"by_run": plain} if any(plain.values()) else {}
 
 
 def _together(tables: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:

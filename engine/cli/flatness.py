@@ -46,11 +46,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         found.flatness.to_csv(arguments.flatness_csv, index=False)
     if len(found.flatness) and not arguments.json:
         print(
-            f"\nFlatness by strategy: mean and 95 % interval over its n runs (Student's t). "
+            f"\nFlatness by strategy: mean and 95 % interval over its n seeds (Student's t). "
             f"Curvatures of one setting: {found.ground}. Only measures with is_invariant may be "
-            "compared between runs; larger is sharper. Worst losses are lower bounds."
+            "compared between runs (no rewriting of the factors moves them); larger is "
+            "sharper. Worst losses are lower bounds."
         )
-        columns = ["measure", "strategy", "mean", "low", "high", "n", "is_invariant"]
+        columns = ["measure", "strategy", "mean", "low", "high", "n", "is_invariant", "moved_by"]
         shown = found.flatness[columns]
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}"), end="\n\n")
     table = found.correlations()
@@ -63,9 +64,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         print(
             f"{len(found.table)} runs of {strategies} strategies; Spearman's rank correlation of "
             f"each flatness measure with the share of test {arguments.metric} lost at strength "
-            f"{arguments.strength:g}, 95 % bootstrap intervals over runs. A correlation over few "
-            "strategies is mostly a difference between strategies: read the controls; and of many "
-            "correlations, one in twenty leaves 0 outside by chance."
+            f"{arguments.strength:g}, 95 % bootstrap intervals over seeds, none below 8. A "
+            "correlation over few strategies is mostly a difference between strategies: read the "
+            "controls; and of many correlations, one in twenty leaves 0 outside by chance."
         )
         shown = table[~table["control"].str.startswith("only ")]
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.2f}"))

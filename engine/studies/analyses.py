@@ -70,11 +70,11 @@ ANALYSES: dict[str, Analysis] = {
     ),
     "symmetry": Analysis(
         "engine.geometry",
-        "ScaleSymmetryConfig",
-        "scale_symmetry",
-        "ScaleSymmetry",
+        "SymmetryConfig",
+        "measure_symmetry",
+        "Symmetry",
         compares=False,
-        help="which flatness measures move when a run's factors are rescaled",
+        help="which flatness measures move when a run's factors are written down differently",
         is_demonstrated=False,
     ),
     "curvature": Analysis(

@@ -20,7 +20,7 @@ SMALL: dict[str, dict] = {
     "embed": {},
     "align": {},
     "path": {"n_steps": 5, "n_points": 5},
-    "symmetry": {"factors": [0.5, 2.0], "n_triples": 200},
+    "symmetry": {"n_draws": 1, "n_triples": 200},
 }
 """Settings of each analysis: what the pages ask for when they are opened."""
 
