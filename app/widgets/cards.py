@@ -97,6 +97,6 @@ def _picture(path: str, side: int) -> str:
     uri = picture_uri(path, side)
     if uri:
         return f"<img src='{uri}' alt='' loading='lazy'>"
-    problem = escape(thumbnail(path).problem, quote=True)
+    problem = escape(thumbnail(path).problem)
     words = "picture not readable" if problem and side >= THUMBNAIL_SIDE else ""
-    return f"<div class='none basin-small' title='{problem}'>{words}</div>"
+    return f"<div class='none basin-small' title=\"{problem}\">{words}</div>"
