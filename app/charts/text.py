@@ -10,7 +10,7 @@ LONGEST = 32
 _SIGNS = re.compile(
     r"""[\\`*\[\]<>{}$&~|"]"""  # read as more than themselves anywhere
     r"|(?<![^\W_])_|_(?![^\W_])"  # at the edge of a word
-    r"|^[-+#]|(?<=^\d)[.)]"  # at the beginning: a list, a heading
+    r"|^[-+#](?=[ #])|(?<=^\d)[.)](?= )"  # at the beginning: a list, a heading
 )
 
 

@@ -21,7 +21,8 @@ from engine.foundation.config import Config
 from engine.foundation.result import Result
 from engine.jobs.submit import run_and_wait
 from engine.runs import RunStore
-from engine.studies.analyses import find_result, known_analysis
+from engine.studies.analysis_results import find_result
+from engine.studies.analysis_table import known_analysis
 
 
 def options_of(kind: str) -> Options:

@@ -21,7 +21,7 @@ from engine.foundation.files import read_json, write_json
 from engine.foundation.progress import Progress, part, silent
 from engine.jobs.submit import active_jobs, run_here, submit_all
 from engine.runs import Run, RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 
 if TYPE_CHECKING:
     from engine.training import TrainConfig
@@ -57,8 +57,8 @@ class Sweep:
         asked = {"dataset": dataset, "sweep": config.model_dump(mode="json")}
         planned(config)
         if sweep.path.exists():
-            kept = sweep.record
-            if {key: kept[key] for key in asked} != asked:
+            record = sweep.record
+            if {key: record[key] for key in asked} != asked:
                 raise JobError(
                     f"a sweep '{name}' with other settings is in {store.root}; choose another name."
                 )
@@ -85,12 +85,12 @@ class Sweep:
 
     def runs(self) -> dict[str, Run]:
         """The runs made so far, by key; runs that were deleted are left out."""
-        found = {}
+        runs = {}
         for key, run_id in self.record["runs"].items():
             path = self.store.root / run_id
             if (path / "config.json").is_file():
-                found[key] = Run(path)
-        return found
+                runs[key] = Run(path)
+        return runs
 
     def run_missing(
         self,
@@ -167,8 +167,8 @@ class Sweep:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def compared(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
-        """The finished runs compared, best on validation first; see engine.evaluation.compare."""
+    def compare(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
+        """Compare the finished runs, best on validation first; see engine.evaluation.compare."""
         from engine.evaluation import compare
         from engine.runs.outcomes import outcomes_of
 

@@ -20,7 +20,7 @@ from engine.runs.comparison_tables import (
     seeds_table,
     strategies_table,
 )
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"

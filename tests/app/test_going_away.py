@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.jobs import run_here
 from engine.runs import RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import TrainConfig
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"

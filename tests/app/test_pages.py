@@ -231,7 +231,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
     from dataclasses import replace
 
     from engine.geometry import Slice
-    from engine.studies.analyses import find_result
+    from engine.studies.analysis_results import find_result
 
     whole = find_result(trained, "slice", sorted(trained.list()["id"]), {})
     assert isinstance(whole, Slice)

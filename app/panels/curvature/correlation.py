@@ -18,7 +18,7 @@ from app.widgets.error_boundary import show_errors
 from engine.runs import RunStore
 
 if TYPE_CHECKING:
-    from engine.studies.flatness_study import FlatnessAndRobustness
+    from engine.studies.flatness_and_robustness import FlatnessAndRobustness
 
 RESAMPLES = 1000
 HIT = {"both": "pictures and texts", "image": "pictures", "text": "texts"}
@@ -30,10 +30,12 @@ def _study(
     root: str, strategies: dict[str, str], metric: str, strength: float, n_results: int
 ) -> FlatnessAndRobustness:
     """Read from the runs' folders again only when ``n_results`` has changed."""
-    from engine.studies.flatness_study import gathered
+    from engine.studies.flatness_and_robustness import gather_flatness_and_robustness
 
     del n_results
-    return gathered(RunStore(root), list(strategies), metric, strength, strategies)
+    return gather_flatness_and_robustness(
+        RunStore(root), list(strategies), metric, strength, strategies
+    )
 
 
 @st.cache_data(max_entries=16, show_spinner="Correlating ...")

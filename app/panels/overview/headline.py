@@ -12,7 +12,7 @@ from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
-from engine.studies.analyses import find_result
+from engine.studies.analysis_results import find_result
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature

@@ -45,7 +45,7 @@ def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
 
     Raises BasinError, and makes no run, where the config does not fit the dataset.
     """
-    from engine.studies.analyses import create_run
+    from engine.studies.new_run import create_run
     from engine.training.preflight import check_fits
 
     store, path, runs = run_store(), dataset_path(), []
