@@ -27,7 +27,9 @@ def open_plain_twins(store: RunStore, opened: Sequence[Trained]) -> list[Trained
     if not alone:
         return []
     runs = store.list()
-    runs = runs[(runs["fingerprint"] == opened[0].dataset.fingerprint) & (runs["state"] == "finished")]
+    runs = runs[
+        (runs["fingerprint"] == opened[0].dataset.fingerprint) & (runs["state"] == "finished")
+    ]
     runs = runs[runs["seed"].isin({config.seed for config in alone})]
     candidates = []
     for run_id in runs["id"]:
