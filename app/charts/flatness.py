@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.measure_names import SHORT
 from app.charts.style import NEUTRAL, Look, finish, look_of, ratio_ticks
 
 
@@ -25,6 +24,7 @@ def measures_against(
     high = max([*ratios["ratio"], *ratios["high"].dropna(), 1.0]) * 1.08
     figure = go.Figure()
     measures = list(dict.fromkeys(table["measure"]))
+    titles = table.drop_duplicates("measure")["title"].tolist()
     for place, name in enumerate(names):
         style = look_of(name, looks, names)
         mine = ratios[ratios["strategy"] == name]
@@ -32,7 +32,7 @@ def measures_against(
         beside = 0.7 * ((place + 0.5) / len(names) - 0.5)
         figure.add_scatter(
             x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=name,
-            mode="markers", text=mine["measure"].map(lambda m: SHORT.get(m, m)),
+            mode="markers", text=mine["title"],
             marker={"color": style.colour, "symbol": style.marker, "size": 11},
             # A bar that reaches 0 or below leaves the logarithmic axis on the left.
             error_x={"type": "data", "symmetric": False, "thickness": 1.5,
@@ -51,7 +51,7 @@ def measures_against(
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(len(measures))),
-        ticktext=[SHORT.get(m, m) for m in measures],
+        ticktext=titles,
         autorange="reversed",
     )
     return finish(figure, height=120 + len(measures) * max(40, 12 * len(names)))

@@ -118,11 +118,10 @@ def spectrum_caption(results: Mapping[str, Curvature]) -> str:
     if bent:
         whose = "all runs" if len(bent) == len(results) else ", ".join(bent)
         text += (
-            f"The smallest eigenvalue is negative for {whose}: along it the loss bends down, so "
-            "these weights are no minimum of it. "
+            f"The smallest eigenvalue is negative for {whose}: along it the loss bends down. "
+            "Early-stopped weights are no minimum: the gradient norm is not 0 either. "
         )
     return text + (
-        "Scaling user factors up and item factors down changes raw eigenvalues at will and no "
-        "score: compare runs by the measures below that it cannot move. Flatness alone proves no "
-        "robustness."
+        "Writing the factors down differently changes raw eigenvalues at will and no list: compare "
+        "runs by the measures below that may be compared. Flatness alone proves no robustness."
     )

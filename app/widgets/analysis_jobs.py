@@ -18,7 +18,8 @@ from engine.foundation.errors import BasinError
 from engine.foundation.result import Result
 from engine.jobs import Job, active_jobs, find_job, submit
 from engine.runs import RunStore
-from engine.studies.analyses import find_result, known_analysis, result_key
+from engine.studies.analysis_results import find_result, result_key
+from engine.studies.analysis_table import known_analysis
 
 POLL_SECONDS = 1.0
 LOG_BYTES = 4000

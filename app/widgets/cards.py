@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app.widgets.pictures import picture_uri
+from app.widgets.pictures import THUMBNAIL_SIDE, picture_uri, thumbnail
 
 if TYPE_CHECKING:
     from engine.robustness import PictureChange
@@ -95,4 +95,8 @@ def shift_note(before: int, after: int) -> str:
 
 def _picture(path: str, side: int) -> str:
     uri = picture_uri(path, side)
-    return f"<img src='{uri}' alt='' loading='lazy'>" if uri else "<div class='none'></div>"
+    if uri:
+        return f"<img src='{uri}' alt='' loading='lazy'>"
+    problem = escape(thumbnail(path).problem, quote=True)
+    words = "picture not readable" if problem and side >= THUMBNAIL_SIDE else ""
+    return f"<div class='none basin-small' title='{problem}'>{words}</div>"

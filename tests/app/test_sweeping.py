@@ -12,8 +12,9 @@ from engine.foundation.errors import ConfigError, JobError
 from engine.jobs import run_here
 from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
+from engine.studies.task_table import TASKS
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
@@ -111,7 +112,7 @@ def test_failed_runs_are_shown_with_their_reason_and_retried(
     def failing(*_: object) -> dict:
         raise JobError("no luck today")
 
-    monkeypatch.setattr("engine.studies.trainings.train", failing)
+    monkeypatch.setitem(TASKS, "train", failing)
     test = filled(opened())
     button(test, "Start the sweep").click().run()
     assert any("no luck today" in error.value for error in test.error)

@@ -273,7 +273,7 @@ def test_without_the_extra_the_error_names_it(linear, monkeypatch):
     def absent(module):
         raise MissingExtraError(f"needs '{module}'; pip install -e .[encoders]")
 
-    monkeypatch.setattr(encoders, "_needed", absent)
+    monkeypatch.setattr(encoders, "_require", absent)
     image_encoder.cache_clear()
     with pytest.raises(MissingExtraError, match="encoders"):
         perturb(linear, BlurConfig(), 2)

@@ -11,7 +11,7 @@ import streamlit as st
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
-from engine.studies.analyses import find_result
+from engine.studies.analysis_results import find_result
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
@@ -21,7 +21,7 @@ METRIC = "recall@20"
 STRENGTH = 0.1
 """Strength at which the table quotes attack and noise."""
 
-SHARPNESS = "Top eigenvalue, adaptive"
+SHARPNESS = "Top eigenvalue, invariant"
 MEASURED = ("Clean", "Under attack", "Under noise", SHARPNESS)
 
 
@@ -41,7 +41,7 @@ def headline(choice: Choice) -> None:
         for name in rows.columns.drop(["Run", "Seeds"], errors="ignore")
     }
     if SHARPNESS in rows:
-        formats[SHARPNESS]["help"] = "May be compared: it does not move when factors are rescaled"
+        formats[SHARPNESS]["help"] = "May be compared: no rewriting of the factors moves it"
     st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
     seeds = (
         "Means over seeds; ± is half the 95 % interval (Student's t), and runs of one seed have "
@@ -75,7 +75,7 @@ def headline_table(choice: Choice) -> pd.DataFrame:
             )
         bent = [find_result(run_store(), "curvature", [run], {}) for run in choice.ids]
         if all(result is not None for result in bent):
-            sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in bent]
+            sharp = [cast("Curvature", r).measures.get("invariant_top_eigenvalue") for r in bent]
             table[SHARPNESS] = pd.Series(sharp, table.index, dtype=float)
     except BasinError as error:
         st.warning(str(error))

@@ -69,7 +69,7 @@ def _example(field: ConfigField) -> str:
 
 def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
     """Widgets for a sweep; its name, and what it asks for, or None where that is not valid."""
-    from engine.training.sweep_plan import SweepConfig, planned
+    from engine.training.sweep_plan import SweepConfig, plan_runs
 
     fields = sweepable_fields()
     chosen = st.pills(
@@ -99,7 +99,7 @@ def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
                 "first_seed": int(first_seed),
             }
         )
-        plan = planned(config)
+        plan = plan_runs(config)
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return label.strip(), None

@@ -34,7 +34,7 @@ OFFERED = 5
 
 def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
     """Queue one run a seed, from the config's seed upwards; returns the run ids."""
-    from engine.studies.analyses import create_run
+    from engine.studies.new_run import create_run
 
     store, path, runs = run_store(), dataset_path(), []
     for seed in range(config.seed, config.seed + n_seeds):
