@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.runs import RunStore
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 ANALYSES = ("landscape", "curvature", "embeddings", "robustness")
 PAGES = ("overview", "train", "compare", *ANALYSES)
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"

@@ -14,7 +14,7 @@ from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
 from engine.studies.task_table import TASKS
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 

@@ -74,7 +74,7 @@ def sweep_form(
     presets: Sequence[str], names_in_use: Sequence[str]
 ) -> tuple[str, SweepConfig | None]:
     """Widgets for a sweep; its name, and what it asks for, or None where that is not valid."""
-    from engine.training.sweep_plan import SweepConfig, planned
+    from engine.training.sweep_plan import SweepConfig, plan_runs
 
     fields = sweepable_fields()
     chosen = st.pills(
@@ -108,7 +108,7 @@ def sweep_form(
                 "first_seed": int(first_seed),
             }
         )
-        plan = planned(config)
+        plan = plan_runs(config)
     except ConfigError as error:
         show_error(error)
         return label.strip(), None
