@@ -69,7 +69,7 @@ def test_from_train_draws_only_items_that_occur_in_training(rows, pooled):
 def test_a_user_who_knows_every_item_in_training_is_refused():
     rows = [{0}, {0, 2}]
     assert NegativeSampler(dataset_of(rows, n_items=3), "all")
-    with pytest.raises(DataError, match="every one of the 2 items in training, .* user 1"):
+    with pytest.raises(DataError, match=r"every one of the 2 items in training, .* user 1"):
         NegativeSampler(dataset_of(rows, n_items=3), "train")
 
 
