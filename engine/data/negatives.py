@@ -79,8 +79,8 @@ class NegativeSampler:
     ) -> Tensor:
         """One negative for each user, where each batch of ``batch_size`` shares a drawn pool.
 
-        A batch's pool is ``pool`` candidates drawn uniformly; each of its users takes one of
-        those that are negative for them at random. By symmetry every single negative is still uniform over
+        A batch's pool is ``pool`` candidates drawn uniformly; each of its users takes at random one
+        of those that are negative for them. By symmetry every single negative is still uniform over
         the user's negatives, so the expected gradient is unchanged; only negatives within a batch
         are no longer independent. A batch then touches fewer distinct items. Raises DataError for a
         pool below 1.
