@@ -1,44 +1,44 @@
-"""Flatness measures of one recommender whose factors are rescaled."""
+"""Largest relative changes of flatness measures under rewritings of the factors."""
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
+import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.measure_names import SHORT
-from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, finish, ratio_ticks
+from app.charts.style import finish
+
+if TYPE_CHECKING:
+    from engine.geometry import Symmetry
+
+FLOOR = 1e-5
+"""Changes below count as it: rounding."""
 
 
-def measures_by_factor(table: pd.DataFrame) -> go.Figure:
-    """Each measure over its value at c = 1, against c; raw ones dashed, invariant ones solid.
+def changes_by_transformation(symmetry: Symmetry) -> go.Figure:
+    """A table of coloured cells: measures by transformations, on a logarithmic scale.
 
-    ``table`` is the result's: columns c, measure, value, times, is_invariant.
+    Measures that may be compared are marked in bold.
     """
-    figure = go.Figure()
-    figure.add_hline(y=1, line={"color": NEUTRAL, "dash": "dot"})
-    for place, (measure, rows) in enumerate(table.groupby("measure", sort=False)):
-        stays = bool(rows["is_invariant"].iloc[0])
-        name = SHORT.get(str(measure), str(measure))
-        figure.add_scatter(
-            x=rows["c"], y=rows["times"], mode="lines+markers",
-            name=f"{name} ({'stays' if stays else 'moves'})",
-            line={"color": CATEGORICAL[place % len(CATEGORICAL)], "width": 2.5,
-                  "dash": "solid" if stays else "dash"},
-            marker={"symbol": MARKERS[place % len(MARKERS)], "size": 9},
-            customdata=rows["value"],
-            hovertemplate=f"{name}<br>c = %{{x:g}}: %{{customdata:.4g}}, %{{y:.3g}} times its "
-            "value at c = 1<extra></extra>",
-        )  # fmt: skip
-    factors = sorted(table["c"].unique())
-    figure.update_xaxes(
-        title="c in U → cU, V → V/c", type="log", tickvals=factors,
-        ticktext=[f"{c:g}" for c in factors],
+    from engine.geometry import title_of
+
+    changes = symmetry.largest_changes
+    kinds = list(next(iter(changes.values()), {}))
+    values = np.array([[row[kind] for kind in kinds] for row in changes.values()])
+    texts = [[f"{x:.1%}" if x < 1 else f"×{1 + x:.3g}" for x in row] for row in values]
+    names = [
+        f"<b>{title_of(name)}</b>" if name in symmetry.comparable else title_of(name)
+        for name in changes
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.log10(np.maximum(np.nan_to_num(values, posinf=1e3), FLOOR)),
+            x=kinds, y=names, text=texts, texttemplate="%{text}", zmin=-4, zmax=1,
+            colorscale="Blues", showscale=False,
+            hovertemplate="%{y} under %{x}: %{text}<extra></extra>",
+        )
     )  # fmt: skip
-    times = table["times"][table["times"] > 0]
-    ticks, texts = ratio_ticks(min(times.min(), 0.9), max(times.max(), 1.1))
-    figure.update_yaxes(
-        title="times the value at c = 1", type="log", tickvals=ticks, ticktext=texts
-    )
-    figure = finish(figure, height=440)
-    figure.update_layout(margin={"t": 84})
-    return figure
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(side="top")
+    return finish(figure, height=110 + 30 * len(names), legend=False)

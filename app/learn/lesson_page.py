@@ -8,9 +8,6 @@ from app.learn.lesson import TITLES, Lesson, Play, Step
 from app.learn.lessons import LESSONS
 from app.learn.playground import PlaygroundSettings, playground
 
-PLAYGROUND_HEIGHT = 560
-"""Pixels: lessons fit 1280 x 800 without scrolling."""
-
 
 def chosen_lesson() -> tuple[Lesson, int]:
     """The lesson and the step that the address names; the first ones where it names none."""
@@ -108,3 +105,8 @@ def show_picture(lesson: Lesson, number: int) -> None:
         first = max(i for i, s in enumerate(lesson.steps[: number + 1]) if s.picture is picture)
         settings = PlaygroundSettings.parse(picture.settings)
         playground(settings, key=f"{lesson.key}.{first}", controls=picture.controls)
+    elif picture is not None:
+        with st.spinner("Loading the engine ..."):
+            from app.learn.pictures import PICTURES
+
+        PICTURES[picture.name]()

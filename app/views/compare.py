@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.panels.compare.learning import learning
 from app.panels.compare.metrics import metrics_of_strategies
+from app.panels.compare.report import offer_report
 from app.panels.compare.runs_table import actions, runs_table
 from app.panels.compare.settings import settings
 from app.selection.choice import Choice
@@ -29,3 +30,4 @@ with show_errors():
 with show_errors():
     learning(choice)
 settings(choice)
+offer_report(choice)

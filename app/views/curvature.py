@@ -8,7 +8,7 @@ from app.panels.curvature.correlation import does_flatness_predict_robustness
 from app.panels.curvature.flatness import flatness
 from app.panels.curvature.input_sharpness import input_sharpness
 from app.panels.curvature.spectrum import curvatures, spectra
-from app.panels.curvature.symmetry import why_raw_eigenvalues_lie
+from app.panels.curvature.symmetry import what_moves_what
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
@@ -16,8 +16,9 @@ from app.widgets.error_boundary import show_errors
 st.title("Curvature")
 st.markdown(
     "The eigenvalues of the Hessian say how sharply the loss bends at each solution. Raw "
-    "eigenvalues can be changed without changing a single recommendation, so each comes with "
-    "companions that cannot."
+    "eigenvalues change when the factors are merely written down differently, so measures that no "
+    "such rewriting moves stand beside them. Training stops early: these weights are no exact "
+    "minima, as the gradient norm and the smallest eigenvalue tell."
 )
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
@@ -28,5 +29,5 @@ with show_errors():
         flatness(results, choice)
         input_sharpness(results, choice)
 with show_errors():
-    why_raw_eigenvalues_lie(choice)
+    what_moves_what(choice)
 does_flatness_predict_robustness(choice)

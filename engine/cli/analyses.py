@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from engine.cli.terminal import (
     with_bar,
 )
 from engine.foundation.config import Config
+from engine.foundation.errors import ResultError
 from engine.foundation.result import Result
 from engine.jobs.submit import run_and_wait
 from engine.runs import RunStore
-from engine.studies.analyses import find_result, known_analysis
+from engine.studies.analysis_results import find_result
+from engine.studies.analysis_table import known_analysis
 
 
 def options_of(kind: str) -> Options:
@@ -77,6 +80,7 @@ def command_of(kind: str) -> Command:
             "config": results[0].config,
             "provenance": [result.provenance for result in results],
             "captions": [result.caption for result in results],
+            **_plain_values(results),
             **{
                 name or "table": records(table)
                 if len(table) <= 5000
@@ -92,13 +96,25 @@ def _found(
     store: RunStore, kind: str, runs: list[str], config: Config, arguments: argparse.Namespace
 ) -> Result:
     """The kept result of an analysis, computed first where there is none or it is forced."""
-    result = None if arguments.force else find_result(store, kind, runs, config)
+    try:
+        result = None if arguments.force else find_result(store, kind, runs, config)
+    except ResultError as error:
+        print(f"computed again: {error}", file=sys.stderr)
+        result = None
     if result is None:
         params = {"runs": runs, "config": config.model_dump(mode="json")}
         with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar, arguments.scheduler))
         result = find_result(store, kind, runs, config)
     assert result is not None
     return result
+
+
+def _plain_values(results: list[Result]) -> dict[str, Any]:
+    """What a single result adds beside its tables; by run where there are several."""
+    if len(results) == 1:
+        return results[0].plain()
+    plain = {str(result.provenance.get("runs", [""])[0]): result.plain() for result in results}
+    return {"by_run": plain} if any(plain.values()) else {}
 
 
 def _together(tables: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from engine.foundation.errors import BasinError
-from engine.jobs.address import IDLE_SECONDS
+from engine.jobs.cluster_address import IDLE_SECONDS
 from engine.runs import RunStore
 
 
@@ -32,7 +32,7 @@ def serve(command: str, given: argparse.Namespace) -> None:
 
         serve_cluster(RunStore(given.runs), given.workers, given.idle)
     else:
-        from engine.cluster.worker import serve_worker
+        from engine.cluster.outside_worker import serve_worker
 
         serve_worker(given.scheduler, given.workers, given.gpu)
 

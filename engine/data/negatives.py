@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from engine.data.dataset import Dataset
@@ -44,7 +43,7 @@ class NegativeSampler:
         self._keys = positive_users * self.n_items + items
         self._negatives_before = self._keys - rank_in_user
 
-    def sample(self, users: Int64[Tensor, " N"], generator: torch.Generator) -> Int64[Tensor, " N"]:
+    def sample(self, users: Tensor, generator: torch.Generator) -> Tensor:
         """One negative item for each user of the list [N]; on the device of ``users``."""
         asked = users.cpu()
         draws = torch.randint(2**62, asked.shape, generator=generator)
@@ -55,11 +54,11 @@ class NegativeSampler:
 
     def sample_pooled(
         self,
-        users: Int64[Tensor, " N"],
+        users: Tensor,
         batch_size: int,
         pool: int,
         generator: torch.Generator,
-    ) -> Int64[Tensor, " N"]:
+    ) -> Tensor:
         """One negative for each user, where each batch of ``batch_size`` shares a drawn pool.
 
         A batch's pool is ``pool`` items drawn uniformly; each of its users takes one at random of
@@ -87,9 +86,7 @@ class NegativeSampler:
             negatives[wrong] = self.sample(asked[wrong], generator)
         return negatives.to(users.device)
 
-    def contains(
-        self, users: Int64[Tensor, " N"], items: Int64[Tensor, " N"]
-    ) -> Bool[Tensor, " N"]:
+    def contains(self, users: Tensor, items: Tensor) -> Tensor:
         """Whether each (user, item) of the two lists [N] is a training interaction."""
         keys = users.cpu() * self.n_items + items.cpu()
         place = torch.searchsorted(self._keys, keys).clamp(max=len(self._keys) - 1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from engine.data.dataset import SPLITS
-from engine.foundation.config import Config
-from engine.foundation.errors import DataError
+from engine.foundation.config import Config, readable
+from engine.foundation.errors import ConfigError, DataError
 from engine.foundation.seeding import numpy_generator
 
 TRAIN, VALID, TEST = range(len(SPLITS))
@@ -65,6 +66,48 @@ class LeaveOneOutSplit(Config):
 SplitConfig = Annotated[
     LabelSplit | RandomSplit | UserTimeSplit | LeaveOneOutSplit, Field(discriminator="name")
 ]
+
+
+SPLIT_NAMES = ("label", "random", "user_time", "leave_one_out")
+"""The kinds of split by name."""
+_ANY_SPLIT: TypeAdapter[SplitConfig] = TypeAdapter(SplitConfig)
+
+
+def split_from(values: Mapping[str, Any]) -> SplitConfig:
+    """The split of plain values such as ``{"name": "random", "seed": 3}``.
+
+    Raises ConfigError naming the kinds that there are, or each bad field and what it allows.
+    """
+    if values.get("name") not in SPLIT_NAMES:
+        raise ConfigError(
+            f"'{values.get('name')}' is not a kind of split; allowed are {', '.join(SPLIT_NAMES)}."
+        )
+    try:
+        return _ANY_SPLIT.validate_python(dict(values))
+    except ValidationError as error:
+        raise ConfigError(readable(error, f"the split '{values['name']}'")) from None
+
+
+def draws_at_random(split: SplitConfig) -> bool:
+    """Whether a seed decides this split."""
+    return split.name == "random" or (split.name == "leave_one_out" and split.order == "random")
+
+
+def describe_split(split: SplitConfig, column: str = "") -> str:
+    """One sentence on how interactions were split; ``column`` is that of labels or times."""
+    by = f" (column {column})" if column else ""
+    if split.name == "label":
+        return f"Split: as the file gives it{by}."
+    if split.name == "leave_one_out":
+        how = f"by time{by}" if split.order == "time" else f"at random with seed {split.seed}"
+        return (
+            f"Split: {how}, leaving one out: each user's last interaction is test, the one before "
+            "it validation."
+        )
+    held_out = f"{split.test_share:.0%} test, {split.valid_share:.0%} validation"
+    if split.name == "random":
+        return f"Split: at random with seed {split.seed}, of each user {held_out}."
+    return f"Split: by each user's time{by}, the latest {held_out}."
 
 
 def needs_time(split: SplitConfig) -> bool:

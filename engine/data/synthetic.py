@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from engine.data.dataset import SPLITS, Dataset, Interactions
-from engine.data.splits import RandomSplit, SplitConfig, needs_time, split_labels
+from engine.data.splits import (
+    RandomSplit,
+    SplitConfig,
+    describe_split,
+    needs_time,
+    split_labels,
+)
 from engine.foundation.errors import DataError
 from engine.foundation.seeding import numpy_generator
 
 LATENT_WIDTH = 16
+MAX_BYTES = 4 * 2**30
+"""Synthetic data whose estimated memory is larger are refused."""
 FAVOURITE_SHARE, SECOND_SHARE = 0.65, 0.25
 """Share of a user's draws from the favourite and the second cluster; the rest is popularity."""
 
@@ -26,22 +36,25 @@ SPEC_KEYS = {
 }
 
 
-def synthetic_from_spec(spec: str, split: SplitConfig | None = None) -> Dataset:
+def synthetic_from_spec(
+    spec: str, split: SplitConfig | None = None, source: str | None = None
+) -> Dataset:
     """Make the dataset of a line as ``synthetic:users=200,items=100,interactions=3000,seed=0``.
 
     The keys are those of SPEC_KEYS; without any, 200 users, 100 items and 3,000 interactions.
-    Raises DataError for an unknown key or a value that is not a whole number.
+    ``source`` is what ``Dataset.source`` says, None the line itself. Raises DataError for an
+    unknown key or a value that is not a whole number.
     """
     values = {"n_users": 200, "n_items": 100, "n_interactions": 3000}
     for part in filter(None, spec.partition(":")[2].split(",")):
         key, _, value = (text.strip() for text in part.partition("="))
-        if key not in SPEC_KEYS or not value.isdecimal():
+        if key not in SPEC_KEYS or not re.fullmatch(r"[0-9]{1,18}", value):
             raise DataError(
-                f"'{spec}': '{part}' is not understood; allowed are {', '.join(SPEC_KEYS)}, each "
-                "followed by '=' and a whole number."
+                f"'{spec[:120]}': '{part[:40]}' is not understood; allowed are "
+                f"{', '.join(SPEC_KEYS)}, each followed by '=' and a whole number."
             )
         values[SPEC_KEYS[key]] = int(value)
-    return synthetic(**values, split=split, source=spec)
+    return synthetic(**values, split=split, source=source or spec)
 
 
 def synthetic(
@@ -110,7 +123,10 @@ def synthetic(
         features=features,
         items=table,
         source=source,
-        notes=("Made up by Basin: no person ever chose any of these items.",),
+        notes=(
+            describe_split(split),
+            "Made up by Basin: no person ever chose any of these items.",
+        ),
     )
 
 
@@ -137,6 +153,22 @@ def _check(
                 f"synthetic data of {n_users} users and {n_items} items: {what} is {value}; "
                 f"{allowed} is allowed."
             )
+    n_bytes = estimated_bytes(n_users, n_items, n_interactions, sum(widths.values()))
+    if n_bytes > MAX_BYTES:
+        raise DataError(
+            f"synthetic data of {n_users} users, {n_items} items and {n_interactions} interactions "
+            f"with features {sum(widths.values())} wide take about {n_bytes / 2**30:,.1f} GiB of "
+            f"memory; at most {MAX_BYTES / 2**30:g} GiB are allowed. Ask for fewer."
+        )
+
+
+def estimated_bytes(n_users: int, n_items: int, n_interactions: int, width: int) -> int:
+    """Memory that making such data takes, in bytes: float32 features, ids while drawing, texts.
+
+    ``width`` is that of all modalities together.
+    """
+    features = 4 * n_items * (width + 2 * LATENT_WIDTH)
+    return features + 500 * n_items + 50 * n_users + 200 * n_interactions
 
 
 def _user_activity(

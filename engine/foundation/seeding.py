@@ -34,9 +34,3 @@ def torch_generator(seed: int, purpose: str, *indices: int) -> torch.Generator:
     generator = torch.Generator(device="cpu")
     generator.manual_seed(state & 0x7FFF_FFFF_FFFF_FFFF)
     return generator
-
-
-def without_seed(name: str) -> str:
-    """What a run's name shares with its strategy's other seeds: ``plain`` of ``plain, seed 3``."""
-    head, middle, seed = name.rpartition(", seed ")
-    return head if middle and seed.isdigit() else name

@@ -7,13 +7,14 @@ from engine.geometry.curvature.flatness_statistics import (
     flatness_table,
     flatness_versus_robustness,
 )
-from engine.geometry.curvature.measures.measure import MEASURES, Measure
-from engine.geometry.curvature.symmetry.symmetry_computation import (
-    ScaleSymmetry,
-    ScaleSymmetryConfig,
-    rescaled,
-    scale_symmetry,
+from engine.geometry.curvature.measures import (
+    MEASURES,
+    Measure,
+    in_table_order,
+    measure_of,
+    title_of,
 )
+from engine.geometry.curvature.symmetry import Symmetry, SymmetryConfig, measure_symmetry
 from engine.geometry.paths import ModePath, ModePathConfig, mode_path
 from engine.geometry.slices import Slice, SliceConfig, loss_slice
 from engine.geometry.triples import frozen_triples
@@ -25,16 +26,18 @@ __all__ = [
     "Measure",
     "ModePath",
     "ModePathConfig",
-    "ScaleSymmetry",
-    "ScaleSymmetryConfig",
     "Slice",
     "SliceConfig",
+    "Symmetry",
+    "SymmetryConfig",
     "flatness_frame",
     "flatness_table",
     "flatness_versus_robustness",
     "frozen_triples",
+    "in_table_order",
     "loss_slice",
+    "measure_of",
+    "measure_symmetry",
     "mode_path",
-    "rescaled",
-    "scale_symmetry",
+    "title_of",
 ]

@@ -3,7 +3,7 @@
 Importing this room imports neither torch nor Dask: pages submit and watch through files.
 """
 
-from engine.jobs.address import Cluster, ensure_cluster, find_cluster
+from engine.jobs.cluster_address import Cluster, ensure_cluster, find_cluster
 from engine.jobs.job import Job, JobState, JobStatus
 from engine.jobs.submit import active_for, active_jobs, find_job, jobs, run_here, submit
 

@@ -1,4 +1,4 @@
-"""Doing a job, wherever that is: claim it, report, stop when asked, and end it honestly."""
+"""Performing a job in this process: claim its folder, report progress, stop when asked, end it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.folders import settle_runs
 from engine.jobs.job import Job
 from engine.jobs.reporter import Reporter
+from engine.jobs.settle import settle_runs
 from engine.jobs.tasks import load_task
 from engine.runs import RunStore
 from engine.runs.mlflow_log import log_ended_runs
@@ -48,7 +48,7 @@ def perform(path: str, progress: Progress = silent) -> str:
             reason = "Its worker was lost."
             if end == "cancelled":
                 reason = "It did not stop when asked, so its worker was ended."
-            settle_runs(RunStore(job.root), job, end, reason)
+            settle_runs(job.path, end, reason)
             reporter.end(end, reason)
         else:
             _do(job, reporter)
@@ -63,7 +63,7 @@ def _do(job: Job, reporter: Reporter) -> None:
     for run_id in request.get("run_ids", ()):
         reporter.attach(run_id)
     try:
-        with _logged_to(job.path / "log.txt"):
+        with _log_to(job.path / "log.txt"):
             reporter.start()
             result = load_task(request["task"])(store, dict(request["params"]), reporter)
             write_record(job.path / "result.json", {"result": result}, JobError)
@@ -80,9 +80,9 @@ def _do(job: Job, reporter: Reporter) -> None:
         reporter.log(traceback.format_exc())
         reporter.end("failed", _one_line(f"{type(error).__name__}: {error}"))
     finally:
-        settle_runs(store, job, reporter.state, reporter.reason)
+        settle_runs(job.path, reporter.state, reporter.reason)
     if request["task"] == "train":  # after the end is written, so that nobody waits for a server
-        with _logged_to(job.path / "log.txt"):
+        with _log_to(job.path / "log.txt"):
             log_ended_runs(store, reporter.run_ids)
 
 
@@ -91,7 +91,7 @@ def _one_line(text: str) -> str:
 
 
 @contextmanager
-def _logged_to(path: Path) -> Iterator[None]:
+def _log_to(path: Path) -> Iterator[None]:
     """Send this thread's records of the ``engine`` loggers to a file."""
     thread = threading.get_ident()
     with suppress(OSError):
@@ -108,7 +108,7 @@ def _logged_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def failed_before_start(job: Job, state: Any, reason: str) -> None:
+def end_unstarted(job: Job, state: Any, reason: str) -> None:
     """End a job that no worker ever took, unless one did meanwhile."""
     ownership = Ownership(job.path, f"Job {job.id}", JobError)
     with suppress(JobError):
@@ -117,6 +117,6 @@ def failed_before_start(job: Job, state: Any, reason: str) -> None:
             record = read_record_or(job.path / "progress.json", {"state": "queued"}, JobError)
             if record["state"] in ("queued", "running"):
                 Reporter(job, silent).end(state, reason)
-                settle_runs(RunStore(job.root), job, state, reason)
+                settle_runs(job.path, state, reason)
         finally:
             ownership.release()

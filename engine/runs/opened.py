@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 from engine.data import Dataset
-from engine.data.readers import read_dataset
+from engine.data.readers import read_dataset, source_place
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import RunError
 from engine.runs.run import Run
+from engine.runs.strategies import strategy_names
 from engine.training import TrainConfig, Trained
 
 
@@ -40,7 +42,9 @@ def cached_dataset(source: str) -> Dataset:
 
 
 def _stamp(source: str) -> tuple[tuple[str, int, int], ...]:
-    folder = Path(source)
+    if source.startswith("synthetic"):
+        return ()
+    folder = source_place(source)
     if not folder.exists():
         return ()
     files = [folder] if folder.is_file() else sorted(p for p in folder.iterdir() if p.is_file())
@@ -74,3 +78,10 @@ def open_run(
         device=device,
         precision=precision,
     )
+
+
+def open_runs(runs: Sequence[Run], device: str = "auto", precision: str = "") -> list[Trained]:
+    """Runs that are looked at together, each as ``open_run`` does, knowing its strategy."""
+    opened = [open_run(run, device=device, precision=precision) for run in runs]
+    names = strategy_names(runs)
+    return [replace(each, strategy=name) for each, name in zip(opened, names, strict=True)]

@@ -1,39 +1,41 @@
-"""Which runs are one strategy under several seeds."""
+"""Which runs are one strategy under several seeds, by their folders or by the runs table."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
 
-from engine.foundation.seeding import without_seed
-from engine.runs.run import Run
+import pandas as pd
 
-PER_SEED = ("seed", "device", "match_gradient_passes")
-"""Settings that may differ between the seeds of one strategy: a compute-matched run takes as many
-passes as the run of its own seed that it was matched to."""
+from engine.foundation import strategies
+from engine.foundation.strategies import TrainedAs
+from engine.runs.run import Run
 
 
 def strategy_names(runs: Sequence[Run]) -> list[str]:
-    """The strategy of each run: its name without the seed.
-
-    Runs of one name whose settings differ are different strategies, told apart by a number, the
-    oldest without one.
-    """
-    names: dict[tuple[str, str], str] = {}
-    taken: Counter[str] = Counter()
-    keys = {run.id: _key(run) for run in runs}
-    for run_id in sorted(keys):
-        key = keys[run_id]
-        if key not in names:
-            taken[key[0]] += 1
-            names[key] = key[0] if taken[key[0]] == 1 else f"{key[0]} ({taken[key[0]]})"
-    return [names[keys[run.id]] for run in runs]
+    """The strategy of each run, by ``engine.foundation.strategies.strategy_names``."""
+    return strategies.strategy_names(
+        [
+            TrainedAs(
+                run.name,
+                run.config,
+                str(run.provenance.get("dataset", {}).get("fingerprint", "")),
+                run.id,
+            )
+            for run in runs
+        ]
+    )
 
 
-def _key(run: Run) -> tuple[str, str]:
-    config = run.config
-    # Unset is the same as not yet known when the run was made.
-    settings = {k: v for k, v in config.items() if k not in PER_SEED and v is not None}
-    settings["is_matched"] = config.get("match_gradient_passes") is not None
-    return without_seed(run.name), json.dumps(settings, sort_keys=True)
+def strategies_in(table: pd.DataFrame) -> pd.Series:
+    """The same for rows of ``RunStore.list``, by their index."""
+    prefix = "config."
+    columns = [column for column in table.columns if column.startswith(prefix)]
+    settings = table[columns].rename(columns=lambda column: column.removeprefix(prefix))
+    described = [
+        TrainedAs(str(name), {str(k): v for k, v in row.items()}, str(dataset or ""), str(id_))
+        for name, row, dataset, id_ in zip(
+            table["name"], settings.to_dict("records"), table["fingerprint"], table["id"],
+            strict=True,
+        )
+    ]  # fmt: skip
+    return pd.Series(strategies.strategy_names(described), index=table.index, dtype=object)

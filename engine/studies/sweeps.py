@@ -21,7 +21,7 @@ from engine.foundation.files import read_json, write_json
 from engine.foundation.progress import Progress, part, silent
 from engine.jobs.submit import active_jobs, run_here, submit_all
 from engine.runs import Run, RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 
 if TYPE_CHECKING:
     from engine.training import TrainConfig
@@ -51,14 +51,14 @@ class Sweep:
         Raises JobError where a sweep of that name asks for something else, ConfigError where a
         setting is unknown.
         """
-        from engine.training.sweep_plan import planned
+        from engine.training.sweep_plan import plan_runs
 
         sweep = cls(store, name)
         asked = {"dataset": dataset, "sweep": config.model_dump(mode="json")}
-        planned(config)
+        plan_runs(config)
         if sweep.path.exists():
-            kept = sweep.record
-            if {key: kept[key] for key in asked} != asked:
+            record = sweep.record
+            if {key: record[key] for key in asked} != asked:
                 raise JobError(
                     f"a sweep '{name}' with other settings is in {store.root}; choose another name."
                 )
@@ -79,18 +79,18 @@ class Sweep:
 
     def plan(self) -> list[tuple[str, TrainConfig]]:
         """Every run's name and config."""
-        from engine.training.sweep_plan import SweepConfig, planned
+        from engine.training.sweep_plan import SweepConfig, plan_runs
 
-        return planned(SweepConfig.parse(self.record["sweep"]))
+        return plan_runs(SweepConfig.parse(self.record["sweep"]))
 
     def runs(self) -> dict[str, Run]:
         """The runs made so far, by key; runs that were deleted are left out."""
-        found = {}
+        runs = {}
         for key, run_id in self.record["runs"].items():
             path = self.store.root / run_id
             if (path / "config.json").is_file():
-                found[key] = Run(path)
-        return found
+                runs[key] = Run(path)
+        return runs
 
     def run_missing(
         self,
@@ -167,8 +167,8 @@ class Sweep:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def compared(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
-        """The finished runs compared, best on validation first; see engine.evaluation.compare."""
+    def compare(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
+        """Compare the finished runs, best on validation first; see engine.evaluation.compare."""
         from engine.evaluation import compare
         from engine.runs.outcomes import outcomes_of
 

@@ -17,7 +17,7 @@ from engine.training.stepping.steppers import (
     PlainConfig,
 )
 from engine.training.train_config import TrainConfig
-from engine.training.trained import Trained
+from engine.training.trained import Trained, strategies_of
 
 __all__ = [
     "PRESETS",
@@ -38,4 +38,5 @@ __all__ = [
     "Trained",
     "fit",
     "preset",
+    "strategies_of",
 ]

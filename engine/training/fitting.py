@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
+from typing import Any, Literal
 
 from engine.data import Dataset
 from engine.data.features import Features, load_features
 from engine.evaluation import UserMetrics
-from engine.foundation.devices import ran_out_of_memory
-from engine.foundation.errors import TrainingError
+from engine.foundation.devices import resolve_device
+from engine.foundation.errors import Cancelled, TrainingError
 from engine.foundation.progress import Progress, silent
 from engine.models import Recommender
+from engine.training.checkpoint import restore, snapshot_of
 from engine.training.recorder import MemoryRecorder, Recorder
+from engine.training.stepping.optimisers import NonFiniteError
+from engine.training.torch_runtime import deterministic_algorithms, explain_out_of_memory
 from engine.training.train_config import TrainConfig
 from engine.training.trained import Trained
 from engine.training.trainer import Trainer
 
+Outcome = Literal["finished", "diverged"]
+
 
 @dataclass(frozen=True)
 class Fit:
-    """What training found: the model at the epoch validation chose, and how it got there."""
+    """The model at the epoch validation chose, and how it got there."""
 
     model: Recommender
     features: Features
     config: TrainConfig
-    state: Literal["finished", "diverged"]
+    state: Outcome
     best_epoch: int
     """The epoch whose weights these are, from 1; 0 is the untrained model."""
     valid: dict[str, float]
@@ -55,23 +56,83 @@ def fit(
 ) -> Fit:
     """Train, and return the model at the epoch that validation chose.
 
-    Goes on from the recorder's checkpoint where it has one, to the same numbers bit for bit as an
+    Resumes from the recorder's checkpoint where it has one, to the same numbers bit for bit as an
     uninterrupted run on the same machine. A non-finite loss ends it as 'diverged' with the best
     finite weights. Raises ConfigError or TrainingError where the config does not fit the dataset,
-    TrainingError where the device's memory does not suffice even for small pieces of a batch.
+    TrainingError where the device's memory does not suffice even for small parts of a batch.
     """
     recorder = recorder or MemoryRecorder()
-    with determinism(config.deterministic), clear_about_memory(config.device):
+    is_deterministic = config.deterministic or resolve_device(config.device).type == "cpu"
+    with deterministic_algorithms(is_deterministic), explain_out_of_memory(config.device):
         trainer = Trainer(dataset, config, recorder)
         snapshot = recorder.load_checkpoint()
         if snapshot is not None:
-            trainer.restore(snapshot)
-        state = trainer.run(progress)
-        return finished(trainer, state)
+            restore(trainer, snapshot)
+        outcome = train_until_done(trainer, progress)
+        return evaluate_best(trainer, outcome)
 
 
-def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
-    """Judge the chosen weights with features in the weights' own format, and say so."""
+def train_until_done(trainer: Trainer, progress: Progress) -> Outcome:
+    """Train to the end of the budget; the best weights end up in model and recorder.
+
+    Raises Cancelled where ``progress`` does, and TrainingError where training ended within the warm
+    start, so that there is no epoch to choose.
+    """
+    state, best, recorder = trainer.state, trainer.best, trainer.recorder
+    outcome: Outcome = "finished"
+    try:
+        while not trainer.is_done:
+            _one_epoch(trainer, progress)
+            if state.epoch % trainer.config.checkpoint_every == 0 and not trainer.is_done:
+                recorder.save_checkpoint(snapshot_of(trainer))
+                recorder.save_weights(best.weights)
+    except NonFiniteError as error:
+        outcome = "diverged"
+        recorder.event("diverged", {"epoch": state.epoch + 1, "reason": str(error)})
+        if best.epoch == 0:  # nothing was chosen yet, and these weights are finite
+            best.epoch, best.weights = state.epoch, trainer.model.theta()
+    except Cancelled:
+        recorder.save_weights(best.weights)
+        recorder.event("cancelled", {"epoch": state.epoch})
+        raise
+    if best.epoch == 0 < state.epoch:
+        raise TrainingError(
+            f"training ended after epoch {state.epoch}, within the {trainer.warm_epochs} of the "
+            "warm start, so no epoch could be chosen; raise max_seconds or match_gradient_passes, "
+            "or lower objective.adversary.warm_start_epochs."
+        )
+    best.load_into(trainer.model)
+    recorder.save_weights(best.weights)
+    return outcome
+
+
+def _one_epoch(trainer: Trainer, progress: Progress) -> None:
+    """Steps, validation if due, and the event of one epoch."""
+    state, config = trainer.state, trainer.config
+    started = time.perf_counter()
+    epoch = state.epoch + 1
+    within = trainer.budget.progress_within(epoch, trainer.objective.passes, progress)
+    loss = trainer.train_epoch(epoch, within)
+    state.epoch = epoch
+    is_last = epoch == config.epochs or trainer.is_done
+    is_validated = epoch % config.validate_every == 0 or is_last
+    metrics = trainer.validate(epoch) if is_validated else {}
+    state.seconds += time.perf_counter() - started
+    event: dict[str, Any] = {
+        "epoch": epoch,
+        "loss": loss,
+        "gradient_passes": state.gradient_passes,
+        "phase": "warm start" if epoch <= trainer.warm_epochs else "main",
+    }
+    event |= {f"valid_{name}": value for name, value in metrics.items()}
+    event |= {"seconds": state.seconds, "best_epoch": trainer.best.epoch}
+    trainer.recorder.event("epoch", event | trainer.stepper.diagnostics())
+    if config.snapshots_every is not None and epoch % config.snapshots_every == 0:
+        trainer.recorder.save_snapshot(epoch, trainer.model.theta())
+
+
+def evaluate_best(trainer: Trainer, outcome: Outcome) -> Fit:
+    """Validation and test metrics of the chosen weights, on features in the weights' own format."""
     config, dataset = trainer.config, trainer.dataset
     if trainer.feature_dtype != trainer.dtype:
         trainer.features = load_features(
@@ -83,16 +144,16 @@ def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
         model=trainer.model.eval(),
         features=trainer.features,
         config=config,
-        state=state,
-        best_epoch=trainer.position.best_epoch,
+        state=outcome,
+        best_epoch=trainer.best.epoch,
         valid=trainer.evaluate("valid").means(),
         test=test.means() if test else {},
         test_by_user=UserMetrics.of(test, "test") if test else None,
-        gradient_passes=trainer.position.gradient_passes,
-        seconds=trainer.position.seconds,
+        gradient_passes=trainer.state.gradient_passes,
+        seconds=trainer.state.seconds,
     )
     trainer.recorder.event(
-        state,
+        outcome,
         {
             "best_epoch": result.best_epoch,
             "valid": result.valid,
@@ -101,28 +162,3 @@ def finished(trainer: Trainer, state: Literal["finished", "diverged"]) -> Fit:
         },
     )
     return result
-
-
-@contextmanager
-def determinism(wanted: bool) -> Iterator[None]:
-    """Let torch refuse operations whose result may vary, where that is wanted."""
-    before = torch.are_deterministic_algorithms_enabled()
-    if wanted:  # without it cuBLAS has no reproducible products, and torch refuses them
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(wanted or before)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-
-
-@contextmanager
-def clear_about_memory(device: str, advice: str = "") -> Iterator[None]:
-    """Say what to do where a device has no memory left: raises TrainingError instead."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not ran_out_of_memory(error):
-            raise
-        advice = advice or "choose a smaller model.width, feature_precision bfloat16, or device cpu"
-        raise TrainingError(f"out of memory on device {device}; {advice}.") from error

@@ -39,7 +39,7 @@ class TrainConfig(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     """How the step size changes over the epochs."""
     averaging: AnyAveragingConfig | None = None
-    """Average of the weights that is judged and kept instead of them, or none."""
+    """Average of the weights that is evaluated and chosen instead of them, or none."""
     features: FeatureConfig = FeatureConfig()
     """How features are scaled before the model reads them."""
     noise: NoiseConfig = NoiseConfig()
@@ -78,7 +78,8 @@ class TrainConfig(Config):
     """Features while training: auto takes bfloat16 where the processor multiplies it faster (AMX,
     AVX512-BF16, recent GPUs), else the format of the weights. Final metrics use the weights'."""
     deterministic: bool = False
-    """Let torch refuse operations whose result may vary between runs (matters on GPUs)."""
+    """On GPUs, sum in a fixed order and let torch refuse operations that cannot; it costs time. On
+    CPUs one seed always gives one result, however threads are timed."""
     device: DeviceName = "auto"
     """Where it runs; auto takes a GPU if there is one."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +13,7 @@ from engine.data import Dataset
 from engine.data.features import Features, load_features
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import BasinError
+from engine.foundation.strategies import TrainedAs, strategy_names
 from engine.models import Recommender, build_model
 from engine.training.train_config import TrainConfig
 
@@ -21,7 +22,8 @@ from engine.training.train_config import TrainConfig
 class Trained:
     """A model in evaluation mode with the dataset and features it reads.
 
-    ``label`` is how figures and tables call it, e.g. a run's name; ``run`` is the run's id or ''.
+    ``label`` is how figures and tables call it, e.g. a run's name; ``run`` is the run's id or '';
+    ``strategy`` is the strategy it is a seed of, or '' where that is to be told by its config.
     """
 
     model: Recommender
@@ -30,6 +32,7 @@ class Trained:
     config: TrainConfig
     label: str = ""
     run: str = ""
+    strategy: str = ""
 
     @classmethod
     def from_weights(
@@ -53,9 +56,9 @@ class Trained:
         model = build_model(config.model, dataset, config.seed)
         for name, parameter in model.named_parameters():
             if name not in weights or weights[name].shape != parameter.shape:
-                found = tuple(weights[name].shape) if name in weights else "nothing"
+                shape = tuple(weights[name].shape) if name in weights else "nothing"
                 raise BasinError(
-                    f"weights of '{name}': {found} was found, {tuple(parameter.shape)} fits "
+                    f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
                     f"dataset '{dataset.name}'; open the run with the dataset it was trained on."
                 )
         model = model.to(place, dtype)
@@ -69,3 +72,13 @@ class Trained:
         with torch.no_grad():
             users, items = self.model(self.features)
         return users, items
+
+
+def strategies_of(trained: Sequence[Trained]) -> list[str]:
+    """The strategy of each model: as it says itself where all do, else told by their configs.
+
+    Runs opened together say it; see ``engine.foundation.strategies.strategy_names`` for the rule.
+    """
+    if all(each.strategy for each in trained):
+        return [each.strategy for each in trained]
+    return strategy_names([TrainedAs(t.label, t.config.model_dump(mode="json")) for t in trained])

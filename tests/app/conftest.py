@@ -8,7 +8,7 @@ import pytest
 
 from engine.jobs import run_here
 from engine.runs import RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
@@ -20,7 +20,7 @@ SMALL: dict[str, dict] = {
     "embed": {},
     "align": {},
     "path": {"n_steps": 5, "n_points": 5},
-    "symmetry": {"factors": [0.5, 2.0], "n_triples": 200},
+    "symmetry": {"n_draws": 1, "n_triples": 200},
 }
 """Settings of each analysis: what the pages ask for when they are opened."""
 

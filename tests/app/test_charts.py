@@ -24,7 +24,7 @@ from engine.embedding import AlignedEmbeddings
 from engine.geometry import Curvature, ModePath, Slice, flatness_table
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
-from engine.studies.analyses import find_result
+from engine.studies.analysis_results import find_result
 
 
 def results(store: RunStore, kind: str, runs: Sequence[str]) -> object:
@@ -153,6 +153,8 @@ def test_flatness_over_seeds_has_its_interval_and_a_single_seed_none(
     curvatures: dict[str, Curvature],
 ) -> None:
     known = list(curvatures.values())
+    other = known[1].provenance | {"seed": 1}
+    known[1] = replace(known[1], provenance=other)
     table = flatness_table([*known, known[0]], ["plain", "plain", "amr"])
     amr, plain = (
         next(t for t in flatness.measures_against(table, "amr").data if t.name == name)
@@ -344,15 +346,18 @@ def test_every_item_is_counted_once_in_the_histogram_of_input_sharpness() -> Non
     assert [sum(trace.y) for trace in figure.data] == [50, 50]
 
 
-def test_measures_that_stay_are_drawn_solid_and_those_that_move_dashed() -> None:
-    rows = [
-        {"measure": name, "c": c, "value": 2.0, "times": times, "is_invariant": stays}
-        for name, stays in (("top_eigenvalue", False), ("balanced_top_eigenvalue", True))
-        for c, times in ((0.25, 1.0 if stays else 16.0), (1.0, 1.0))
-    ]
-    moves, stays = symmetry.measures_by_factor(pd.DataFrame(rows)).data
-    assert (moves.line.dash, stays.line.dash) == ("dash", "solid")
-    assert list(moves.y) == [16.0, 1.0]
+def test_measures_that_may_be_compared_stand_out_among_those_that_move() -> None:
+    from engine.geometry import Symmetry
+
+    values = np.array([[2.0, 2.001], [1.0, 17.0]])
+    result = Symmetry(
+        label="plain", run="1", transformations=["none", "scale"], parameters=["", "c = 4"],
+        measures=["invariant_trace", "trace"], values_MC=values, errors_MC=np.zeros((2, 2)),
+        score_changes_C=np.zeros(2),
+    )  # fmt: skip
+    (cells,) = symmetry.changes_by_transformation(result).data
+    assert list(cells.y) == ["<b>invariant trace</b>", "trace"]
+    assert [row[0] for row in cells.text] == ["0.0%", "×17"]
 
 
 @pytest.mark.parametrize(("count", "has_legend"), [(8, True), (9, False)])

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.runs import RunStore
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 ANALYSES = ("landscape", "curvature", "embeddings", "robustness")
 PAGES = ("overview", "train", "compare", *ANALYSES)
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
@@ -115,15 +115,15 @@ def test_the_ways_between_two_runs_are_offered_and_drawn() -> None:
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_rescaled_run_shows_which_measures_move() -> None:
+def test_a_rewritten_run_shows_which_measures_move() -> None:
     test = opened("curvature")
-    assert any(button.label == "Rescale this run and measure" for button in test.button)
-    test.text_input(key="symmetry.factors").set_value("0.5, 2")
+    assert any(button.label == "Rewrite this run and measure" for button in test.button)
+    test.number_input(key="symmetry.n_draws").set_value(1)
     test.number_input(key="symmetry.n_triples").set_value(200).run()
     assert not test.exception
-    assert any("the same recommender" in caption.value for caption in test.caption)
-    test.text_input(key="symmetry.factors").set_value("0.5, -2").run()
-    assert any("above 0" in error.value for error in test.error)
+    assert any("every user's order of items" in caption.value for caption in test.caption)
+    test.text_input(key="symmetry.scales").set_value("0.5, -2").run()
+    assert any("allowed is 0.0001" in error.value for error in test.error)
 
 
 @pytest.mark.usefixtures("trained")
@@ -211,7 +211,7 @@ def test_words_that_went_and_came_are_marked() -> None:
     from app.panels.robustness.edits import changed_words, diff_html
 
     shown = diff_html("a red <cup> for tea", "a red for green tea")
-    assert shown == "a red <del>&lt;cup&gt;</del> for <ins>green</ins> tea"
+    assert shown == "a red <del>&#60;cup&#62;</del> for <ins>green</ins> tea"
     assert changed_words("a red <cup> for tea", "a red for green tea") == (1, 1)
 
 
@@ -231,7 +231,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
     from dataclasses import replace
 
     from engine.geometry import Slice
-    from engine.studies.analyses import find_result
+    from engine.studies.analysis_results import find_result
 
     whole = find_result(trained, "slice", sorted(trained.list()["id"]), {})
     assert isinstance(whole, Slice)

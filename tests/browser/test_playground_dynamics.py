@@ -13,7 +13,7 @@ from app.learn.playground.settings import STARTS, PlaygroundSettings
 from engine.training.stepping.optimisers import GuardedOptimiser
 from engine.training.stepping.sharpness_aware import NeighbourGradient
 from engine.training.stepping.steppers import MirrorGradient, Plain
-from tests.support.chromium import ARGUMENTS, CHROMIUM
+from tests.support.browsing import ARGUMENTS, CHROMIUM
 
 pytestmark = pytest.mark.browser
 playwright = pytest.importorskip("playwright.sync_api")

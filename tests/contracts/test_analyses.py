@@ -10,7 +10,7 @@ from engine.geometry import CurvatureConfig, SliceConfig, loss_slice
 from engine.geometry.curvature import curvature
 from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
 from engine.geometry.curvature.hessian.gathered_hessian import GatheredHessian
-from engine.geometry.curvature.neighbourhood import input_gradients
+from engine.geometry.curvature.measures.input_sharpness import input_gradients
 from engine.geometry.triples import frozen_triples
 from engine.models import MODELS, build_model
 from engine.robustness import CurveConfig, robustness_curves

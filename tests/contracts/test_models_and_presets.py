@@ -215,7 +215,7 @@ def test_resume_equals_uninterrupted_bit_for_bit(config, name, tiny, trained):
 
     with pytest.raises(Stop):
         fit(tiny, quick(config, name), recorder, stop_in_epoch_3)
-    assert recorder.checkpoint.values["position"]["epoch"] == 2
+    assert recorder.checkpoint.values["state"]["epoch"] == 2
     resumed = fit(tiny, quick(config, name), recorder)
     assert resumed.best_epoch == whole.best_epoch
     assert resumed.gradient_passes == whole.gradient_passes

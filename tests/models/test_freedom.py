@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.geometry.curvature.neighbourhood import input_gradients
+from engine.geometry.curvature.measures.input_sharpness import input_gradients
 from engine.geometry.ranking_loss import mean_ranking_loss
 from engine.geometry.triples import frozen_triples
 from engine.models import FREEDOMConfig, build_model

@@ -25,7 +25,6 @@ from engine.robustness import (
     robustness_curves,
     summary,
 )
-from engine.robustness.curves.strategies_of_trained import strategies_of
 from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.robustness.perturbed_model.perturbed_factors import factor_path
 from engine.training import Trained
@@ -133,25 +132,6 @@ def test_area_and_half_strength_of_a_straight_line():
     assert half_strength(strengths, 1 - 0.8 * strengths) == pytest.approx(0.625)
     assert np.isnan(half_strength(strengths, 1 - 0.2 * strengths))
     assert np.isnan(kept_area(strengths, np.zeros(3)))
-
-
-def test_seeds_of_one_config_are_one_strategy(linear):
-    def run(label, **changes):
-        return replace(linear, label=label, config=linear.config.model_copy(update=changes))
-
-    runs = [run("mg seed 0", seed=0), run("mg seed 1", seed=1), run("sam-s0", epochs=9)]
-    assert strategies_of(runs) == ["mg", "mg", "sam"]
-    thrice = [run("a"), run("a", epochs=9), run("a", epochs=10)]
-    assert strategies_of(thrice) == ["a", "a (2)", "a (3)"]
-    swept = [run(f"amr, epsilon=0.0{n}, seed 0", epochs=n) for n in (1, 3)]
-    assert strategies_of(swept) == ["amr, epsilon=0.01", "amr, epsilon=0.03"]
-    matched = [run("long", seed=s, match_gradient_passes=100 + s) for s in (0, 1)]
-    assert strategies_of([run("a"), *matched]) == ["a", "long", "long"]
-    others = [run("as mg, seed 0", match_gradient_passes=7), run("as mg, seed 1", seed=1,
-              match_gradient_passes=9), run("as amr", match_gradient_passes=8)]  # fmt: skip
-    assert strategies_of(others) == ["as mg", "as mg", "as amr"]
-    assert strategies_of([run("plains"), run("run-s1", epochs=3), run("run-s2", epochs=3, seed=1)]
-                         ) == ["plains", "run", "run"]  # fmt: skip
 
 
 def test_configs_read_names_and_refuse_nonsense(linear, shop):

@@ -33,7 +33,6 @@ from engine.robustness import (
     picture_change,
     picture_edit,
 )
-from engine.robustness.attacks.attack import AttackedGoal
 from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.training import TrainConfig, Trained
 from engine.training.training_noise import NoiseConfig, TrainingNoise
@@ -128,7 +127,7 @@ def test_pixel_attacks_stay_in_their_ball_and_raise_their_goal(encoded, goal):
     model = ModelUnderTest(encoded)
 
     def value(config, strength):
-        attacked = AttackedGoal(model, PixelFGSMConfig(**goal))
+        attacked = PixelFGSMConfig(**goal).attacked(model)
         rows = perturb(encoded, config, strength)["image"][attacked.items]
         return attacked.by_features({"image": rows})[0]
 
@@ -274,7 +273,7 @@ def test_without_the_extra_the_error_names_it(linear, monkeypatch):
     def absent(module):
         raise MissingExtraError(f"needs '{module}'; pip install -e .[encoders]")
 
-    monkeypatch.setattr(encoders, "_needed", absent)
+    monkeypatch.setattr(encoders, "_require", absent)
     image_encoder.cache_clear()
     with pytest.raises(MissingExtraError, match="encoders"):
         perturb(linear, BlurConfig(), 2)

@@ -22,7 +22,7 @@ import pytest
 from engine.jobs import jobs, run_here
 from engine.runs import Run, RunStore
 from engine.runs import mlflow_log as mlflow
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"

@@ -2,7 +2,7 @@
 
 from engine.foundation.progress import silent
 from engine.runs import RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.studies.trainings import train
 from engine.training import fit, preset
 

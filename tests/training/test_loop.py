@@ -12,6 +12,8 @@ from engine.data import Dataset, Interactions
 from engine.foundation.errors import BasinError, Cancelled, ConfigError, TrainingError
 from engine.foundation.progress import silent
 from engine.training import MemoryRecorder, Trained, fit, preset
+from engine.training.checkpoint import restore, snapshot_of
+from engine.training.fitting import train_until_done
 from engine.training.trainer import Trainer
 
 QUICK = {"epochs": 6, "batch_size": 128, "device": "cpu", "model.width": 8}
@@ -104,7 +106,7 @@ def test_without_validation_nothing_can_be_chosen(tiny):
 def test_a_checkpoint_of_something_else_is_refused(tiny, change, message):
     recorder = MemoryRecorder()
     trainer = Trainer(tiny, preset("plain", QUICK), recorder)
-    recorder.save_checkpoint(trainer.snapshot())
+    recorder.save_checkpoint(snapshot_of(trainer))
     changed = Dataset(
         "tiny", tiny.n_users, tiny.n_items, tiny.valid, tiny.train, tiny.test, tiny.features
     )
@@ -125,11 +127,11 @@ def test_a_resumed_run_keeps_to_its_schedule(tiny, optimiser):
     with pytest.raises(Cancelled):
         fit(tiny, config, recorder, cancel_in_epoch_4)
     trainer = Trainer(tiny, config, recorder)
-    trainer.restore(recorder.load_checkpoint())
-    trainer.run(silent)
+    restore(trainer, recorder.load_checkpoint())
+    train_until_done(trainer, silent)
     whole = Trainer(tiny, config, MemoryRecorder())
-    whole.run(silent)
-    assert trainer.position.epoch == whole.position.epoch == 6
+    train_until_done(whole, silent)
+    assert trainer.state.epoch == whole.state.epoch == 6
     rates = [group["lr"] for group in whole.optimiser.optimiser.param_groups]
     assert [group["lr"] for group in trainer.optimiser.optimiser.param_groups] == rates
     for one, two in zip(trainer.model.parameters(), whole.model.parameters(), strict=True):
@@ -148,7 +150,7 @@ def test_a_decay_ends_with_the_gradient_passes_where_these_end_training(tiny):
         return step(closure)
 
     trainer.stepper.step = noted
-    trainer.run(silent)
+    train_until_done(trainer, silent)
     assert rates == pytest.approx([base * (1 - done / 100) for done in range(100)])
 
 

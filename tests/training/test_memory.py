@@ -6,6 +6,7 @@ import torch
 from engine.foundation.errors import TrainingError
 from engine.objectives import Objective
 from engine.training import GuardedOptimiser, MemoryRecorder, fit, preset
+from engine.training.checkpoint import restore
 from engine.training.trainer import Trainer
 
 QUICK = {"epochs": 3, "batch_size": 128, "device": "cpu", "model.width": 8, "checkpoint_every": 1}
@@ -44,7 +45,7 @@ def test_a_batch_that_does_not_fit_is_taken_in_pieces_to_the_same_gradient(
     whole.backward(whole.objective, triples, draws)
     room_for(monkeypatch, 40, no_room)
     pieces.backward(pieces.objective, triples, draws)
-    assert pieces.pieces == 4
+    assert pieces.state.n_micro_batches == 4
     assert [e["kind"] for e in recorder.events] == ["memory", "memory"]
     for one, two in zip(whole.model.parameters(), pieces.model.parameters(), strict=True):
         torch.testing.assert_close(one.grad, two.grad, rtol=1e-12, atol=1e-16)
@@ -59,13 +60,13 @@ def test_a_whole_run_in_pieces_counts_its_passes_once_and_goes_on_in_pieces(
     whole = fit(tiny, config)
     room_for(monkeypatch, 70, SAYINGS["CUDA"])
     recorder = MemoryRecorder()
-    found = fit(tiny, config, recorder)
-    assert found.gradient_passes == whole.gradient_passes
+    result = fit(tiny, config, recorder)
+    assert result.gradient_passes == whole.gradient_passes
     assert [e["kind"] for e in recorder.events].count("memory") == 1
-    assert recorder.checkpoint.values["pieces"] == 2
+    assert recorder.checkpoint.values["state"]["n_micro_batches"] == 2
     trainer = Trainer(tiny, config, MemoryRecorder())
-    trainer.restore(recorder.checkpoint)
-    assert trainer.pieces == 2
+    restore(trainer, recorder.checkpoint)
+    assert trainer.state.n_micro_batches == 2
 
 
 def test_where_not_even_one_triple_fits_the_error_says_what_to_do(tiny, monkeypatch, no_room):

@@ -15,6 +15,7 @@ from engine.training import (
     fit,
     preset,
 )
+from engine.training.fitting import train_until_done
 from engine.training.stepping.optimisers import NonFiniteError
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
 from engine.training.trainer import Trainer
@@ -112,6 +113,28 @@ def test_a_clip_norm_bounds_what_the_optimiser_sees():
     assert float(moved) == pytest.approx(0.1)
 
 
+def test_clipping_as_released_leaves_only_the_first_half_of_a_mirror_step_unclipped():
+    """The released trainer: clip_grad_norm_ stands before the last optimiser step of each batch."""
+    theta, optimiser = started(lr=0.1, clip_norm=0.5)
+    stepper = MirrorGradient(optimiser, 1.0, 0.2, 3, clip="second")
+    other = torch.nn.Parameter(theta.detach().clone())
+    sgd = torch.optim.SGD([other], lr=0.1)
+
+    def backward(scale):
+        sgd.zero_grad()
+        (scale * 0.5 * (H * other**2).sum()).backward()
+
+    for batch_index in range(7):
+        stepper.step(quadratic(H, theta))
+        backward(1.0)
+        if batch_index % 3 == 0:
+            sgd.step()
+            backward(-0.2)
+        torch.nn.utils.clip_grad_norm_([other], 0.5)
+        sgd.step()
+    torch.testing.assert_close(theta.detach(), other.detach(), rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_non_finite_gradient_moves_nothing(bad):
     theta, optimiser = started()
@@ -173,14 +196,14 @@ def test_a_loss_that_is_not_finite_ends_a_run_with_weights_that_are(
 
     def spoilt(objective, *inputs):
         loss = real(objective, *inputs)
-        if trainer.position.epoch == 1:
+        if trainer.state.epoch == 1:
             calls[0] += 1
             loss = loss * torch.nan if calls[0] == at_call else loss
         return loss
 
     monkeypatch.setattr(Objective, "__call__", spoilt)
-    assert trainer.run(silent) == "diverged"
-    assert trainer.position.best_epoch == 1
+    assert train_until_done(trainer, silent) == "diverged"
+    assert trainer.best.epoch == 1
     first = fit(tiny, preset("plain", changes | {"epochs": 1}).model_copy(
         update={"stepper": config}))  # fmt: skip
     for one, two in zip(trainer.model.parameters(), first.model.parameters(), strict=True):

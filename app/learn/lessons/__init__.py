@@ -1,11 +1,13 @@
 """The lessons, in their order: one file each, one line here."""
 
 from app.learn.lesson import Lesson
-from app.learn.lessons import flatness, loophole, minimum, mirror_gradient
+from app.learn.lessons import adversary, flatness, loophole, minimum, mirror_gradient, misleading
 
 LESSONS: tuple[Lesson, ...] = (
     minimum.LESSON,
     flatness.LESSON,
     mirror_gradient.LESSON,
     loophole.LESSON,
+    misleading.LESSON,
+    adversary.LESSON,
 )

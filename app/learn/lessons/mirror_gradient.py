@@ -47,16 +47,16 @@ LESSON = Lesson(
         Step(
             "see",
             "Gradient descent stays where it came down (top eigenvalue about 6.6). Mirror Gradient "
-            "walks along the floor to about 2.06, where $u = v$ nearly. Set **alpha2** to 0.2: it "
-            "stops near 5.8. Set the **learning rate** to 0.1: it does not move along the floor "
-            "at all.",
+            "is thrown from wall to wall and rests at about 2.06, where $u = v$ nearly. Set "
+            "**alpha2** to 0.2: it rests near 5.8. Set the **learning rate** to 0.1: it stays in "
+            "the sharp part too.",
         ),
         Step(
             "explain",
             "At a minimum of curvature $h$ a mirror step multiplies the distance to it by "
             "$(1 - \\alpha_1 r h)(1 + \\alpha_2 r h)$. Beyond some $h$ that is more than 1: the "
             "minimum is too sharp to rest in. Plain descent has such a limit too, $h = 2 / r$; "
-            "Mirror Gradient's is lower. Below the limit neither moves along the floor.",
+            "Mirror Gradient's is lower. Where both can rest, both stay.",
         ),
         Step(
             "predict",

@@ -43,6 +43,11 @@ export default function ({ data, parentElement, setStateValue }) {
 
   const bowls = () => (settings.landscape === "drawn" ? settings.bowls : BOWLS[settings.landscape]) || [];
   const isValley = () => settings.landscape === "valley" || settings.landscape === "logistic";
+  // With one weight the Hessian is one number, which may be negative.
+  const curvature = (w) => {
+    const hessian = landscape.hessian(w);
+    return landscape.dimensions === 1 ? hessian[0] : topEigenvalue(hessian);
+  };
   const isOne = () => settings.landscape === "one-weight";
 
   // ---- state
@@ -269,7 +274,7 @@ export default function ({ data, parentElement, setStateValue }) {
   function values(runner) {
     const w = runner.w;
     return [
-      text(landscape.loss(w)), text(norm(landscape.gradient(w))), text(topEigenvalue(landscape.hessian(w)), 3),
+      text(landscape.loss(w)), text(norm(landscape.gradient(w))), text(curvature(w), 3),
       isValley() ? text(w[0] ** 2 - w[1] ** 2, 3) : "", text(runner.cosine, 2),
     ];
   }
@@ -306,7 +311,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const rows = minima().map((w, k) => ({
       name: isValley()
         ? STEPPERS[runners[k].kind]
-        : `${["sharp", "flat"][k] && settings.landscape !== "drawn" ? ["Sharp", "Flat"][k] : `Bowl ${k + 1}`}, eigenvalue ${topEigenvalue(landscape.hessian(w)).toFixed(1)}`,
+        : `${["sharp", "flat"][k] && settings.landscape !== "drawn" ? ["Sharp", "Flat"][k] : `Bowl ${k + 1}`}, eigenvalue ${curvature(w).toFixed(1)}`,
       rise: landscape.loss([w[0] - settings.shift, w[1]]) - landscape.loss(w),
     }));
     const top = Math.max(...rows.map((row) => row.rise), 0.05);
@@ -325,7 +330,7 @@ export default function ({ data, parentElement, setStateValue }) {
   }
 
   function say() {
-    const said = runners.map((runner) => `${STEPPERS[runner.kind]}: loss ${text(landscape.loss(runner.w))}, top eigenvalue ${text(topEigenvalue(landscape.hessian(runner.w)), 2)}`);
+    const said = runners.map((runner) => `${STEPPERS[runner.kind]}: loss ${text(landscape.loss(runner.w))}, top eigenvalue ${text(curvature(runner.w), 2)}`);
     const sentence = `After ${runners[0] ? runners[0].steps : 0} steps. ${said.join("; ")}.`;
     root.querySelector(".said").textContent = sentence;
     canvas.setAttribute("aria-label", `${LANDSCAPES[settings.landscape]}. ${sentence}`);
@@ -355,11 +360,13 @@ export default function ({ data, parentElement, setStateValue }) {
     const line = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
     Object.assign(input, { type: "range", min: low, max: high, step });
     input.dataset.set = name;
+    input.setAttribute("aria-label", label);
     line.append(label, output, input);
     root.querySelector(".sliders").append(line);
   }
 
   function controls() {
+    root.classList.toggle("lesson", data.controls !== null);
     const inSight = (name) => !data.controls || data.controls.includes(name);
     for (const box of root.querySelectorAll("[data-choose], [data-many]")) box.hidden = !inSight(box.dataset.choose || box.dataset.many);
     for (const input of root.querySelectorAll(".sliders [data-set]")) input.parentElement.hidden = !inSight(input.dataset.set);

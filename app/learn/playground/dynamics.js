@@ -144,7 +144,8 @@ function stepperOf(kind, landscape, settings, start) {
       optimiser.update(w, scaled(uphill, -settings.alpha2));
       const move = [w[0] - middle[0], w[1] - middle[1]];
       const lengths = norm(move) * norm(uphill);
-      state.cosine = lengths > 0 ? (move[0] * uphill[0] + move[1] * uphill[1]) / lengths : 0;
+      // At rest a direction means nothing.
+      state.cosine = norm(uphill) > 1e-9 && lengths > 0 ? (move[0] * uphill[0] + move[1] * uphill[1]) / lengths : null;
       return [{ from, to: middle, name: "descent" }, { from: middle, to: [...w], name: "ascent" }];
     },
     // The gradient at distance `radius` uphill; `share` of it, the rest from here.

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app.charts import correlation as charts
-from app.charts.measure_names import SHORT
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.panels.curvature.flatness import flatness_by_strategy
 from app.selection.choice import Choice, trained_runs
 from app.selection.workspace import run_store
@@ -18,7 +18,7 @@ from app.widgets.error_boundary import show_errors
 from engine.runs import RunStore
 
 if TYPE_CHECKING:
-    from engine.studies.flatness_study import FlatnessAndRobustness
+    from engine.studies.flatness_and_robustness import FlatnessAndRobustness
 
 RESAMPLES = 1000
 HIT = {"both": "pictures and texts", "image": "pictures", "text": "texts"}
@@ -30,10 +30,12 @@ def _study(
     root: str, strategies: dict[str, str], metric: str, strength: float, n_results: int
 ) -> FlatnessAndRobustness:
     """Read from the runs' folders again only when ``n_results`` has changed."""
-    from engine.studies.flatness_study import gathered
+    from engine.studies.flatness_and_robustness import gather_flatness_and_robustness
 
     del n_results
-    return gathered(RunStore(root), list(strategies), metric, strength, strategies)
+    return gather_flatness_and_robustness(
+        RunStore(root), list(strategies), metric, strength, strategies
+    )
 
 
 @st.cache_data(max_entries=16, show_spinner="Correlating ...")
@@ -86,7 +88,8 @@ def _by_strategy(choice: Choice, study: FlatnessAndRobustness) -> None:
         st.dataframe(flatness_by_strategy(study.flatness), hide_index=True, height="content")
         st.caption(
             f"{choice.dataset}: means over seeds with 95 % intervals (Student's t), none for one "
-            f"seed. Curvatures of one setting only: {study.ground}. Larger is sharper; a flatter "
+            f"seed. Curvatures of one setting only: {escape(study.ground)}. Larger is sharper; a "
+            "flatter "
             "strategy is not thereby a more robust one."
         )
         csv_button(study.flatness, "flatness-by-strategy")
@@ -102,14 +105,15 @@ def _drop_title(drop: str) -> str:
 
 
 def _measure_title(measure: str) -> str:
-    from engine.geometry import MEASURES
+    from engine.geometry import measure_of, title_of
 
-    stays = MEASURES[measure].is_invariant
-    return f"{SHORT.get(measure, measure)} ({'may be compared' if stays else 'rescaling moves it'})"
+    owner = measure_of(measure)
+    stays = owner is not None and owner.is_invariant
+    return f"{title_of(measure)} ({'may be compared' if stays else 'rewriting moves it'})"
 
 
 def _scatter_and_correlations(choice: Choice, study: FlatnessAndRobustness) -> None:
-    from engine.geometry import MEASURES
+    from engine.geometry import in_table_order
 
     left, right = st.columns(2)
     drop = left.selectbox(
@@ -118,12 +122,10 @@ def _scatter_and_correlations(choice: Choice, study: FlatnessAndRobustness) -> N
         format_func=_drop_title,
         key="flatness.drop",
     )
-    measures = [name for name in MEASURES if name in study.table]
-    usual = measures.index("top_eigenvalue") if "top_eigenvalue" in measures else 0
+    measures = in_table_order(list(study.table.columns))
     measure = right.selectbox(
         "Flatness measure",
         measures,
-        index=usual,
         format_func=_measure_title,
         key="flatness.measure",
     )
@@ -139,16 +141,16 @@ def _scatter_and_correlations(choice: Choice, study: FlatnessAndRobustness) -> N
     counts = study.table["strategy"].value_counts(sort=False)
     st.caption(
         f"{choice.dataset}, {len(study.table)} runs ("
-        + ", ".join(f"{name} {n}" for name, n in counts.items())
+        + ", ".join(f"{escape(name)} {n}" for name, n in counts.items())
         + f"): share of clean test {study.metric} lost under {_drop_title(drop)} at "
         f"strength {study.strength:g}, at the epoch validation chose. Right: Spearman's rank "
-        f"correlation of each measure with that loss, 95 % bootstrap interval over runs "
-        f"({RESAMPLES:,} resamples). Above 0: flatter runs lost less. Point at a run for its "
-        "name. A run that loses nothing when features are swapped ignores them, and loses nothing "
-        "to any attack on them either. Of so many intervals one in twenty leaves 0 outside by "
-        "chance. A correlation over few strategies is mostly a difference between strategies, of "
-        "which flatness need not be the cause: believe it only where it also holds within "
-        "strategies and at equal accuracy."
+        f"correlation of each measure with that loss, 95 % bootstrap interval over seeds "
+        f"({RESAMPLES:,} resamples), none below 8. Above 0: flatter runs lost less. Point at a "
+        "run for its name. A run that loses nothing when features are swapped ignores them, and "
+        "loses nothing to any attack on them either. Of so many intervals one in twenty leaves 0 "
+        "outside by chance. A correlation over few strategies is mostly a difference between "
+        "strategies, of which flatness need not be the cause: believe it only where it also holds "
+        "within strategies."
     )
     table_and_csv(correlations, "flatness-correlations", "Correlations")
     table_and_csv(study.table, "flatness-runs", "Runs")

@@ -1,4 +1,4 @@
-"""Measures of flatness by strategy: those that may be compared, and those rescaling moves."""
+"""Measures of flatness by strategy: those that may be compared, and those that rewriting moves."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from app.charts import flatness as charts
-from app.charts.measure_names import SHORT
 from app.charts.style import CONFIG, Look
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets.downloads import csv_button, table_and_csv
 
@@ -25,13 +25,13 @@ def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
 
     names, looks = strategies(choice)
     table = flatness_table(list(results.values()), names)
-    st.subheader("Flatness, with and without the loophole")
+    st.subheader("Flatness by strategy")
     baseline = st.selectbox(
         "Compared with", list(dict.fromkeys(table["strategy"])), key="flat.baseline", width=280
     )
     kinds = {
         "Measures that may be compared": table[table["is_invariant"]],
-        "Measures that rescaling moves at will": table[~table["is_invariant"]],
+        "Measures that rewriting the factors moves": table[~table["is_invariant"]],
     }
     for column, (title, part) in zip(st.columns(2, gap="large"), kinds.items(), strict=True):
         if len(part):
@@ -41,9 +41,10 @@ def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
                 st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
     low = " Values of 0 or less have no place here; the table has them."
     st.caption(
-        f"{choice.dataset}, frozen training triples. Each measure as a multiple of {baseline}'s, "
-        "logarithmic; left of the dotted line is flatter. Multiplying user factors and dividing "
-        "item factors by one number changes no score, yet moves those on the right. "
+        f"{choice.dataset}, frozen training triples. Each measure as a multiple of "
+        f"{escape(baseline)}'s, "
+        "logarithmic; left of the dotted line is flatter. Those on the right move when the factors "
+        "are written down differently, though no list changes (see What moves what). "
         f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
         "losses are found by a few gradient steps, so they are lower bounds. Flatter by these "
         "measures does not prove more robust."
@@ -75,7 +76,7 @@ def _interval_note(table: pd.DataFrame) -> str:
     counts = table.groupby("strategy", sort=False)["n"].max()
     if counts.max() < 2:
         return "One seed a run, no interval."
-    seeds = ", ".join(f"{name} {n}" for name, n in counts.items())
+    seeds = ", ".join(f"{escape(name)} {n}" for name, n in counts.items())
     return (
         f"Means over seeds ({seeds}), bars and brackets their 95 % intervals (Student's t), none "
         "for one seed; the baseline's own uncertainty is its own bar."
@@ -94,10 +95,11 @@ def flatness_by_strategy(table: pd.DataFrame) -> pd.DataFrame:
         strategy=[f"{s} ({counts[s]} seeds)" if counts[s] > 1 else s for s in table["strategy"]],
     )
     wide = cells.pivot_table(
-        index=["measure", "is_invariant", "description"], columns="strategy", values="cell",
-        sort=False, aggfunc="first",
+        index=["title", "is_invariant", "moved_by", "description"],
+        columns="strategy", values="cell", sort=False, aggfunc="first",
     ).reset_index()  # fmt: skip
-    wide["measure"] = wide["measure"].map(lambda m: SHORT.get(m, m))
     wide = wide.sort_values("is_invariant", ascending=False, kind="stable")
-    wide = wide[[c for c in wide.columns if c != "description"] + ["description"]]
-    return wide.rename(columns={"is_invariant": "may be compared"}).rename_axis(columns=None)
+    last = ["moved_by", "description"]
+    wide = wide[[c for c in wide.columns if c not in last] + last]
+    names = {"title": "measure", "is_invariant": "may be compared", "moved_by": "moved by"}
+    return wide.rename(columns=names).rename_axis(columns=None)

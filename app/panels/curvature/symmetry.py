@@ -1,4 +1,4 @@
-"""Why a raw eigenvalue can lie: one recommender, written down in several ways."""
+"""What moves what: every measure of flatness under every rewriting that changes no order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import streamlit as st
 
 from app.charts.style import CONFIG
-from app.charts.symmetry import measures_by_factor
+from app.charts.symmetry import changes_by_transformation
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import config_class, results_or_offer
@@ -16,15 +17,16 @@ from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 
 if TYPE_CHECKING:
-    from engine.geometry import ScaleSymmetry
+    from engine.geometry import Symmetry
 
 
-def why_raw_eigenvalues_lie(choice: Choice) -> None:
-    """One chosen run with its user factors multiplied and its item factors divided."""
-    st.header("Why a raw eigenvalue can lie")
+def what_moves_what(choice: Choice) -> None:
+    """One chosen run with its factors written down in several ways."""
+    st.header("What moves what")
     st.markdown(
-        "Multiply all user factors by *c* and divide all item factors by *c*: every score, every "
-        "list and every loss stays the same. What happens to the measures of flatness?"
+        "The same recommender can be written down in many ways: user and item factors scaled "
+        "against each other, rotated, mixed by any invertible matrix, all scores multiplied, one "
+        "vector added to every item. No user's list changes. Which measures of flatness do?"
     )
     run = st.selectbox("Run", choice.ids, format_func=choice.labels.__getitem__, key="symmetry.run")
     with st.expander("By how much", icon=":material/tune:"):
@@ -32,12 +34,14 @@ def why_raw_eigenvalues_lie(choice: Choice) -> None:
     if config is None:
         return
     results = results_or_offer(
-        run_store(), "symmetry", [run], config, "Rescale this run and measure"
+        run_store(), "symmetry", [run], config, "Rewrite this run and measure"
     )
     for result in results.values():
-        symmetry = replace(cast("ScaleSymmetry", result), label=choice.labels[run])
-        table = symmetry.to_frame()
-        figure = measures_by_factor(table)
-        st.plotly_chart(figure, config=CONFIG, alt="Flatness measures of one rescaled run")
-        st.caption(f"{choice.dataset}, one seed, no interval. {symmetry.caption}")
-        table_and_csv(table, "symmetry")
+        symmetry = replace(cast("Symmetry", result), label=choice.labels[run])
+        figure = changes_by_transformation(symmetry)
+        st.plotly_chart(
+            figure, config=CONFIG, alt="Largest relative change of each measure, by rewriting"
+        )
+        st.caption(f"{choice.dataset}, one seed, no interval. {escape(symmetry.caption)}")
+        table_and_csv(symmetry.change_frame(), "symmetry", "Largest relative changes")
+        table_and_csv(symmetry.to_frame(), "symmetry-copies", "Every rewriting")

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
-from engine.studies.analyses import find_result
+from engine.studies.analysis_results import find_result
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
@@ -21,7 +22,7 @@ METRIC = "recall@20"
 STRENGTH = 0.1
 """Strength at which the table quotes attack and noise."""
 
-SHARPNESS = "Top eigenvalue, adaptive"
+SHARPNESS = "Top eigenvalue, invariant"
 MEASURED = ("Clean", "Under attack", "Under noise", SHARPNESS)
 
 
@@ -41,7 +42,7 @@ def headline(choice: Choice) -> None:
         for name in rows.columns.drop(["Run", "Seeds"], errors="ignore")
     }
     if SHARPNESS in rows:
-        formats[SHARPNESS]["help"] = "May be compared: it does not move when factors are rescaled"
+        formats[SHARPNESS]["help"] = "May be compared: no rewriting of the factors moves it"
     st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
     seeds = (
         "Means over seeds; ± is half the 95 % interval (Student's t), and runs of one seed have "
@@ -75,10 +76,10 @@ def headline_table(choice: Choice) -> pd.DataFrame:
             )
         bent = [find_result(run_store(), "curvature", [run], {}) for run in choice.ids]
         if all(result is not None for result in bent):
-            sharp = [cast("Curvature", r).measures.get("adaptive_top_eigenvalue") for r in bent]
+            sharp = [cast("Curvature", r).measures.get("invariant_top_eigenvalue") for r in bent]
             table[SHARPNESS] = pd.Series(sharp, table.index, dtype=float)
     except BasinError as error:
-        st.warning(str(error))
+        st.warning(escape(error))
     return table.dropna(axis=1, how="all")
 
 
@@ -124,7 +125,7 @@ def in_words(table: pd.DataFrame) -> str:
     left = (table["Under attack"] / table["Clean"]).to_numpy()
     best, worst = int(np.nanargmax(left)), int(np.nanargmin(left))
     return (
-        f"Under a small attack on the features, **{table['Run'].iloc[best]}** keeps "
-        f"**{left[best]:.0%}** of its accuracy and **{table['Run'].iloc[worst]}** keeps "
+        f"Under a small attack on the features, **{escape(table['Run'].iloc[best])}** keeps "
+        f"**{left[best]:.0%}** of its accuracy and **{escape(table['Run'].iloc[worst])}** keeps "
         f"**{left[worst]:.0%}**."
     )

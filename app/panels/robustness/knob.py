@@ -9,38 +9,23 @@ import streamlit as st
 
 from app.charts import curves as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
-from app.selection.workspace import run_store
 from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
+from app.widgets.probes import CUTOFFS, probes
 
 if TYPE_CHECKING:
     from engine.data import Dataset
     from engine.robustness import PerturbationConfig, ProbeAnswer, RobustnessProbe
 
-CUTOFFS = (10, 20)
 MOST_LOSERS = 12
 
 
-@st.cache_resource(max_entries=16, show_spinner="Opening the model ...")
-def probe_of(path: str, written: float) -> RobustnessProbe:
-    """A run's model with its clean state, kept as long as its weights stay the same."""
-    from engine.robustness import RobustnessProbe
-    from engine.runs import Run
-    from engine.runs.opened import open_run
-
-    del written  # only part of the key
-    return RobustnessProbe(open_run(Run(run_store().root / path), device="cpu"), cutoffs=CUTOFFS)
-
-
-def probes(choice: Choice) -> dict[str, RobustnessProbe]:
-    """A probe for each chosen run, by its id."""
-    weights = {run: run_store().root / run / "weights.safetensors" for run in choice.ids}
-    return {run: probe_of(run, path.stat().st_mtime) for run, path in weights.items()}
-
-
 @st.fragment
+@show_errors()
 def knob(choice: Choice, dataset: Dataset) -> None:
     """Kind, modality and strength; metrics of all runs; one user's list; who lost most."""
     from engine.robustness import FEATURE_PERTURBATIONS
@@ -97,8 +82,10 @@ def _accuracy(
     st.plotly_chart(figure, config=CONFIG, key="knob.chart", alt=f"{metric} before and after")
     first = next(iter(answers.values()))
     notes = {choice.labels[run]: a.note for run, a in answers.items() if a.note}
-    others = " ".join(f"{label}: {note}" for label, note in notes.items() if note != first.note)
-    st.caption(f"{choice.dataset}, test split, one seed a run. {first.caption} {others}")
+    others = " ".join(
+        f"{escape(label)}: {escape(note)}" for label, note in notes.items() if note != first.note
+    )
+    st.caption(f"{choice.dataset}, test split, one seed a run. {escape(first.caption)} {others}")
     export = table.rename(columns={"label": "run"}).assign(
         perturbation=config.title, strength=strength, unit=config.strength_unit, metric=metric
     )

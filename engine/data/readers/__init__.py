@@ -13,8 +13,13 @@ from engine.data.readers import builtin
 from engine.data.readers import cornac_folder as cornac
 from engine.data.readers import mmrec_folder as mmrec
 from engine.data.readers import plain_tables as tables
-from engine.data.readers.read_options import ReadOptions
-from engine.data.splits import SplitConfig
+from engine.data.readers.read_options import (
+    ReadOptions,
+    read_options,
+    refuse_unused,
+    split_source,
+)
+from engine.data.splits import RandomSplit, SplitConfig
 from engine.data.synthetic import synthetic_from_spec
 from engine.foundation.errors import DataError
 
@@ -29,45 +34,99 @@ class DatasetFormat:
     recognise: Callable[[Path], bool]
     """Looks at file names only."""
     read: Callable[[Path, ReadOptions], Dataset]
+    understands: frozenset[str]
+    """Which of ``min_rating`` and ``valid`` mean something here; the others are refused."""
 
+
+_RATED = frozenset({"min_rating"})
 
 FORMATS: tuple[DatasetFormat, ...] = (
-    DatasetFormat("MMRec / MG", mmrec.LOOKS_FOR, mmrec.recognise, mmrec.read),
-    DatasetFormat("AMR", amr.LOOKS_FOR, amr.recognise, amr.read),
-    DatasetFormat("Cornac", cornac.LOOKS_FOR, cornac.recognise, cornac.read),
-    DatasetFormat("tables", tables.LOOKS_FOR, tables.recognise, tables.read),
+    DatasetFormat("MMRec / MG", mmrec.LOOKS_FOR, mmrec.recognise, mmrec.read, _RATED),
+    DatasetFormat("AMR", amr.LOOKS_FOR, amr.recognise, amr.read, frozenset({"valid"})),
+    DatasetFormat("Cornac", cornac.LOOKS_FOR, cornac.recognise, cornac.read, _RATED),
+    DatasetFormat("tables", tables.LOOKS_FOR, tables.recognise, tables.read, _RATED),
 )
 """All formats, in the order in which they are tried. A new format is a file and a line here."""
 
 
 def read_dataset(
     path: str | Path,
-    split: SplitConfig | None = None,
+    split: SplitConfig | str | None = None,
     *,
     min_rating: float | None = None,
+    seed: int | None = None,
+    valid: str | None = None,
     memory_map: bool | None = None,
-    seed: int = 0,
 ) -> Dataset:
     """Read a dataset of any format.
 
     ``path`` is a folder or table file, ``sample`` (or ``sample:shop``) for the built-in sample, or
-    ``synthetic:users=200,items=100,interactions=3000,image=64,text=32,seed=0``. ``split`` None
-    takes the split the files give, or the format's default, drawn with ``seed`` where it draws;
-    any other split pools all interactions and splits them anew. ``min_rating`` leaves lower ratings
-    out (tables and Cornac). ``memory_map`` keeps features on disk; None does so above 512 MiB.
+    ``synthetic:users=200,items=100,interactions=3000,image=64,text=32,seed=0``. ``split`` (a config
+    or its name) pools all interactions and splits them anew; None takes the split the files give,
+    or the format's default. ``min_rating`` leaves lower ratings out. ``seed`` decides a split that
+    draws. ``valid`` ('leave_one_out', 'ratio' or 'none') says where an AMR folder's validation
+    comes from. ``memory_map`` keeps features on disk; None does so above 512 MiB.
+
+    Options can also be written behind the path, ``folder?split=random&seed=3&min_rating=4``, and
+    ``Dataset.source`` writes them so: reading a source again gives the same data. ``Dataset.notes``
+    says which split was made, by which column, and what was dropped, merged or left unread.
 
     Raises DataError where nothing is recognised, saying what was looked for and what is there, or
-    where the files do not fit their format, naming file, line and value.
+    where the files do not fit their format, naming file, line and value, or where a format has no
+    use for an option; ConfigError where an option's value is not allowed.
     """
-    source = os.fspath(path)
+    source, options = read_options(os.fspath(path), split, min_rating, seed, valid, memory_map)
     kind = source.partition(":")[0]
     if kind == "synthetic":
-        return synthetic_from_spec(source, split)
-    place = builtin.sample_path(source) if kind == "sample" else Path(source).expanduser()
-    known = _recognise(place)
-    if known is None:
-        raise DataError(_unrecognised(place))
-    return known.read(place, ReadOptions(source, split, min_rating, memory_map, seed))
+        refuse_unused(options, frozenset(), "synthetic")
+        drawn = RandomSplit(seed=options.seed) if options.seed is not None else None
+        return synthetic_from_spec(source, options.split or drawn, options.source)
+    place = source_place(source)
+    try:
+        known = _recognise(place)
+        if known is None:
+            raise DataError(_unrecognised(place))
+        refuse_unused(options, known.understands, known.name)
+        return known.read(place, options)
+    except OSError as error:
+        raise DataError(f"{_short(place)} cannot be read: {error.strerror or error}.") from None
+
+
+def dataset_source(
+    path: str | Path,
+    split: SplitConfig | str | None = None,
+    *,
+    min_rating: float | None = None,
+    seed: int | None = None,
+    valid: str | None = None,
+) -> str:
+    """A path with options of reading as one line, as ``Dataset.source`` writes it.
+
+    What is given beside the path goes before what is written behind it. Raises ConfigError as
+    read_dataset does; reads nothing.
+    """
+    return read_options(os.fspath(path), split, min_rating, seed, valid, None)[1].source
+
+
+def source_place(source: str) -> Path:
+    """The folder or file that a dataset's source names; raises DataError as read_dataset does."""
+    place, _ = split_source(source)
+    if place.partition(":")[0] == "sample":
+        return builtin.sample_path(place)
+    try:
+        path = Path(place).expanduser()
+        path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, ~nobody
+        why = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{_short(place)} is not a path that can be opened: {why}.") from None
+    return path
+
+
+def _short(place: str | Path) -> str:
+    """A path in a message: escaped where it is not printable, at most 120 characters."""
+    text = str(place)
+    text = text if text.isprintable() else repr(text)
+    return f"{text[:120]}..." if len(text) > 120 else text
 
 
 def find_datasets(roots: Iterable[str | Path] | None = None) -> list[tuple[str, str]]:
@@ -78,19 +137,19 @@ def find_datasets(roots: Iterable[str | Path] | None = None) -> list[tuple[str, 
     ``data`` and ``../shared/data`` beside the working directory. Roots that are absent or closed
     are passed over. Paths are absolute and can be given to read_dataset.
     """
-    found: dict[str, str] = {}
+    datasets: dict[str, str] = {}
     if (builtin.SAMPLES / builtin.DEFAULT_SAMPLE).is_dir():
-        found[f"sample:{builtin.DEFAULT_SAMPLE}"] = f"{builtin.DEFAULT_SAMPLE} (built-in sample)"
+        datasets[f"sample:{builtin.DEFAULT_SAMPLE}"] = f"{builtin.DEFAULT_SAMPLE} (built-in sample)"
     for root in default_roots() if roots is None else map(Path, roots):
         for folder in (root, *_folders_in(root)):
             if _recognise(folder) is not None:
-                found.setdefault(os.path.abspath(folder), folder.absolute().name)
+                datasets.setdefault(os.path.abspath(folder), folder.absolute().name)
                 if folder == root:
                     break
-    labels = list(found.values())
+    labels = list(datasets.values())
     return [
         (label if labels.count(label) == 1 else f"{label} ({os.path.dirname(path)})", path)
-        for path, label in found.items()
+        for path, label in datasets.items()
     ]
 
 
@@ -117,8 +176,8 @@ def _recognise(path: Path) -> DatasetFormat | None:
 def _unrecognised(path: Path) -> str:
     if not path.exists():
         return (
-            f"{path} does not exist. Give a dataset's folder, a .csv, .tsv or .parquet file, "
-            "'sample' or 'synthetic:users=200,items=100,interactions=3000'."
+            f"{_short(path)} does not exist. Give a dataset's folder, a .csv, .tsv or .parquet "
+            "file, 'sample' or 'synthetic:users=200,items=100,interactions=3000'."
         )
     looked_for = "; ".join(f"{known.name}: {known.looks_for}" for known in FORMATS)
     if path.is_file():

@@ -4,11 +4,13 @@ A folder with
 
 - ``pos.txt``: ``user item`` a line, ids from 0, the training interactions;
 - ``neg.txt``: row u holds user u's held-out item, then the items it is ranked against; all rows are
-  equally long. The held-out items become the test; Basin draws its own negatives;
+  equally long. The held-out items become the test; ``released_negatives`` gives the others;
 - ``f_<cnn>.npy`` (one, optional): image features [n_items, width].
 
-There is no validation set in this layout, so one training interaction of each user who has two or
-more is held out for it, drawn with ``seed``.
+There is no validation set in this layout. ``valid`` says where it comes from: 'leave_one_out' (the
+default) holds out one training interaction of each user who has two or more, 'ratio' a tenth of
+each user's, both drawn with ``seed``; 'none' trains on all of them, as AMR's authors do, for a
+fixed number of epochs.
 """
 
 from __future__ import annotations
@@ -20,14 +22,25 @@ import pandas as pd
 
 from engine.data.dataset import Dataset
 from engine.data.readers.parsing.assembly import build_dataset
-from engine.data.readers.parsing.columns import check_ids, read_whole_numbers
 from engine.data.readers.parsing.feature_files import read_features
-from engine.data.readers.parsing.item_tables import described
+from engine.data.readers.parsing.folder_files import unread_files
+from engine.data.readers.parsing.item_tables import complete_item_table
+from engine.data.readers.parsing.whole_numbers import check_ids, dense_ids, read_whole_numbers
 from engine.data.readers.read_options import ReadOptions
-from engine.data.splits import TEST, TRAIN, VALID, LabelSplit, LeaveOneOutSplit, split_labels
+from engine.data.splits import (
+    TEST,
+    TRAIN,
+    VALID,
+    LabelSplit,
+    LeaveOneOutSplit,
+    RandomSplit,
+    split_labels,
+)
 from engine.foundation.errors import DataError
 
 LOOKS_FOR = "pos.txt and neg.txt"
+VALID_SHARE = 0.1
+"""Share of each user's training interactions that ``valid='ratio'`` holds out."""
 
 
 def recognise(path: Path) -> bool:
@@ -69,25 +82,60 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
             negative_file, "item", held_out.ravel(), n_items, 0, why, ids_a_line=held_out.shape[1]
         ),
     )
+    notes: list[str] = []
+    items, item_ids = np.concatenate([train_items, held_out[:, 0]]), np.arange(n_items)
+    if not feature_files:
+        every_id = np.concatenate([train_items, held_out.ravel()])
+        _, item_ids, notes = dense_ids(every_id, "item")
+        items = np.searchsorted(item_ids, items)
 
-    split = options.split or LabelSplit()
-    drawn = split_labels(train_users, LeaveOneOutSplit(order="random", seed=options.seed))
-    labels = np.where(drawn == TEST, VALID, TRAIN)
+    labels, validation = _validation(train_users, options)
+    is_label_split = options.split is None
+    if is_label_split:
+        notes.insert(0, f"Validation: {validation}.")
+    notes.append(
+        f"neg.txt's {held_out.shape[1] - 1} negatives a user rank nothing unless evaluation asks "
+        "for them (--negatives released)."
+    )
+    notes += unread_files(folder, [positive_file, negative_file, *feature_files], "f_<cnn>.npy")
+    item_labels = [str(i) for i in item_ids]
+    table = pd.DataFrame({"title": [f"item {label}" for label in item_labels]})
     return build_dataset(
         name=folder.resolve().name,
         source=options.source,
         users=np.concatenate([train_users, np.arange(n_users)]),
-        items=np.concatenate([train_items, held_out[:, 0]]),
+        items=items,
         n_users=n_users,
-        n_items=n_items,
-        split=split,
+        n_items=len(item_ids),
+        split=options.split or LabelSplit(),
+        split_column="",
         labels=np.concatenate([labels, np.full(n_users, TEST)]).astype(np.int8),
         features=features,
-        table=described(
-            pd.DataFrame(index=range(n_items)), [str(i) for i in range(n_items)], folder
-        ),
-        notes=[
-            f"neg.txt's {held_out.shape[1] - 1} negatives a user are not used; Basin ranks all "
-            "items or draws its own.",
-        ],
+        table=complete_item_table(table, item_labels, folder, notes).assign(item_id=item_labels),
+        notes=notes,
     )
+
+
+def _validation(users: np.ndarray, options: ReadOptions) -> tuple[np.ndarray, str]:
+    """Train or valid of each training interaction, and where validation comes from."""
+    if options.split is not None:
+        if options.valid is not None:
+            raise DataError(
+                f"--valid {options.valid} has no use beside --split {options.split.name}, which "
+                "makes its own validation set; leave one of them out."
+            )
+        return np.full(len(users), TRAIN), ""
+    seed = options.drawn_with
+    if options.valid == "none":
+        if options.seed is not None:
+            raise DataError(
+                "a seed has no use with --valid none, which draws nothing; leave it out."
+            )
+        return np.full(len(users), TRAIN), "none; train for a fixed number of epochs"
+    if options.valid == "ratio":
+        drawn = split_labels(users, RandomSplit(valid_share=0.0, test_share=VALID_SHARE, seed=seed))
+        how = f"a random {VALID_SHARE:.0%} of each user's training interactions (seed {seed})"
+    else:
+        drawn = split_labels(users, LeaveOneOutSplit(order="random", seed=seed))
+        how = f"one random training interaction of each user who has two or more (seed {seed})"
+    return np.where(drawn == TEST, VALID, TRAIN), how

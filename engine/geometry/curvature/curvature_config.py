@@ -37,7 +37,11 @@ class CurvatureConfig(Config):
     density_steps: int = Field(default=40, ge=2, le=500)
     """Lanczos steps for each of them."""
     measures: bool = True
-    """Also the flatness measures around the weights and their rescaling-invariant companions."""
+    """Also the flatness measures around the weights, and those that no rewriting of the factors
+    moves."""
+    score_rho: float = Field(default=0.5, gt=0)
+    """Radius of the ball for the invariant worst loss: the root of the summed mean square changes
+    of centred scores (see invariant_metric)."""
     rho: float = Field(default=0.05, gt=0)
     """Radius of the ball for the worst loss, in L2 (0.05 in SAM, arXiv 2010.01412)."""
     adaptive_rho: float = Field(default=0.5, gt=0)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engine.foundation.result import Result
-from engine.geometry.curvature.measures.measure import MEASURES
+from engine.geometry.curvature.measures import measure_of
 
 
 def _empty() -> np.ndarray:
@@ -36,12 +36,17 @@ class Curvature(Result):
         "density_nodes_N": ("node",),
         "density_weights_N": ("node",),
         "input_sharpness_MI": ("modality", "item"),
+        "invariant_eigenvalues_K": ("eigenvalue",),
+        "invariant_density_grid_G": ("grid",),
+        "invariant_density_G": ("grid",),
     }
     units: ClassVar[dict[str, str]] = {
         "top_eigenvalues_K": "nats per squared unit of weight",
         "bottom_eigenvalues_K": "nats per squared unit of weight",
         "density_G": "share of eigenvalues per unit of eigenvalue",
-        "input_sharpness_MI": "nats a triple per unit of feature",
+        "input_sharpness_MI": "nats a triple per unit of feature, at calibrated temperature",
+        "invariant_eigenvalues_K": "nats per squared unit of score",
+        "invariant_density_G": "share of eigenvalues per unit of eigenvalue",
     }
 
     label: str
@@ -87,6 +92,18 @@ class Curvature(Result):
     top_errors_K: np.ndarray = field(default_factory=_empty)
     """Estimates of the relative errors; empty in results of an older version."""
     bottom_errors_K: np.ndarray = field(default_factory=_empty)
+    measure_errors: dict[str, float] = field(default_factory=dict)
+    """Standard errors of the sampled measures."""
+    temperature: float | None = None
+    """What scores are multiplied by before invariant measures and input sharpness."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be measured, and why."""
+    invariant_rank: int = 0
+    """Rank of the centred scores: the factor width that the invariant measures see."""
+    invariant_eigenvalues_K: np.ndarray = field(default_factory=_empty)
+    """Largest ones, descending, then the smallest."""
+    invariant_density_grid_G: np.ndarray = field(default_factory=_empty)
+    invariant_density_G: np.ndarray = field(default_factory=_empty)
 
     @property
     def ground(self) -> str:
@@ -98,20 +115,19 @@ class Curvature(Result):
         return f"{loss} on {share}{self.n_triples:,} frozen training triples{of}"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a measure: run, label, measure, value, is_invariant, description."""
-        return pd.DataFrame(
-            [
-                {
-                    "run": self.run,
-                    "label": self.label,
-                    "measure": name,
-                    "value": value,
-                    "is_invariant": MEASURES[name].is_invariant,
-                    "description": MEASURES[name].description,
-                }
-                for name, value in self.measures.items()
-            ]
-        )
+        """One row a measure: run, label, measure, value, standard_error, unit, is_invariant,
+        moved_by, description."""
+        rows = []
+        for name, value in self.measures.items():
+            measure = measure_of(name)
+            if measure is not None:
+                error = self.measure_errors.get(name, np.nan)
+                rows.append(
+                    (self.run, self.label, name, value, error, measure.unit, measure.is_invariant,
+                     ", ".join(measure.moved_by), measure.description)
+                )  # fmt: skip
+        columns = ["run", "label", "measure", "value", "standard_error", "unit", "is_invariant"]
+        return pd.DataFrame(rows, columns=[*columns, "moved_by", "description"])
 
     def eigenvalue_frame(self) -> pd.DataFrame:
         """One row an eigenvalue: run, label, end (top or bottom), rank from 1, eigenvalue, residual
@@ -142,6 +158,11 @@ class Curvature(Result):
             "loss": (self.loss, np.nan),
             "gradient norm": (self.gradient_norm, np.nan),
         }
+        if len(self.bottom_eigenvalues_K):
+            numbers["smallest eigenvalue"] = (float(self.bottom_eigenvalues_K[0]), np.nan)
+        if self.temperature is not None:
+            numbers["temperature"] = (self.temperature, np.nan)
+            numbers["rank of centred scores"] = (self.invariant_rank, np.nan)
         if self.trace is not None:
             error = np.nan if self.trace_error is None else self.trace_error
             numbers["trace"] = (self.trace, error)
@@ -198,16 +219,16 @@ class Curvature(Result):
 
     @property
     def findings(self) -> str:
-        """What did not converge, and that the weights are no minimum where they are none."""
-        text = ""
+        """What did not converge or could not be measured, and that the weights are no minimum."""
+        text = "".join(f"{note}. " for note in self.notes)
         if not self.has_converged:
             named = ", ".join(self.unconverged) or "eigenvalues"
             text += f"Not within tolerance when the products ran out: {named}. "
         lowest = self.bottom_eigenvalues_K[:1]
         if len(lowest) and lowest[0] < 0:
             text += (
-                f"The smallest eigenvalue is {lowest[0]:.2g}: along it the loss bends down, so "
-                "these weights are no minimum of it. "
+                f"The smallest eigenvalue is {lowest[0]:.2g} and the gradient norm "
+                f"{self.gradient_norm:.2g}: early-stopped weights are no minimum of the loss. "
             )
         return text
 
@@ -220,6 +241,7 @@ class Curvature(Result):
             f"{self.findings}"
         )
         return text + (
-            "U -> cU, V -> V/c changes raw eigenvalues at will and no score, so compare runs by "
-            "the rescaling-invariant measures; and flatness alone does not prove robustness."
+            "Rewriting the factors changes raw eigenvalues at will and no order of items, so "
+            "compare runs by the measures that no rewriting moves; and flatness alone does not "
+            "prove robustness."
         )

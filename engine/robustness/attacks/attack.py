@@ -1,23 +1,41 @@
-"""What FGSM and PGD share: the goal, its gradient by the features, and the control."""
+"""What all attacks share: what they raise, the ball they stay in, and their control."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from engine.data import Dataset
+from engine.data import Dataset, Split
 from engine.data.features import Features
+from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.noise.random_direction import RandomDirectionConfig
-from engine.data.perturbations.perturbation import NormConfig, PerturbationConfig
+from engine.data.perturbations.perturbation import (
+    NormConfig,
+    Path,
+    PerturbationConfig,
+    Pointwise,
+    Ray,
+)
 from engine.data.perturbations.units import Risk
 from engine.foundation.errors import ConfigError
+from engine.robustness.attacks.attacked_goal import AttackedGoal
+from engine.robustness.attacks.balls import Ball, BallShape
 from engine.robustness.attacks.goals import ExposureGoal, Goal, RankingLossGoal
+from engine.robustness.attacks.held_out_goals import TopKGoal, held_out_triples
+from engine.robustness.attacks.row_spaces import FullWidth, ProjectedWidth, Rows, RowSpace
 from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
-from engine.robustness.perturbed_model.projected_perturbation import ProjectedPath
+from engine.robustness.perturbed_model.projected_perturbation import (
+    ProjectedPath,
+    ProjectedPointwise,
+    ProjectedRay,
+)
+
+GoalName = Literal["untargeted", "held_out", "top_k", "promote", "demote"]
 
 
 class GoalConfig(PerturbationConfig):
@@ -25,25 +43,39 @@ class GoalConfig(PerturbationConfig):
 
     risk: ClassVar[Risk] = "adversarial"
 
-    goal: Literal["untargeted", "promote", "demote"] = "untargeted"
+    goal: GoalName = "untargeted"
     """``untargeted``: raise the BPR loss on frozen training triples by moving every chosen item;
-    ``promote`` / ``demote``: move only the target's own features, to bring it into or out of the
-    users' lists."""
+    ``held_out``: the same loss on held-out positives, the attacker knowing what should be found;
+    ``top_k``: push held-out positives out of their users' lists (a smooth recall); ``promote`` /
+    ``demote``: move only the targets' own features, to bring them into or out of the lists."""
+    target_items: tuple[int, ...] = ()
+    """Ids of the items to promote or demote."""
     target_item: int | None = Field(default=None, ge=0)
-    """Id of the item to promote or demote."""
+    """Or the id of one item."""
     target_category: str = ""
     """Or the category all of whose items are promoted or demoted."""
     cutoff: int = Field(default=20, ge=1)
-    """Length of the lists that a target is to enter or leave, in items."""
+    """Length of the lists that items are to enter or leave, in items."""
+    held_out: Literal["valid", "test"] = "test"
+    """Whose positives the attacker knows, for the goals ``held_out`` and ``top_k``."""
 
     @model_validator(mode="after")
     def _has_its_target(self) -> Self:
-        n_targets = (self.target_item is not None) + bool(self.target_category)
-        if self.goal == "untargeted" and n_targets:
-            raise ValueError("a target is named, but goal is 'untargeted'; use promote or demote")
-        if self.goal != "untargeted" and n_targets != 1:
-            raise ValueError(f"goal '{self.goal}' needs target_item or target_category, just one")
+        n_targets = (
+            (self.target_item is not None) + bool(self.target_category) + bool(self.target_items)
+        )
+        if not self.is_targeted and n_targets:
+            raise ValueError(f"a target is named, but goal is '{self.goal}'; use promote or demote")
+        if self.is_targeted and n_targets != 1:
+            raise ValueError(
+                f"goal '{self.goal}' needs target_item, target_items or target_category, just one"
+            )
         return self
+
+    @property
+    def is_targeted(self) -> bool:
+        """Whether certain items are to enter or leave lists."""
+        return self.goal in ("promote", "demote")
 
     @property
     def is_drawn(self) -> bool:
@@ -54,10 +86,12 @@ class GoalConfig(PerturbationConfig):
 
         Raises ConfigError where the dataset has no such item or category.
         """
-        if self.goal == "untargeted":
+        if not self.is_targeted:
             return None
         if self.target_item is not None:
             return np.array([self.target_item])
+        if self.target_items:
+            return np.unique(np.array(self.target_items, dtype=np.int64))
         categories = dataset.items["category"].to_numpy(dtype=str)
         members = np.flatnonzero(categories == self.target_category)
         if len(members) == 0:
@@ -74,17 +108,80 @@ class GoalConfig(PerturbationConfig):
             return chosen if targets is None else targets
         return np.intersect1d(chosen, targets)
 
+    def attacked(self, model: ModelUnderTest) -> AttackedGoal:
+        """The goal as a function of the features that may be moved.
+
+        Raises DataError where the goal needs held-out interactions and there are none.
+        """
+        split: Split = self.held_out
+        targets = self.targets(model.dataset)
+        goal: Goal
+        if targets is not None:
+            ids = torch.from_numpy(targets).to(model.device)
+            goal = ExposureGoal(model, ids, self.cutoff, self.goal == "promote")
+        elif self.goal == "top_k":
+            goal = TopKGoal(model, split, self.cutoff)
+        elif self.goal == "held_out":
+            goal = RankingLossGoal(held_out_triples(model, split))
+        else:
+            goal = RankingLossGoal(model.triples)
+        return AttackedGoal(model, self, goal)
+
+
+ChangeAt = Callable[[float], tuple[RowSpace, Rows]]
+"""From a strength > 0 to an attack's change, and the space it is held in."""
+
 
 class AttackConfig(GoalConfig, NormConfig):
-    """Base of the attacks on features."""
+    """Base of the attacks on features: a new one is a ``changes`` of its own."""
+
+    is_straight: ClassVar[bool] = False
+    """Whether the changes of all strengths lie on one ray."""
+
+    ball: BallShape = "each"
+    """Where several modalities are hit in L2: ``each`` has a ball of its own; ``joint``: one budget
+    for all, spent where it does most (root mean square over the modalities of the relative
+    lengths), so that it is never the weaker ball."""
+
+    @abstractmethod
+    def changes(
+        self,
+        new_space: Callable[[], RowSpace],
+        lengths: Callable[[float], Rows],
+        seed: int,
+        draw: int,
+    ) -> ChangeAt:
+        """The attack, in spaces made by ``new_space``; ``lengths`` gives each row's radius [n] by
+        modality at a strength."""
+
+    def path(self, table: FeatureTable, seed: int, draw: int) -> Path:
+        """The attack at full feature width."""
+        attacked = self.attacked(ModelUnderTest.of(table))
+        return self._path(attacked, lambda: FullWidth(attacked), seed, draw)
+
+    def fastest_path(self, model: ModelUnderTest, seed: int, draw: int) -> Path:
+        """The same as ``path`` up to rounding, computed at the projection's width where it can."""
+        if model.linear is None or self.norm != "l2":
+            return self.path(model, seed, draw)
+        attacked = self.attacked(model)
+        return self._path(attacked, lambda: ProjectedWidth(attacked), seed, draw)
 
     def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
-        """The same draw at the width of a linear projection where that is exact, or None.
+        """L2 only: the attack never leaves the span of the projection's rows and of its random
+        starts, so it is computed there; exact, without the feature width."""
+        if self.norm != "l2":
+            return None
+        attacked = self.attacked(model)
+        change_at = self._changes(attacked, lambda: ProjectedWidth(attacked), seed, draw)
 
-        Asked only of models whose model is a linear projection.
-        """
-        del model, seed, draw
-        return None
+        def moved(strength: float) -> torch.Tensor:
+            space, change = change_at(strength)
+            assert isinstance(space, ProjectedWidth)
+            return space.moved(change)
+
+        if self.is_straight:
+            return ProjectedRay(attacked.items, moved(1.0))
+        return ProjectedPointwise(attacked.items, moved)
 
     def control(self, dataset: Dataset) -> RandomDirectionConfig:
         """A random direction of equal norm on the same modalities and items."""
@@ -94,74 +191,32 @@ class AttackConfig(GoalConfig, NormConfig):
             modalities=self.modalities, items=items, unit=self.unit, norm=self.norm
         )
 
-
-class AttackedGoal:
-    """The goal of an attack as a function of the chosen items' features.
-
-    ``rows`` below are features of the chosen items [n, F] by modality.
-    """
-
-    def __init__(self, model: ModelUnderTest, config: GoalConfig) -> None:
-        self.model = model
-        self.items = model.items(config)
-        self.modalities = model.modalities(config)
-        self.clean = {m: model.rows(m, self.items) for m in self.modalities}
-        targets = config.targets(model.dataset)
-        self.goal: Goal
-        if targets is None:
-            self.goal = RankingLossGoal(model.triples)
-        else:
-            self.goal = ExposureGoal(
-                model,
-                torch.from_numpy(targets).to(model.device),
-                config.cutoff,
-                config.goal == "promote",
-            )
-
-    def by_projected(self, moved_by: Tensor) -> tuple[float, Tensor]:
-        """Value, and gradient [n, P] by the projected features, at ``A x + moved_by``."""
-        model, linear = self.model, self.model.linear
-        assert linear is not None
-        users_UD, items_ID = model.clean_factors
-        leaf = (model.projected.index_select(0, self.items) + moved_by).requires_grad_()
-        with torch.enable_grad():
-            rows_nD = linear.combine(leaf, self.items)
-        moved_ID = items_ID.index_copy(0, self.items, rows_nD.detach())
-        value, _, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
-        (gradient,) = torch.autograd.grad(rows_nD, leaf, by_items.index_select(0, self.items))
-        return value, gradient
-
-    def by_features(self, rows: Features) -> tuple[float, Features]:
-        """Value, and gradient [n, F] of each attacked modality, at the given features."""
-        model = self.model
-        if model.linear is not None:
-            weights = model.linear.projection_weights()
-            moved = torch.stack([(rows[m] - self.clean[m]) @ weights[m].T for m in self.modalities])
-            value, gradient = self.by_projected(moved.sum(0))
-            return value, {m: gradient @ weights[m] for m in self.modalities}
-        leaves = {m: x.detach().clone().requires_grad_() for m, x in rows.items()}
-        users_UD, items_ID = model.clean_factors
-        with torch.enable_grad():
-            if model.recommender.row_local:
-                others = {m: model.rows(m, self.items) for m in model.recommender.modalities}
-                made = model.recommender.item_factors({**others, **leaves}, self.items)
-                outputs = [made]
-                moved_ID = items_ID.index_copy(0, self.items, made.detach())
-            else:
-                whole = {
-                    m: x.index_copy(0, self.items, leaves[m]) if m in leaves else x
-                    for m, x in model.features.items()
-                }
-                outputs = list(model.recommender(whole))
-                users_UD, moved_ID = (factors.detach() for factors in outputs)
-        value, by_users, by_items = self.goal.value_and_gradients(users_UD, moved_ID)
-        if model.recommender.row_local:
-            pulls = [by_items.index_select(0, self.items)]
-        else:
-            pulls = [by_users, by_items]
-        # A graph model's user factors may not depend on features at all.
-        pairs = [(out, pull) for out, pull in zip(outputs, pulls, strict=True) if out.requires_grad]
-        gradients = torch.autograd.grad(
-            [out for out, _ in pairs], list(leaves.values()), [pull for _, pull in pairs]
+    def _changes(
+        self, attacked: AttackedGoal, new_space: Callable[[], RowSpace], seed: int, draw: int
+    ) -> ChangeAt:
+        ones = {
+            m: attacked.model.lengths(m, attacked.items, self.norm, self.unit)
+            for m in attacked.modalities
+        }
+        return self.changes(
+            new_space, lambda strength: {m: strength * x for m, x in ones.items()}, seed, draw
         )
-        return value, dict(zip(leaves, gradients, strict=True))
+
+    def _path(
+        self, attacked: AttackedGoal, new_space: Callable[[], RowSpace], seed: int, draw: int
+    ) -> Path:
+        change_at = self._changes(attacked, new_space, seed, draw)
+
+        def deltas(strength: float) -> Features:
+            space, change = change_at(strength)
+            return space.deltas(change)
+
+        if self.is_straight:
+            return Ray(attacked.items, attacked.clean, deltas(1.0))
+        return Pointwise(
+            attacked.items,
+            lambda strength: {m: attacked.clean[m] + d for m, d in deltas(strength).items()},
+        )
+
+    def _ball(self, space: RowSpace, lengths: Rows) -> Ball:
+        return Ball(space, lengths, self.norm, self.ball)

@@ -23,9 +23,12 @@ class Goal(Protocol):
     """A scalar that the attack raises."""
 
     def value_and_gradients(
-        self, users_UD: Tensor, items_ID: Tensor
-    ) -> tuple[float, Tensor, Tensor]:
-        """The value, and its gradients by the user factors [U, D] and item factors [I, D]."""
+        self, users_UD: Tensor, items_ID: Tensor, of_users: bool = True
+    ) -> tuple[float, Tensor | None, Tensor]:
+        """The value, and its gradients by the user factors [U, D] and item factors [I, D].
+
+        The former is None where it is not asked for: most models' users see no features.
+        """
 
 
 class RankingLossGoal:
@@ -40,13 +43,15 @@ class RankingLossGoal:
         self.triples = triples
 
     def value_and_gradients(
-        self, users_UD: Tensor, items_ID: Tensor
-    ) -> tuple[float, Tensor, Tensor]:
+        self, users_UD: Tensor, items_ID: Tensor, of_users: bool = True
+    ) -> tuple[float, Tensor | None, Tensor]:
         if len(users_UD) * len(items_ID) < DENSE_CELLS * len(self.triples):
-            return self.from_table(users_UD, items_ID)
-        return self.from_triples(users_UD, items_ID)
+            return self.from_table(users_UD, items_ID, of_users)
+        return self.from_triples(users_UD, items_ID, of_users)
 
-    def from_table(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+    def from_table(
+        self, users_UD: Tensor, items_ID: Tensor, of_users: bool = True
+    ) -> tuple[float, Tensor | None, Tensor]:
         """By all scores [U, I]."""
         n_items = len(items_ID)
         scores = (users_UD @ items_ID.T).flatten()
@@ -58,9 +63,12 @@ class RankingLossGoal:
         table.index_add_(0, positives, slopes_T, alpha=-1)
         table.index_add_(0, negatives, slopes_T)
         slopes_UI = table.view(-1, n_items)
-        return _loss(margins_T), slopes_UI @ items_ID, slopes_UI.T @ users_UD
+        by_users = slopes_UI @ items_ID if of_users else None
+        return _loss(margins_T), by_users, slopes_UI.T @ users_UD
 
-    def from_triples(self, users_UD: Tensor, items_ID: Tensor) -> tuple[float, Tensor, Tensor]:
+    def from_triples(
+        self, users_UD: Tensor, items_ID: Tensor, of_users: bool = True
+    ) -> tuple[float, Tensor | None, Tensor]:
         """By the factors of each triple."""
         by_users, by_items = torch.zeros_like(users_UD), torch.zeros_like(items_ID)
         value = 0.0
@@ -73,11 +81,12 @@ class RankingLossGoal:
             margins_B = (users_BD * apart_BD).sum(dim=1)
             value += _loss(margins_B)
             slopes_B = -torch.sigmoid(-margins_B)[:, None]
-            by_users.index_add_(0, part.users, slopes_B * apart_BD)
+            if of_users:
+                by_users.index_add_(0, part.users, slopes_B * apart_BD)
             pulled_BD = slopes_B * users_BD
             by_items.index_add_(0, part.positives, pulled_BD)
             by_items.index_add_(0, part.negatives, pulled_BD, alpha=-1)
-        return value, by_users, by_items
+        return value, by_users if of_users else None, by_items
 
 
 def _loss(margins: Tensor) -> float:
@@ -118,8 +127,8 @@ class ExposureGoal:
         self.promote = promote
 
     def value_and_gradients(
-        self, users_UD: Tensor, items_ID: Tensor
-    ) -> tuple[float, Tensor, Tensor]:
+        self, users_UD: Tensor, items_ID: Tensor, of_users: bool = True
+    ) -> tuple[float, Tensor | None, Tensor]:
         targets_TD = items_ID.index_select(0, self.targets)
         short_UT = self.thresholds_U[:, None] - users_UD @ targets_TD.T
         count = self.is_new_UT.sum().clamp_min(1)
@@ -129,4 +138,4 @@ class ExposureGoal:
         slopes_UT = torch.where(self.is_new_UT, sign * torch.sigmoid(sign * short_UT), 0) / count
         by_items = torch.zeros_like(items_ID)
         by_items[self.targets] = slopes_UT.T @ users_UD
-        return value, slopes_UT @ targets_TD, by_items
+        return value, slopes_UT @ targets_TD if of_users else None, by_items

@@ -19,14 +19,13 @@ from engine.foundation.progress import Progress, part, silent
 from engine.robustness.curves.curve_config import CurveConfig, Variant, variants_of
 from engine.robustness.curves.curve_result import RobustnessCurves
 from engine.robustness.curves.item_groups import item_groups
-from engine.robustness.curves.strategies_of_trained import strategies_of
 from engine.robustness.perturbed_model.exposure import Exposure, exposure_metrics
 from engine.robustness.perturbed_model.features_removed import features_removed, why_flat
 from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 from engine.robustness.perturbed_model.perturbed_factors import FactorChange, factor_path
 from engine.robustness.perturbed_model.perturbed_ranking import Ranking
 from engine.robustness.thread_limits import few_threads
-from engine.training import Trained
+from engine.training import Trained, strategies_of
 
 
 def robustness_curves(
@@ -38,8 +37,8 @@ def robustness_curves(
     """Measure every run under every perturbation of the config.
 
     Runs are compared on equal terms: the same draws, frozen triples and items hit. ``strategies``
-    names each run's strategy, over whose seeds bands are drawn; by default runs whose configs
-    differ in nothing but the seed are one strategy. A model that reads none of the features hit has
+    names each run's strategy, over whose seeds bands are drawn; by default as
+    ``strategies_of`` does. A model that reads none of the features hit has
     a flat line, explained in ``notes``.
 
     Raises ConfigError where no run is given, runs are of different datasets, or a strength or

@@ -102,6 +102,13 @@ def factor_path(
     return lambda strength: _changed_rows(model, path.at(strength))
 
 
+def factors_after(model: ModelUnderTest, change: Change) -> FactorChange:
+    """The factors after a change of features, wherever it comes from."""
+    if len(change.items) == 0 or not model.recommender.modalities:
+        return _unchanged(model)
+    return (_changed_rows if model.recommender.row_local else _whole)(model, change)
+
+
 def _path(
     model: ModelUnderTest,
     config: PerturbationConfig,

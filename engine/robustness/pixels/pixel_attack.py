@@ -21,7 +21,8 @@ from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.pixels.picture import PictureConfig, Pictures
 from engine.data.perturbations.pixels.pixel_noise import PixelNoiseConfig
 from engine.data.perturbations.units import Risk
-from engine.robustness.attacks.attack import AttackedGoal, GoalConfig
+from engine.robustness.attacks.attack import GoalConfig
+from engine.robustness.attacks.attacked_goal import AttackedGoal
 from engine.robustness.perturbed_model.model_under_test import ModelUnderTest
 
 
@@ -57,7 +58,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         del seed, draw
         model = ModelUnderTest.of(table)
         chosen = self.model_copy(update={"items": tuple(pictures.items.tolist())})
-        attacked = AttackedGoal(model, chosen)
+        attacked = chosen.attacked(model)
         clean, radius = pictures.pixels(), strength / 255
         steps = self.schedule(strength)
         _, gradient = self._gradient(attacked, pictures, clean)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -55,11 +55,11 @@ class GradientNormConfig(Config):
         return NeighbourGradient(optimiser, self.radius, share=self.weight / self.radius)
 
 
-class NeighbourGradient:
+class NeighbourGradient(Stepper):
     """Steps with ``(1 - share) * g(theta) + share * g(theta + e)``, e of length rho uphill.
 
     ``share`` 1 is SAM; ``weight / rho`` is the gradient-norm penalty, since
-    ``g(theta + rho g/||g||) - g(theta) ~ rho H g/||g||``. With ``eta`` given, e is ASAM's:
+    ``g(theta + rho g/||g||) - g(theta) ~ rho H g/||g||``. With ``eta``, e is ASAM's:
     ``e = rho T^2 g / ||T g||`` with ``T = |theta| + eta``. Weights are put back exactly.
     """
 
@@ -70,13 +70,10 @@ class NeighbourGradient:
         eta: float | None = None,
         share: float = 1.0,
     ) -> None:
-        self.optimiser = optimiser
+        super().__init__(optimiser)
         self.rho = rho
         self.eta = eta
         self.share = share
-
-    def start_epoch(self) -> None:
-        return
 
     def step(self, closure: Closure) -> Tensor:
         loss = closure()
@@ -94,7 +91,9 @@ class NeighbourGradient:
                 moves = torch._foreach_mul(
                     [t * s for t, s in zip(sizes, scaled, strict=True)], scale
                 )
-            kept = torch._foreach_mul(gradients, 1.0 - self.share) if self.share != 1.0 else None
+            scaled_gradients = (
+                torch._foreach_mul(gradients, 1.0 - self.share) if self.share != 1.0 else None
+            )
             torch._foreach_add_(here, moves)
         try:
             closure()
@@ -102,20 +101,14 @@ class NeighbourGradient:
             with torch.no_grad():
                 for parameter, value in zip(here, before, strict=True):
                     parameter.copy_(value)
-        if kept is not None:
+        if scaled_gradients is not None:
             with torch.no_grad():
-                for parameter, old in zip(here, kept, strict=True):
+                for parameter, gradient in zip(here, scaled_gradients, strict=True):
                     assert parameter.grad is not None
-                    parameter.grad.mul_(self.share).add_(old)
+                    parameter.grad.mul_(self.share).add_(gradient)
         self.optimiser.apply()
         return loss
 
     def gradients_ahead(self, epoch_starts: bool = False) -> int:
         del epoch_starts
         return 2
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        return

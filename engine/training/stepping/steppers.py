@@ -6,8 +6,9 @@ the loss; calling it again recomputes on the same triples at the weights of that
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -19,23 +20,35 @@ from engine.training.stepping.optimisers import GuardedOptimiser
 Closure = Callable[[], Tensor]
 
 
-class Stepper(Protocol):
-    """One choice of how to step."""
+class Stepper(ABC):
+    """One choice of how to step, around a guarded optimiser."""
+
+    def __init__(self, optimiser: GuardedOptimiser) -> None:
+        self.optimiser = optimiser
 
     def start_epoch(self) -> None:
         """Called before the first batch of each epoch."""
+        return
 
+    @abstractmethod
     def step(self, closure: Closure) -> Tensor:
         """Move the weights on one batch; returns the loss at the weights before the step."""
 
+    @abstractmethod
     def gradients_ahead(self, epoch_starts: bool = False) -> int:
         """Gradients that the next step takes, or with ``epoch_starts`` the next epoch's first."""
 
+    def diagnostics(self) -> dict[str, float]:
+        """What the steps of this epoch did, to record beside its loss; {} for nothing."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Plain values that a resumed run needs."""
+        return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Resume from ``state``."""
+        del state
 
 
 class PlainConfig(Config):
@@ -47,14 +60,8 @@ class PlainConfig(Config):
         return Plain(optimiser)
 
 
-class Plain:
+class Plain(Stepper):
     """``theta <- theta - step(grad L(theta))``."""
-
-    def __init__(self, optimiser: GuardedOptimiser) -> None:
-        self.optimiser = optimiser
-
-    def start_epoch(self) -> None:
-        return
 
     def step(self, closure: Closure) -> Tensor:
         loss = closure()
@@ -64,12 +71,6 @@ class Plain:
     def gradients_ahead(self, epoch_starts: bool = False) -> int:
         del epoch_starts
         return 1
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        return
 
 
 class MirrorGradientConfig(Config):
@@ -85,7 +86,8 @@ class MirrorGradientConfig(Config):
     counter: Literal["epoch", "global"] = "epoch"
     """Batches counted afresh each epoch (released code) or over the whole run (the paper)."""
     clip: Literal["both", "second"] = "both"
-    """Which half-steps a clip norm acts on; the released code clips the second only."""
+    """Which half of a mirror step a clip norm acts on: both, or as in the released code the second
+    only. Batches that do not mirror are clipped either way, as there."""
 
     @model_validator(mode="after")
     def _ascent_is_smaller(self) -> Self:
@@ -101,7 +103,7 @@ class MirrorGradientConfig(Config):
         )
 
 
-class MirrorGradient:
+class MirrorGradient(Stepper):
     """``theta' = theta - alpha1 step(g(theta))``, then ``theta = theta' + alpha2 step(g(theta'))``.
 
     Every beta-th batch takes both half-steps on the same triples, the others one plain step. Under
@@ -118,7 +120,7 @@ class MirrorGradient:
         counter: Literal["epoch", "global"] = "epoch",
         clip: Literal["both", "second"] = "both",
     ) -> None:
-        self.optimiser = optimiser
+        super().__init__(optimiser)
         self.alpha1 = alpha1
         self.alpha2 = alpha2
         self.beta = beta
@@ -138,7 +140,7 @@ class MirrorGradient:
         self.batches += 1
         loss = closure()
         if not mirrors:
-            self.optimiser.apply(clip=self.clip == "both")
+            self.optimiser.apply()
             return loss
         self.optimiser.apply(self.alpha1, clip=self.clip == "both")
         closure()
@@ -185,6 +187,11 @@ class MirrorGradient:
             "ascent_cosine": float(dot) / norm if norm > 0 else 0.0,
             "share_uphill": agree / moved if moved else 0.0,
         }
+
+    def diagnostics(self) -> dict[str, float]:
+        """Of the epoch's first mirror step: the cosine of the second half with the gradient, and
+        the share of coordinates that it moved uphill."""
+        return self.ascent
 
     def state_dict(self) -> dict[str, Any]:
         return {"batches": self.batches}

@@ -12,10 +12,22 @@ MAP_ABOVE_BYTES = 512 * 2**20
 """Feature files larger than this are memory-mapped unless the caller says otherwise."""
 
 
+OTHER_NAMES = {
+    **dict.fromkeys(("img", "visual", "vision", "picture", "v"), "image"),
+    **dict.fromkeys(("txt", "textual", "t"), "text"),
+}
+"""What others call a modality: such files are not read as a modality of their own, but named."""
+
+
 def feature_files(folder: Path, ending: str) -> dict[str, Path]:
     """The files named ``<modality><ending>`` in a folder, by modality in alphabetical order."""
     files = sorted(file for file in folder.glob(f"*{ending}") if file.is_file())
-    return {m: f for f in files if (m := f.name.removesuffix(ending)).isidentifier()}
+    return {m: f for f in files if is_modality(m := f.name.removesuffix(ending))}
+
+
+def is_modality(name: str) -> bool:
+    """Whether features of this name are read: an identifier and no other word for image or text."""
+    return name.isidentifier() and name.lower() not in OTHER_NAMES
 
 
 def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
@@ -25,7 +37,7 @@ def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
     are on disk; whole numbers, booleans and rarer floats become float32 in memory.
 
     Raises DataError where the file is damaged, cut short, pickled, not two-dimensional, not
-    numeric, or holds NaN or infinity.
+    numeric, or holds NaN, infinity or numbers too large for float32.
     """
     try:
         x = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -42,6 +54,8 @@ def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
         raise DataError(f"{path} has shape {x.shape}; [n_items, width] is needed.")
     if x.dtype.kind not in "fiub":
         raise DataError(f"{path} holds {x.dtype}; floating numbers are needed.")
+    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
+        check_finite(x, str(path))
     if x.dtype not in (np.float16, np.float32, np.float64):
         x = np.asarray(x, dtype=np.float32)
     elif not (path.stat().st_size > MAP_ABOVE_BYTES if memory_map is None else memory_map):
@@ -51,14 +65,20 @@ def read_features(path: Path, memory_map: bool | None = None) -> np.ndarray:
 
 
 def check_finite(x: np.ndarray, source: str) -> None:
-    """Raise DataError naming the first row of x [n_items, width] with NaN or infinity."""
+    """Raise DataError naming the first value of x [n_items, width] that float32 cannot hold.
+
+    NaN and infinity, and what would become infinite when models read it as float32.
+    """
     for start in range(0, len(x), 4096):
-        finite = np.isfinite(x[start : start + 4096])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
+        block = x[start : start + 4096]
+        is_good = np.abs(block) <= np.finfo(np.float32).max  # false for NaN
+        if not is_good.all():
+            row, column = np.argwhere(~is_good)[0]
+            value = block[row, column]
+            why = "too large for float32; " if np.isfinite(value) else ""
             raise DataError(
-                f"{source}, row {start + row}, column {column} is {x[start + row, column]}; finite "
-                "numbers are needed (zeros for a missing picture or text)."
+                f"{source}, row {start + row}, column {column} is {value}, {why}finite numbers up "
+                "to 3.4e38 are needed (zeros for a missing picture or text)."
             )
 
 

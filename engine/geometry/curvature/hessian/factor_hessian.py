@@ -208,25 +208,25 @@ class FactorHessian:
         if self._affine is not None:
             users_step, items_step = self._affine.step(self.space.theta(vector_P))
         else:
-            users_step, items_step, second_P = self._curved_step(vector_P)
+            users_step, items_step, second_P = self._nonlinear_step(vector_P)
         factors = self.factor_loss.product(users_step, items_step, self._gauss_newton)
         pulled_P = self._pull(*factors)
         return pulled_P if self._gauss_newton else pulled_P + second_P
 
-    def _curved_step(self, vector_P: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        pieces = self.space.theta(vector_P).values()
+    def _nonlinear_step(self, vector_P: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        parts = self.space.theta(vector_P).values()
         with torch.enable_grad():
             dot = sum(
                 (
-                    (g * piece).sum()
-                    for g, piece in zip(self._pulled, pieces, strict=True)
+                    (g * part).sum()
+                    for g, part in zip(self._pulled, parts, strict=True)
                     if g is not None
                 ),
                 start=vector_P.new_zeros(()),
             )
         wanted = [*self._cotangents, *self._leaves]
-        found = torch.autograd.grad(dot, wanted, retain_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad(dot, wanted, retain_graph=True, allow_unused=True)
         steps = [
-            torch.zeros_like(w) if f is None else f for f, w in zip(found, wanted, strict=True)
+            torch.zeros_like(w) if f is None else f for f, w in zip(gradients, wanted, strict=True)
         ]
         return steps[0], steps[1], torch.cat([s.reshape(-1) for s in steps[2:]])

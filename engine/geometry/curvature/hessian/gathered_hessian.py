@@ -21,7 +21,7 @@ from engine.objectives import Triples
 from engine.training import Trained
 
 
-class Curved(Protocol):
+class HessianOperator(Protocol):
     """A loss at some weights: its value, gradient and Hessian products, counted."""
 
     space: ThetaSpace
@@ -86,7 +86,7 @@ class GatheredHessian:
 
     def product(self, vector_P: Tensor) -> Tensor:
         self.n_products += 1
-        pieces = list(self.space.theta(vector_P).values())
+        parts = list(self.space.theta(vector_P).values())
         total = torch.zeros_like(vector_P)
         for leaves, loss in self._parts():
             if not loss.requires_grad:
@@ -94,7 +94,7 @@ class GatheredHessian:
             with torch.enable_grad():
                 grads = torch.autograd.grad(loss, leaves, create_graph=True, allow_unused=True)
                 dot = sum(
-                    ((g * p).sum() for g, p in zip(grads, pieces, strict=True) if g is not None),
+                    ((g * p).sum() for g, p in zip(grads, parts, strict=True) if g is not None),
                     start=loss.new_zeros(()),
                 )
             if dot.requires_grad:

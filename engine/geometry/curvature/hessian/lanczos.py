@@ -86,7 +86,7 @@ class Eigenpairs:
 
 def lanczos_steps(matvec: Matvec, start_P: Tensor, n_steps: int) -> Krylov:
     """``n_steps`` steps, or fewer where the Krylov space ends."""
-    process = _Process(matvec, start_P)
+    process = _LanczosProcess(matvec, start_P)
     while process.n_products < n_steps and process.step():
         pass
     return process.krylov()
@@ -111,7 +111,7 @@ def extreme_eigenpairs(
     Problem, section 11.7), which holds once these have settled too. An eigenvalue that occurs
     exactly several times may be counted fewer times: a Krylov space holds one vector of each.
     """
-    process = _Process(matvec, start_P)
+    process = _LanczosProcess(matvec, start_P)
     size = start_P.numel()
     wanted = min(n_top + n_bottom, size)
     room = BASIS_BYTES // (size * start_P.element_size())
@@ -119,11 +119,11 @@ def extreme_eigenpairs(
     tolerances = (tolerance, bottom_tolerance)
     spans_all = within = False
     while not (spans_all or within) and process.n_products < max_products:
-        goes_on = process.step() or process.start_afresh()
-        spans_all = not goes_on or process.n_basis >= size
+        continues = process.step() or process.start_afresh()
+        spans_all = not continues or process.n_basis >= size
         if process.n_basis >= wanted and not spans_all:
             errors = _errors(process.krylov(), n_top, n_bottom)
-            within = bool((errors <= _allowed(len(errors), n_top, tolerances)).all())
+            within = bool((errors <= _tolerances(len(errors), n_top, tolerances)).all())
             progress(
                 min(process.n_products / max_products, 1.0),
                 f"Lanczos, {process.n_products} products, errors about {errors.max():.1e}",
@@ -132,7 +132,7 @@ def extreme_eigenpairs(
                 process.restart(room // 2, n_top, n_bottom)
     krylov = process.krylov()
     values, vectors = krylov.ritz()
-    chosen = _chosen(len(values), n_top, n_bottom)
+    chosen = _extreme_indices(len(values), n_top, n_bottom)
     mixing = torch.from_numpy(vectors[:, chosen].T.copy()).to(krylov.basis_MP)
     errors = _errors(krylov, n_top, n_bottom)
     return Eigenpairs(
@@ -140,19 +140,19 @@ def extreme_eigenpairs(
         vectors_KP=mixing @ krylov.basis_MP,
         residuals_K=_residuals(krylov, values, vectors)[chosen],
         errors_K=errors,
-        converged_K=(errors <= _allowed(len(errors), n_top, tolerances)) | spans_all,
+        converged_K=(errors <= _tolerances(len(errors), n_top, tolerances)) | spans_all,
         n_top=min(n_top, len(values)),
         n_products=process.n_products,
         krylov=krylov,
     )
 
 
-def _allowed(n: int, n_top: int, tolerances: tuple[float, float]) -> np.ndarray:
+def _tolerances(n: int, n_top: int, tolerances: tuple[float, float]) -> np.ndarray:
     """Relative errors allowed on n eigenvalues: first those of the top, then the bottom."""
     return np.where(np.arange(n) < n_top, *tolerances)
 
 
-def _chosen(n: int, n_top: int, n_bottom: int) -> np.ndarray:
+def _extreme_indices(n: int, n_top: int, n_bottom: int) -> np.ndarray:
     top = np.arange(n - 1, max(n - 1 - n_top, -1), -1)
     return np.concatenate([top, np.arange(min(n_bottom, n))])
 
@@ -161,7 +161,7 @@ def _errors(krylov: Krylov, n_top: int, n_bottom: int) -> np.ndarray:
     """Estimates of the wanted Ritz values' relative errors."""
     values, vectors = krylov.ritz()
     residuals = _residuals(krylov, values, vectors)
-    chosen = _chosen(len(values), n_top, n_bottom)
+    chosen = _extreme_indices(len(values), n_top, n_bottom)
     scale = max(float(np.abs(values).max()), 1e-300)
     errors = np.empty(len(chosen))
     for index, k in enumerate(chosen):
@@ -171,7 +171,7 @@ def _errors(krylov: Krylov, n_top: int, n_bottom: int) -> np.ndarray:
     return errors
 
 
-class _Process:
+class _LanczosProcess:
     """Lanczos with every new vector made orthogonal to all before it."""
 
     def __init__(self, matvec: Matvec, start_P: Tensor) -> None:
@@ -233,11 +233,11 @@ class _Process:
         """Keep the Ritz vectors nearest to the wanted ends (Wu and Simon, SIMAX 2000)."""
         values, vectors = self.krylov().ritz()
         n_low = n_kept * n_bottom // (n_top + n_bottom)
-        kept = _chosen(len(values), n_kept - n_low, n_low)
-        mixing = torch.from_numpy(vectors[:, kept].T.copy()).to(self._basis_MP)
-        self._basis_MP[: len(kept)] = mixing @ self._basis_MP[: self.n_basis]
-        self._projected_MM = np.diag(values[kept])
-        self.n_basis = len(kept)
+        retained = _extreme_indices(len(values), n_kept - n_low, n_low)
+        mixing = torch.from_numpy(vectors[:, retained].T.copy()).to(self._basis_MP)
+        self._basis_MP[: len(retained)] = mixing @ self._basis_MP[: self.n_basis]
+        self._projected_MM = np.diag(values[retained])
+        self.n_basis = len(retained)
 
     def krylov(self) -> Krylov:
         return Krylov(self._basis_MP[: self.n_basis], self._projected_MM, self.beta)

@@ -1,36 +1,55 @@
-"""What the flatness measures are, and which of them a rescaling of the factors moves."""
+"""What a flatness measure is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+from engine.geometry.curvature.curvature_config import CurvatureConfig
+from engine.geometry.curvature.measurement_point import MeasurementPoint
+
+TransformationName = Literal["scale", "rotation", "mixing", "temperature", "shift"]
+"""Ways to rewrite the factors that leave every user's order of items as it is."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value with its standard error; 0 where nothing was sampled."""
+
+    value: float
+    standard_error: float = 0.0
+
+
+def measures_are_asked(config: CurvatureConfig) -> bool:
+    """Whether the config asks for measures beyond the Hessian's own numbers."""
+    return config.measures
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A flatness measure: what it is, and whether ``U -> cU, V -> V/c`` leaves it as it is."""
+    """A flatness measure; larger is sharper."""
 
+    name: str
+    title: str
+    """A few words, for axes and tables."""
     description: str
-    is_invariant: bool
+    unit: str
+    compute: Callable[[MeasurementPoint], Estimate | Mapping[str, Estimate] | None]
+    """At a run's weights: one estimate, or one a modality, or None where it is not defined."""
+    moved_by: tuple[TransformationName, ...] = ()
+    """Which transformations change it by more than 1 %; measured, and held to by the tests."""
+    is_asked: Callable[[CurvatureConfig], bool] = measures_are_asked
+    """Whether a config asks for it."""
 
+    @property
+    def is_invariant(self) -> bool:
+        """Whether no transformation moves it, so that runs may be compared by it."""
+        return not self.moved_by
 
-MEASURES: dict[str, Measure] = {
-    "top_eigenvalue": Measure("largest Hessian eigenvalue", False),
-    "trace": Measure("sum of Hessian eigenvalues", False),
-    "eigenvalue_ratio": Measure("largest over fifth largest eigenvalue", False),
-    "gauss_newton_top_eigenvalue": Measure("largest Gauss-Newton eigenvalue", False),
-    "box_sharpness": Measure("epsilon-sharpness of Keskar, percent", False),
-    "ball_sharpness": Measure("worst loss in a ball of radius rho (SAM), above the loss", False),
-    "noise_sharpness": Measure("mean loss under Gaussian weight noise, above the loss", False),
-    "factor_top_eigenvalue": Measure("largest eigenvalue by the factors (U, V)", False),
-    "adaptive_top_eigenvalue": Measure("largest eigenvalue of |theta| H |theta|", True),
-    "adaptive_sharpness": Measure("worst loss in ASAM's ball, above the loss", True),
-    "relative_noise_sharpness": Measure(
-        "mean loss under noise relative to each weight, above the loss", True
-    ),
-    "balanced_top_eigenvalue": Measure(
-        "largest eigenvalue by the factors after balancing U and V", True
-    ),
-    "input_sharpness_image": Measure("mean ||dL/dx_i|| over items, images", True),
-    "input_sharpness_text": Measure("mean ||dL/dx_i|| over items, texts", True),
-}
-"""Every flatness measure a result may hold; larger is sharper."""
+    def values(self, point: MeasurementPoint) -> dict[str, Estimate]:
+        """Its estimates by name, ``<name>`` or ``<name>_<modality>``."""
+        result = self.compute(point)
+        if isinstance(result, Estimate):
+            return {self.name: result}
+        return {f"{self.name}_{modality}": each for modality, each in (result or {}).items()}

@@ -1,0 +1,14 @@
+"""Pictures of the demonstration's runs that stand beside the steps of a lesson: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.learn.pictures.lifted_item import lifted_item
+from app.learn.pictures.shopper import one_shopper
+
+PICTURES: dict[str, Callable[[], None]] = {
+    "one_shopper": one_shopper,
+    "lifted_item": lifted_item,
+}
+"""Each draws itself in the place it is called from."""

@@ -1,0 +1,154 @@
+"""``data``, ``list``, ``show`` and ``compare``: what there is, and how it compares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.terminal import add_common, records, store_of
+from engine.foundation.errors import ConfigError
+from engine.runs import Run
+from engine.runs.records import writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def data_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``data``."""
+    parser.add_argument(
+        "dataset", nargs="?", help="folder, table, 'sample' or 'synthetic:...'; none lists all"
+    )
+    parser.add_argument("--seed", type=int, help="seed of a split that draws")
+    add_common(parser)
+
+
+def data(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Describe a dataset, or list those found."""
+    from engine.data.readers import find_datasets, read_dataset
+
+    if arguments.dataset is None:
+        found = [{"name": name, "path": str(path)} for name, path in find_datasets()]
+        for entry in found:
+            print(f"{entry['name']:32s} {entry['path']}")
+        return {"datasets": found}
+    dataset = read_dataset(arguments.dataset, seed=arguments.seed)
+    described = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "interactions": len(dataset),
+        "train": len(dataset.train),
+        "valid": len(dataset.valid),
+        "test": len(dataset.test),
+        "sparsity": dataset.sparsity,
+        "features": {m: list(x.shape) for m, x in dataset.features.items()},
+        "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
+    }
+    for key, value in described.items():
+        print(f"{key:13s} {value}")
+    return described
+
+
+def list_runs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One line a run."""
+    table = store_of(arguments).list()
+    columns = [
+        "id",
+        "name",
+        "state",
+        "dataset",
+        "seed",
+        "best_epoch",
+        "valid.recall@20",
+        "test.recall@20",
+        "test.ndcg@20",
+    ]
+    shown = table[[c for c in columns if c in table]]
+    print(shown.to_string(index=False) if len(shown) else "no runs yet; `train` makes one")
+    return {"runs": records(shown)}
+
+
+def show_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``show``."""
+    parser.add_argument("run", help="a run's id, the beginning of it, its name or its folder")
+    add_common(parser)
+
+
+def show(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything kept about one run."""
+    run = store_of(arguments).get(arguments.run)
+    kept = sorted(p.name for p in (run.path / "results").glob("*.npz"))
+    shown = {
+        "run": run.id,
+        "folder": str(run.path),
+        "name": run.name,
+        "state": run.state,
+        "reason": run.status.reason,
+        "summary": run.summary,
+        "config": run.config,
+        "provenance": run.provenance,
+        "results": kept,
+    }
+    if not arguments.json:
+        print(json.dumps(shown, indent=2, default=str))
+    return shown
+
+
+def compare_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``compare``."""
+    parser.add_argument("runs", nargs="*", help="runs to compare; none: all that finished")
+    add_comparison_options(parser)
+    add_common(parser)
+
+
+def add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    """What a table of strategies is asked for by."""
+    parser.add_argument(
+        "--metric",
+        default="recall@20",
+        help="one or several metrics, e.g. recall@20,ndcg@10 (default: recall@20)",
+    )
+    parser.add_argument("--baseline", help="strategy that differences are taken to (plain)")
+    parser.add_argument("--csv", type=Path, help="also write the table")
+
+
+def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
+    """Strategies over seeds for each metric asked for, written to --csv where that is given."""
+    from engine.evaluation import compare_metrics
+    from engine.runs.outcomes import outcomes_of
+
+    metrics = [name.strip() for name in arguments.metric.split(",") if name.strip()]
+    table = compare_metrics({m: outcomes_of(runs, m) for m in metrics}, arguments.baseline)
+    if arguments.csv:
+        with writing(arguments.csv, ConfigError):
+            table.to_csv(arguments.csv, index=False)
+    return table
+
+
+def print_compared(table: pd.DataFrame) -> None:
+    """The table of strategies with what its numbers are."""
+    print(
+        "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals: t "
+        "over seeds, bootstrap over users"
+    )
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep=""))
+
+
+def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Strategies over seeds, with intervals and paired differences."""
+    store = store_of(arguments)
+    if arguments.runs:
+        runs = [store.get(run) for run in arguments.runs]
+    else:
+        table = store.list()
+        runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
+    found = compared(runs, arguments)
+    if not arguments.json:
+        print_compared(found)
+    return {"metric": arguments.metric, "table": records(found)}
