@@ -17,8 +17,8 @@ from engine.training import TrainConfig, Trained
 MakeRun = Callable[..., Trained]
 
 MODEL_NAMES = ["bpr-mf", "vbpr", "lightgcn", "freedom", "mmgcn", "grcn", "bm3"]
-"""Every way in which weights reach a loss; the contract tests hold all models to double backward, at
-sizes that no dense oracle needs to fill."""
+"""Every way in which weights reach a loss. The contract tests hold all models to double backward,
+at sizes for which a dense oracle is too slow."""
 
 SUM_FORM = "vbpr as amr ships it"
 
