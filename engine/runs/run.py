@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import pandas as pd
 
 from engine.foundation.errors import BasinError, Cancelled, RunError
-from engine.foundation.files import whole_file
+from engine.foundation.files import locked, whole_file
 from engine.foundation.result import Result
 from engine.runs.checkpoints import Checkpoints, load_tensors, save_tensors
 from engine.runs.events import EventLog
@@ -85,12 +85,13 @@ class Run:
         tags: list[str] | None = None,
         star: bool | None = None,
     ) -> None:
-        """Change what is given; the rest stays."""
-        given = {"name": name, "note": note, "tags": tags, "star": star}
-        changes = {key: value for key, value in given.items() if value is not None}
+        """Change what is not None; the rest stays, whoever else labels the run meanwhile."""
+        changes: dict[str, Any] = {"name": name, "note": note, "star": star}
+        changes = {key: value for key, value in changes.items() if value is not None}
         if tags is not None:
             changes["tags"] = sorted({tag.strip() for tag in tags if tag.strip()})
-        write_record(self.path / "labels.json", self.labels | changes)
+        with writing(self.path / "labels.json"), locked(self.path / "config.json"):
+            write_record(self.path / "labels.json", self.labels | changes)
 
     # How it goes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -104,6 +105,16 @@ def test_labels_change_one_at_a_time(run: Run) -> None:
     }
     run.label(name="")
     assert run.name == run.id
+
+
+def test_two_who_label_one_run_meanwhile_lose_nothing(run: Run) -> None:
+    for round_ in range(10):
+        changes = [{"note": f"n{round_}"}, {"tags": [f"t{round_}"]}, {"name": f"name {round_}"}]
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda change: Run(run.path).label(**change), changes))
+        labels = run.labels
+        assert (labels["note"], labels["name"]) == (f"n{round_}", f"name {round_}")
+        assert labels["tags"] == [f"t{round_}"]
 
 
 def test_weights_come_back_as_they_were(run: Run) -> None:
