@@ -101,9 +101,14 @@ def test_runs_without_a_common_ground_are_refused(run) -> None:
         loss_profiles([run, other], CONFIG)
 
 
-def test_scores_that_order_nothing_have_no_profile(run) -> None:
+def test_scores_that_order_nothing_are_shown_and_said_to_be_uncalibrated(run) -> None:
     broken = with_factors_as_weights(run)
     with torch.no_grad():
         broken.model.users.neg_()
-    with pytest.raises(ConfigError, match="no better than by chance"):
+    profiles = loss_profiles([broken], CONFIG)
+    assert np.isnan(profiles.temperatures_R).all()
+    assert "no better than chance" in profiles.caption
+    with torch.no_grad():
+        broken.model.users.zero_()
+    with pytest.raises(ConfigError, match="all scores"):
         loss_profiles([broken], CONFIG)

@@ -37,8 +37,9 @@ def loss_profiles(
 ) -> LossProfiles:
     """Profiles along each run's sharpest and along random directions, on one axis.
 
-    The runs may be of different models. Raises ConfigError where they are of different datasets, or
-    where a run's scores have no temperature (it orders validation triples no better than chance).
+    The runs may be of different models. Scores that no temperature calibrates (they order
+    validation triples no better than chance) are taken as they are, and the result says so. Raises
+    ConfigError where the runs are of different datasets, or all scores of one are equal.
     """
     config = config or ProfileConfig()
     started = time.perf_counter()
@@ -95,11 +96,18 @@ def _sharpest(
             seed=config.seed,
         ),
     )  # fmt: skip
-    loss, pairs = point.invariant_loss, point.invariant_eigenpairs
-    if loss is None or pairs is None:
-        reason = point.temperature.reason or "all of its scores are equal"
-        raise ConfigError(f"'{name}' has no profile at calibrated temperature: {reason}.")
-    return loss, point.temperature.factor, pairs.top, pairs.vectors_KP[0]
+    loss = InvariantLoss(*point.factors, point.temperature.factor, point.triples)
+    if not loss.rank:
+        raise ConfigError(f"all scores of '{name}' are equal, so no direction changes one.")
+    start_P = torch.randn(loss.size, generator=torch_generator(config.seed, "profile start"))
+    pairs = point.eigenpairs("sharpest direction", loss.product, start_P.to(loss.users_UR))
+    temperature = point.temperature.value
+    return (
+        loss,
+        float("nan") if temperature is None else temperature,
+        pairs.top,
+        pairs.vectors_KP[0],
+    )
 
 
 class Line:

@@ -63,6 +63,7 @@ class LossProfiles(Result):
     """The nearest distance, either way along the sharpest direction, at which the loss has doubled;
     NaN where it does not within 64 of them."""
     temperatures_R: np.ndarray
+    """NaN where no temperature calibrates the scores, so that they are taken as they are."""
     labels: list[str]
     runs: list[str]
 
@@ -107,11 +108,18 @@ class LossProfiles(Result):
     def caption(self) -> str:
         """What is seen, and what it does not prove."""
         n = self.config.get("n_directions", "several")
+        raw = [
+            name for name, t in zip(self.labels, self.temperatures_R, strict=True) if np.isnan(t)
+        ]
+        note = (
+            f" No temperature calibrates the scores of {', '.join(raw)}, which order validation "
+            "triples no better than chance: not to be compared."
+        )
         return (
             "Rise of the training loss (nats a triple, at calibrated temperature, frozen triples) "
             "above its value at the weights. The axis is the length of the change of scores, so "
             "neither scaling, rotating or mixing the factors nor multiplying scores moves a curve. "
             "Lines: each run's own sharpest direction, with its parabola; bands: 5th to 95th "
             f"percentile of {n} random directions. A slope at 0 says that training stopped before "
-            "a minimum. A flat profile does not prove robustness."
+            "a minimum. A flat profile does not prove robustness." + (note if raw else "")
         )
