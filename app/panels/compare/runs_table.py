@@ -12,6 +12,7 @@ import streamlit as st
 from app.selection.choice import look_at_runs
 from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
+from engine.jobs import list_runs
 
 EDITABLE = ("star", "name", "note", "tags")
 
@@ -19,7 +20,7 @@ EDITABLE = ("star", "name", "note", "tags")
 def runs_table() -> pd.DataFrame:
     """Draw the table and keep what the visitor changes; returns the selected rows."""
     store = run_store()
-    table = store.list()
+    table = list_runs(store)
     shown = pd.DataFrame(
         {
             "selected": False,

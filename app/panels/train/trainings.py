@@ -16,7 +16,7 @@ from app.widgets.analysis_jobs import progress_row
 from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.errors import BasinError
-from engine.jobs import Job, JobStatus, active_jobs, submit
+from engine.jobs import Job, JobStatus, active_jobs, list_runs, submit
 from engine.runs import Run
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def names_of(job: Job) -> str:
 
 def offer_to_resume() -> None:
     """Runs whose process was lost, each with a button that goes on from its last checkpoint."""
-    table = run_store().list()
+    table = list_runs(run_store())
     stopped = table[table["state"].isin(["interrupted"]) & ~table["id"].isin(runs_at_work())]
     if stopped.empty:
         return
