@@ -23,7 +23,7 @@ from engine.runs.comparison_tables import (
 from engine.studies.new_run import create_run
 from engine.training import preset
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 METRIC = "recall@20"
 

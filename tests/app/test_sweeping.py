@@ -14,7 +14,7 @@ from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
 from engine.studies.task_table import TASKS
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
@@ -166,3 +166,9 @@ def test_a_name_taken_by_another_sweep_is_refused(here: RunStore) -> None:
     assert len(test.error) == 1
     assert "with other settings" in test.error[0].value
     assert len(here.list()) == 4
+
+
+def test_a_new_session_proposes_a_name_that_is_free(here: RunStore) -> None:
+    test = filled(opened())
+    button(test, "Start the sweep").click().run()
+    assert opened().text_input(key="sweep.name").value == "sweep-2"
