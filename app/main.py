@@ -1,44 +1,80 @@
-"""Navigation only: ``streamlit run app/main.py``."""
+"""``streamlit run app/main.py``: serves the pages of ``navigation.py`` to this machine only.
+
+Web pages of other origins may neither frame the dashboard nor reach it by a name that they let
+resolve to this machine (DNS rebinding). Who serves it to others names their hosts in
+``server.allowedHosts``.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from urllib.parse import urlsplit
 
-import streamlit as st
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config
+from streamlit.starlette import App
 
-from app.selection.address import open_from_address, write_to_address
-from app.selection.choice import choose_runs
-from app.widgets.error_boundary import show_errors
-
-ICON = str(Path(__file__).with_name("icon.png"))
-st.set_page_config(page_title="Basin", page_icon=ICON, layout="wide")
-st.logo(ICON, size="large")
-
-page = st.navigation(
-    {
-        "Learn": [
-            st.Page("views/learn.py", title="Lessons", icon=":material/school:"),
-            st.Page("views/playground.py", title="Playground", icon=":material/toys:"),
-        ],
-        "Your runs": [
-            st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
-            st.Page("views/train.py", title="Train", icon=":material/model_training:"),
-            st.Page("views/compare.py", title="Compare", icon=":material/leaderboard:"),
-        ],
-        "Flat or sharp?": [
-            st.Page("views/landscape.py", title="Landscape", icon=":material/landscape:"),
-            st.Page("views/curvature.py", title="Curvature", icon=":material/show_chart:"),
-        ],
-        "What does it know?": [
-            st.Page("views/embeddings.py", title="Embeddings", icon=":material/scatter_plot:"),
-        ],
-        "What breaks it?": [
-            st.Page("views/robustness.py", title="Robustness", icon=":material/shield:"),
-        ],
-    }
+HEADERS = (
+    (b"content-security-policy", b"frame-ancestors 'self'"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
 )
-with show_errors():
-    open_from_address()
-    st.session_state["choice"] = choose_runs()
-    write_to_address()
-    page.run()
+
+
+class OwnOriginOnly:
+    """Refuses unknown hosts and pages of other origins before Streamlit sees them.
+
+    Streamlit checks hosts of websockets alone, and asks an outside service for this machine's
+    address when a page of another origin opens one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if not is_own(dict(scope["headers"])):
+            await _refuse(scope, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def is_own(headers: dict[bytes, bytes]) -> bool:
+    """Whether a request's Host is allowed and its Origin, if it names one, is that host."""
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    allowed = {name.lower() for name in config.get_option("server.allowedHosts")}
+    try:
+        name = urlsplit(f"//{host}").hostname
+        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1").lower())
+    except ValueError:
+        return False
+    if "*" not in allowed and name not in allowed:
+        return False
+    return b"origin" not in headers or origin.netloc == host
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 403,
+            "headers": [(b"content-type", b"text/plain; charset=utf-8")],
+        }
+    )
+    body = b"Basin serves this machine only; add the host to server.allowedHosts to serve others.\n"
+    await send({"type": "http.response.body", "body": body})
+
+
+app = App("navigation.py", middleware=[Middleware(OwnOriginOnly)])

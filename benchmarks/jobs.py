@@ -27,10 +27,10 @@ from pathlib import Path
 
 from benchmarks.measure import Row, options, report
 from engine.jobs import Job, ensure_cluster, jobs, submit
-from engine.jobs.address import cluster_owner
+from engine.jobs.cluster_address import cluster_owner
 from engine.runs import RunStore
 from engine.runs.index import INDEX_NAME
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.studies.sweeps import Sweep
 from engine.training import preset
 from engine.training.sweep_plan import SweepConfig

@@ -8,6 +8,7 @@ from pathlib import Path
 # Small tensors on busy cores are several times slower with two threads than with one. Set before
 # torch is imported, and inherited by every process the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads take no core from others
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -126,7 +126,7 @@ def _training(runs: Sequence[Run], names: dict[str, str]) -> list[str]:
 
 def _newest(runs: Sequence[Run], kind: str) -> dict[str, Result]:
     """The newest readable result of a kind in each run's folder, by run id."""
-    from engine.studies.analyses import known_analysis
+    from engine.studies.analysis_table import known_analysis
 
     results: dict[str, Result] = {}
     result_class = known_analysis(kind).result_class()

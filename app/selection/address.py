@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.selection.choice import look_at_runs
-from app.selection.workspace import dataset_path, look_at_dataset
+from app.selection.choice import look_at_runs, trained_runs
+from app.selection.workspace import (
+    DEFAULT_DATASET,
+    dataset_path,
+    known_datasets,
+    look_at_dataset,
+    run_store,
+)
 
 
 def open_from_address() -> None:
@@ -13,10 +19,31 @@ def open_from_address() -> None:
     if "opened" in st.session_state:
         return
     st.session_state["opened"] = True
-    if "dataset" in st.query_params:
-        look_at_dataset(st.query_params["dataset"])
+    if dataset := st.query_params.get("dataset"):
+        if may_be_linked(dataset):
+            look_at_dataset(dataset)
+        else:
+            name = " ".join(dataset[:200].replace("`", "").split())
+            st.warning(
+                f"The link names dataset `{name}`, which is not among those found here; to open "
+                "it, type its path on the Overview."
+            )
     if "runs" in st.query_params:
         look_at_runs(st.query_params["runs"].split(","))
+
+
+def may_be_linked(dataset: str) -> bool:
+    """Whether a link alone may open a dataset: one that Basin lists, or that a run was trained on.
+
+    A link comes from anywhere: it must not make this machine read a folder or make up a dataset of
+    any size.
+    """
+    if dataset == DEFAULT_DATASET:
+        return True
+    sources = (run_store().get(run).provenance for run in trained_runs()["id"])
+    if dataset in {source.get("dataset", {}).get("source") for source in sources}:
+        return True
+    return dataset in known_datasets()
 
 
 def write_to_address() -> None:

@@ -8,10 +8,19 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from engine.cli import analyses, evaluation, flatness, keeping, listing, sweep, training, working
+from engine.cli import (
+    analyses,
+    evaluation,
+    flatness,
+    inspect_runs,
+    jobs_command,
+    manage_runs,
+    sweep,
+    training,
+)
 from engine.cli.terminal import Command, Options, add_common
 from engine.foundation.errors import BasinError, Cancelled
-from engine.studies.analyses import ANALYSES
+from engine.studies.analysis_table import ANALYSES
 
 DESCRIPTION = """Train multimodal recommenders with and without robust training, and look at the
 minima they found. `python -m engine COMMAND --help` tells what each command needs."""
@@ -82,13 +91,17 @@ def _forwarded(name: str) -> tuple[Options, Command]:
 
 
 COMMANDS: dict[str, tuple[str, Options, Command]] = {
-    "data": ("describe a dataset, or list those found", listing.data_options, listing.data),
+    "data": (
+        "describe a dataset, or list those found",
+        inspect_runs.data_options,
+        inspect_runs.data,
+    ),
     "train": ("train a run, or several seeds of it", training.add_options, training.run),
-    "list": ("list the runs", add_common, listing.list_runs),
+    "list": ("list the runs", add_common, inspect_runs.list_runs),
     "compare": (
         "strategies over seeds: means, intervals, paired differences to a baseline",
-        listing.compare_options,
-        listing.compare_runs,
+        inspect_runs.compare_options,
+        inspect_runs.compare_runs,
     ),
     "sweep": (
         "train many configs, by grid or at random, each over several seeds",
@@ -100,7 +113,7 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
         evaluation.add_options,
         evaluation.run,
     ),
-    "show": ("everything kept about one run", listing.show_options, listing.show),
+    "show": ("everything kept about one run", inspect_runs.show_options, inspect_runs.show),
     **{
         kind: (analysis.help, analyses.options_of(kind), analyses.command_of(kind))
         for kind, analysis in ANALYSES.items()
@@ -112,21 +125,21 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
     ),
     "jobs": (
         "what is under way: progress, logs, waiting, cancel",
-        working.add_options,
-        working.run,
+        jobs_command.add_options,
+        jobs_command.run,
     ),
     "label": (
         "name a run, note something, tag or star it",
-        keeping.label_options,
-        keeping.label,
+        manage_runs.label_options,
+        manage_runs.label,
     ),
     "bin": (
         "move runs to the bin or back, list it, empty it",
-        keeping.bin_options,
-        keeping.move_to_bin,
+        manage_runs.bin_options,
+        manage_runs.move_to_bin,
     ),
-    "export": ("write runs as one zip", keeping.export_options, keeping.export_runs),
-    "import": ("add the runs of a zip", keeping.import_options, keeping.import_runs),
+    "export": ("write runs as one zip", manage_runs.export_options, manage_runs.export_runs),
+    "import": ("add the runs of a zip", manage_runs.import_options, manage_runs.import_runs),
     "cluster": ("be the embedded cluster of a runs folder", *_forwarded("cluster")),
     "worker": ("be workers for a scheduler elsewhere", *_forwarded("worker")),
 }

@@ -31,38 +31,40 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
     The table of flatness is printed and written before that.
     """
-    from engine.studies.flatness_study import gathered
+    from engine.studies.flatness_and_robustness import gather_flatness_and_robustness
 
     store = store_of(arguments)
-    found = gathered(store, _chosen(arguments, store), arguments.metric, arguments.strength)
+    both = gather_flatness_and_robustness(
+        store, _chosen(arguments, store), arguments.metric, arguments.strength
+    )
     for lacking, command in (
-        (found.without_curvature, "curvature RUN"),
-        (found.without_curves, f"robustness RUN --strengths {arguments.strength:g}"),
+        (both.without_curvature, "curvature RUN"),
+        (both.without_curves, f"robustness RUN --strengths {arguments.strength:g}"),
     ):
         if lacking and not arguments.json:
             named = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
             print(f"{len(lacking)} runs need `python -m engine {command}` first: {named}")
     if arguments.flatness_csv:
-        found.flatness.to_csv(arguments.flatness_csv, index=False)
-    if len(found.flatness) and not arguments.json:
+        both.flatness.to_csv(arguments.flatness_csv, index=False)
+    if len(both.flatness) and not arguments.json:
         print(
             f"\nFlatness by strategy: mean and 95 % interval over its n seeds (Student's t). "
-            f"Curvatures of one setting: {found.ground}. Only measures with is_invariant may be "
+            f"Curvatures of one setting: {both.ground}. Only measures with is_invariant may be "
             "compared between runs (no rewriting of the factors moves them); larger is "
             "sharper. Worst losses are lower bounds."
         )
         columns = ["measure", "strategy", "mean", "low", "high", "n", "is_invariant", "moved_by"]
-        shown = found.flatness[columns]
+        shown = both.flatness[columns]
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}"), end="\n\n")
-    table = found.correlations()
+    table = both.correlations()
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
     if arguments.runs_csv:
-        found.table.to_csv(arguments.runs_csv, index=False)
+        both.table.to_csv(arguments.runs_csv, index=False)
     if not arguments.json:
-        strategies = found.table["strategy"].nunique()
+        strategies = both.table["strategy"].nunique()
         print(
-            f"{len(found.table)} runs of {strategies} strategies; Spearman's rank correlation of "
+            f"{len(both.table)} runs of {strategies} strategies; Spearman's rank correlation of "
             f"each flatness measure with the share of test {arguments.metric} lost at strength "
             f"{arguments.strength:g}, 95 % bootstrap intervals over seeds, none below 8. A "
             "correlation over few strategies is mostly a difference between strategies: read the "
@@ -73,8 +75,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "metric": arguments.metric,
         "strength": arguments.strength,
-        "flatness": records(found.flatness),
-        "runs": records(found.table),
+        "flatness": records(both.flatness),
+        "runs": records(both.table),
         "table": records(table),
     }
 

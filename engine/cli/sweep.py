@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.cli.listing import add_comparison_options, compared, print_compared
+from engine.cli.inspect_runs import add_comparison_options, compared, print_compared
 from engine.cli.terminal import add_common, add_scheduler, records, store_of, with_bar
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.foundation.progress import Progress, silent
@@ -72,7 +72,7 @@ def parse_draw(text: str) -> dict[str, Any] | list[Any]:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing, wait, and compare."""
-    from engine.jobs.scheduler import chosen_scheduler
+    from engine.jobs.scheduler_address import chosen_scheduler
     from engine.studies.sweeps import Sweep
     from engine.training.sweep_plan import SweepConfig
 

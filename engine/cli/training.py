@@ -13,10 +13,10 @@ import numpy as np
 
 from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import RunError
-from engine.jobs.scheduler import chosen_scheduler
+from engine.jobs.scheduler_address import chosen_scheduler
 from engine.jobs.submit import run_and_wait
 from engine.runs import Run, RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 
 SHOWN = ("recall@20", "ndcg@20")
 """The metrics whose intervals over seeds are printed; all are in the JSON."""

@@ -1,11 +1,10 @@
-"""Old job folders go; runs whose job was never handed over stop waiting. Runs stay as they are.
+"""Deletes old job folders and ends queued runs that no job will train. Runs are never deleted.
 
 A job folder is bookkeeping: what a job found lies in its runs.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 import threading
@@ -14,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.foundation.errors import BasinError, JobError
-from engine.jobs.address import JOBS_NAME
-from engine.jobs.folders import active_jobs, job_folders
+from engine.jobs.cluster_address import JOBS_NAME
+from engine.jobs.groups import Group, newest_group
 from engine.jobs.job import Job
+from engine.jobs.job_folders import job_folders
+from engine.jobs.run_list import end_orphaned_runs
 from engine.runs import RunStore
 from engine.runs.ownership import Ownership
 
@@ -29,16 +30,13 @@ KEPT_DAYS = 30.0
 FRESH_SECONDS = 24 * 3600.0
 """Jobs that ended so lately always stay: a page may still be showing them."""
 
-ORPHAN_SECONDS = 300.0
-"""A run that is queued without a job for so long was left by a process that died meanwhile."""
-
 PAUSE_SECONDS = 3600.0
 """Between two rounds that a submitting process makes."""
 
-_GONE = ".old-"
+_DELETED = ".old-"
 
 
-def keep_house(store: RunStore) -> None:
+def maintain(store: RunStore) -> None:
     """One round; never raises, since nothing depends on it."""
     with suppress(OSError, BasinError, ValueError):
         prune_jobs(store)
@@ -48,15 +46,13 @@ def keep_house(store: RunStore) -> None:
 _last_round: dict[Path, float] = {}
 
 
-def keep_house_now_and_then(store: RunStore) -> None:
+def maintain_if_due(store: RunStore) -> None:
     """A round in the background, unless this process made one within the hour."""
     moment = time.monotonic()
     if moment - _last_round.get(store.root, float("-inf")) < PAUSE_SECONDS:
         return
     _last_round[store.root] = moment
-    threading.Thread(
-        target=keep_house, args=(store,), name="basin-housekeeping", daemon=True
-    ).start()
+    threading.Thread(target=maintain, args=(store,), name="basin-housekeeping", daemon=True).start()
 
 
 def prune_jobs(store: RunStore, keep: int = KEPT_JOBS, days: float = KEPT_DAYS) -> int:
@@ -67,9 +63,13 @@ def prune_jobs(store: RunStore, keep: int = KEPT_JOBS, days: float = KEPT_DAYS) 
     a job seems younger and stays longer.
     """
     folder = store.root / JOBS_NAME
-    for left in folder.glob(f"{_GONE}*"):  # by a round that was cut short
-        shutil.rmtree(left, ignore_errors=True)
-    shown = _jobs_of_the_newest_group(store)
+    for partial in folder.glob(f"{_DELETED}*"):  # by a round that was cut short
+        shutil.rmtree(partial, ignore_errors=True)
+    newest = newest_group(store)
+    shown: set[str] = set()
+    if newest is not None:
+        with suppress(OSError, ValueError):
+            shown = Group(store, newest).job_names()
     pruned = ended = 0
     for path in sorted(job_folders(store), reverse=True):
         age = _seconds_since_end(path)
@@ -92,18 +92,18 @@ def _seconds_since_end(path: Path) -> float:
 def _is_over(path: Path) -> bool:
     try:
         return Job(path).status().is_over
-    except BasinError:  # damaged or of a newer version: not ours to judge
+    except BasinError:  # damaged or of a newer version: left alone
         return False
 
 
 def _delete(path: Path) -> bool:
-    """Delete one job folder, out of sight first so that nobody meets half of it."""
+    """Delete one job folder, renamed first so that nobody reads half of it."""
     ownership = Ownership(path, f"Job {path.name}", JobError)
     try:
         ownership.acquire(None)
     except JobError:  # somebody works on it after all, or the folder cannot be written
         return False
-    gone = path.with_name(f"{_GONE}{secrets.token_hex(8)}")
+    gone = path.with_name(f"{_DELETED}{secrets.token_hex(8)}")
     try:
         path.rename(gone)
     except OSError:
@@ -112,33 +112,3 @@ def _delete(path: Path) -> bool:
         ownership.release()
     shutil.rmtree(gone, ignore_errors=True)
     return True
-
-
-def _jobs_of_the_newest_group(store: RunStore) -> set[str]:
-    from engine.studies.demonstration import GROUPS, newest_group
-
-    group = newest_group(store)
-    names: set[str] = set()
-    for stage in ("trainings", "analyses") if group else ():
-        with suppress(OSError, ValueError):
-            text = (store.root / JOBS_NAME / GROUPS / f"{group}.{stage}.json").read_text("utf-8")
-            names |= set(json.loads(text))
-    return names
-
-
-def end_orphaned_runs(store: RunStore) -> int:
-    """End queued runs that no queued or running job will train; returns how many.
-
-    A process that dies between making a run and asking for its job leaves one.
-    """
-    awaited = {run for job in active_jobs(store) for run in job.status().run_ids}
-    table = store.list()
-    ended = 0
-    for run_id in table.loc[table["state"] == "queued", "id"]:
-        with suppress(BasinError, OSError):
-            run = store.get(str(run_id))
-            age = time.time() - (run.path / "status.json").stat().st_mtime
-            if run.id not in awaited and age > ORPHAN_SECONDS and run.state == "queued":
-                run.end("interrupted", "No job was asked for: its process ended before.")
-                ended += 1
-    return ended

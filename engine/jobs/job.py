@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from engine.foundation.errors import Cancelled, JobError
+from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.why_stuck import waits_in_vain
+from engine.jobs.settle import settle_runs
+from engine.jobs.why_stuck import why_stuck
 from engine.runs.ownership import Owner, is_alive
 from engine.runs.records import read_record, read_record_or, writing
 from engine.runs.status import now, seconds_between
@@ -49,6 +51,10 @@ class JobStatus:
     def seconds(self) -> float | None:
         """From start to end, or until now; None before it started."""
         return seconds_between(self.started, self.ended or now())
+
+
+_settled: set[Path] = set()
+"""Ended jobs whose runs this process has looked after."""
 
 
 class Job:
@@ -88,6 +94,7 @@ class Job:
     def status(self) -> JobStatus:
         """How it stands now; a job whose process or cluster is gone reads ``interrupted``.
 
+        Runs that wait for a job which is over are ended with its reason.
         Raises JobError where a record is damaged or of a newer version.
         """
         request = self.request
@@ -100,7 +107,11 @@ class Job:
             )
         reason = str(record.get("reason", ""))
         if state in ("queued", "running"):
-            state, reason = self._corrected(state, record, reason)
+            state, reason = self._actual_state(state, record, reason)
+        if state not in ("queued", "running") and self.path not in _settled:
+            _settled.add(self.path)
+            with suppress(BasinError):  # a full or read-only disk
+                settle_runs(self.path, state, reason)
         seconds_left = record.get("seconds_left") if state == "running" else None
         return JobStatus(
             state=state,
@@ -114,13 +125,13 @@ class Job:
             run_ids=tuple(record.get("run_ids", request.get("run_ids", ()))),
         )
 
-    def _corrected(self, state: str, record: dict[str, Any], reason: str) -> tuple[Any, str]:
-        """What a ``queued`` or ``running`` job is in truth."""
+    def _actual_state(self, state: str, record: dict[str, Any], reason: str) -> tuple[Any, str]:
+        """The state and reason of a job recorded as ``queued`` or ``running``."""
         if state == "queued":
             if self.cancel_asked:
                 return "cancelled", "Cancelled before it started."
-            vain = waits_in_vain(self.path)
-            return ("interrupted", vain) if vain else ("queued", reason)
+            stuck = why_stuck(self.path)
+            return ("interrupted", stuck) if stuck else ("queued", reason)
         owner = Owner.from_record(record.get("owner"))
         if is_alive(owner, self.path):
             return "running", reason

@@ -16,11 +16,11 @@ from engine.runs.ownership import Owner
 from engine.runs.records import SCHEMA_VERSION, plain, read_record_or, write_record
 from engine.runs.status import now
 
-LOOK_SECONDS = 0.2
-"""Between two looks at whether somebody asked to stop."""
+CHECK_SECONDS = 0.2
+"""Rate limit for checks of a cancel request."""
 
 WRITE_SECONDS = 0.3
-"""Between two writes of the progress, so that a fast loop does not live in the file system."""
+"""Rate limit for progress writes."""
 
 
 class Reporter:
@@ -30,8 +30,8 @@ class Reporter:
         self._job = job
         self._watcher = watcher
         self._record = read_record_or(job.path / "progress.json", {"state": "queued"}, JobError)
-        self._looked = self._written = float("-inf")
-        self._began: tuple[float, float] | None = None
+        self._last_check = self._last_write = float("-inf")
+        self._start: tuple[float, float] | None = None
 
     @property
     def state(self) -> Any:
@@ -56,34 +56,45 @@ class Reporter:
         self._record |= {"state": "running", "started": now(), "share": 0.0, "message": "starting"}
         self._record["owner"] = Owner.here().as_record()
         write_record(self._job.path / "progress.json", self._record, JobError)
-        self._look()
+        self._raise_if_cancelled()
+
+    @property
+    def was_requeued(self) -> bool:
+        """Whether an earlier worker failed to begin it."""
+        return bool(self._record.get("requeued"))
+
+    def requeue(self) -> None:
+        """Say that it waits again, once, because this process could not begin it."""
+        self._record |= {"state": "queued", "requeued": True, "started": "", "message": ""}
+        self.log("This worker could not begin it; another one will.")
+        self._write()
 
     def __call__(self, share: float, message: str = "") -> None:
         """Report; raises Cancelled if somebody asked to stop."""
         moment = time.monotonic()
         share = min(max(float(share), 0.0), 1.0)
-        if self._began is None:
-            self._began = (moment, share)
-        if moment - self._looked >= LOOK_SECONDS or share == 1.0:
-            self._look()
-            self._looked = moment
+        if self._start is None:
+            self._start = (moment, share)
+        if moment - self._last_check >= CHECK_SECONDS or share == 1.0:
+            self._raise_if_cancelled()
+            self._last_check = moment
         if message and message != self._record.get("message"):
             self._record["message"] = message
         self._record["share"] = share
         self._record["seconds_left"] = self._seconds_left(moment, share)
-        if moment - self._written >= WRITE_SECONDS:
+        if moment - self._last_write >= WRITE_SECONDS:
             self.log(f"{share:6.1%} {self._record['message']}")
             self._write()
-            self._written = moment
+            self._last_write = moment
         self._watcher(share, message)
 
-    def _look(self) -> None:
+    def _raise_if_cancelled(self) -> None:
         if self._job.cancel_asked:
             raise Cancelled("Stopped at the user's request.")
 
     def _seconds_left(self, moment: float, share: float) -> float | None:
-        assert self._began is not None
-        began, first = self._began
+        assert self._start is not None
+        began, first = self._start
         if share - first < 0.01 or moment - began < 0.5:
             return None
         return round((moment - began) * (1.0 - share) / (share - first), 1)

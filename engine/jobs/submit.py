@@ -13,13 +13,14 @@ from typing import Any
 
 from engine.foundation.errors import BasinError, Cancelled, JobError
 from engine.foundation.progress import Progress, silent
-from engine.jobs.address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
-from engine.jobs.folders import active_jobs, job_folders
-from engine.jobs.housekeeping import keep_house_now_and_then
+from engine.jobs.cluster_address import JOBS_NAME, QUEUE_NAME, cluster_folder, wake_cluster
+from engine.jobs.delivery import deliver_to_scheduler
+from engine.jobs.housekeeping import maintain_if_due
 from engine.jobs.job import Job
-from engine.jobs.perform import failed_before_start, perform
-from engine.jobs.scheduler import SCHEDULER, chosen_scheduler, deliver_to_scheduler
-from engine.jobs.tasks import checked_name
+from engine.jobs.job_folders import active_jobs, job_folders
+from engine.jobs.perform import end_unstarted, perform
+from engine.jobs.scheduler_address import SCHEDULER, chosen_scheduler
+from engine.jobs.tasks import check_task_name
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
 from engine.runs.records import write_record, writing
@@ -72,7 +73,7 @@ def submit_all(
     Where it is refused, runs that wait for it end as ``failed`` with the reason.
     """
     try:
-        checked_name(task)
+        check_task_name(task)
         address = chosen_scheduler(scheduler)
     except JobError as refusal:
         for _, run_ids in asked:
@@ -81,35 +82,35 @@ def submit_all(
                     run.end("failed", str(refusal))
         raise
     if address is not None:  # the embedded cluster does it as it starts
-        keep_house_now_and_then(store)
-    made = [
-        _written(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
+        maintain_if_due(store)
+    created = [
+        create_job(store, task, params, run_ids, wants_gpu(params) if gpu is None else gpu)
         for params, run_ids in asked
     ]
     if task == "train":  # what stopped on the way waits again
-        for job, (_, run_ids) in zip(made, asked, strict=True):
+        for job, (_, run_ids) in zip(created, asked, strict=True):
             for run_id in run_ids:
                 store.get(run_id).queue(job.id)
     if address is None:
-        _deliver_to_embedded(store, made)
-        return made
+        _deliver_to_embedded(store, created)
+        return created
     try:
-        deliver_to_scheduler(made, address)
+        deliver_to_scheduler(created, address)
     except BasinError as error:
-        for job in made:
+        for job in created:
             if not (job.path / "delivery.json").exists():
-                failed_before_start(job, "failed", str(error))
+                end_unstarted(job, "failed", str(error))
         raise
-    return made
+    return created
 
 
-def _deliver_to_embedded(store: RunStore, made: Sequence[Job]) -> None:
+def _deliver_to_embedded(store: RunStore, new_jobs: Sequence[Job]) -> None:
     cluster_folder(store.root)
-    for job in made:
+    for job in new_jobs:
         with writing(job.path, JobError):
             (job.path.parent / QUEUE_NAME / job.id).touch()
     owner = wake_cluster(store)
-    for job in made:
+    for job in new_jobs:
         if not (job.path / "delivery.json").exists():
             write_record(job.path / "starting.json", {"starts": owner.as_record()}, JobError)
 
@@ -122,7 +123,7 @@ def run_here(
     run_ids: Sequence[str] = (),
 ) -> Job:
     """Do a task in this process, kept as any other job; returns when it is over."""
-    job = _written(store, task, params, run_ids, gpu=False)
+    job = create_job(store, task, params, run_ids, gpu=False)
     perform(str(job.path), progress)
     return job
 
@@ -176,12 +177,12 @@ def wants_gpu(params: Any) -> bool:
     return isinstance(params, list | tuple) and any(map(wants_gpu, params))
 
 
-def _written(
+def create_job(
     store: RunStore, task: str, params: Mapping[str, Any], run_ids: Sequence[str], gpu: bool
 ) -> Job:
     """The folder of a new job; appears whole or not at all."""
     request = {
-        "task": checked_name(task),
+        "task": check_task_name(task),
         "params": dict(params),
         "run_ids": list(run_ids),
         "gpu": gpu,

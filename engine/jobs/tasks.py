@@ -1,7 +1,7 @@
-"""The table of tasks: what can be run in the background, by name.
+"""What can be run in the background, by name.
 
-A task is a function ``(store: RunStore, params: dict, progress: Progress) -> dict``. It is named
-as ``module:function`` and imported only where it runs. Adding one is a line here.
+A task is a function ``(store, params, progress) -> dict``. The tasks of Basin are above this room,
+in the table that ``TASK_TABLE`` names; it is imported where a task is looked up.
 """
 
 from __future__ import annotations
@@ -17,42 +17,40 @@ from engine.runs import RunStore
 
 Task = Callable[[RunStore, dict[str, Any], Progress], dict[str, Any]]
 
-TASKS: dict[str, str] = {
-    "train": "engine.studies.trainings:train",
-    "slice": "engine.studies.analyses:slice_task",
-    "path": "engine.studies.analyses:path_task",
-    "symmetry": "engine.studies.analyses:symmetry_task",
-    "curvature": "engine.studies.analyses:curvature_task",
-    "robustness": "engine.studies.analyses:robustness_task",
-    "embed": "engine.studies.analyses:embed_task",
-    "align": "engine.studies.analyses:align_task",
-}
-"""Name of each task, and where its function is."""
+TASK_TABLE = "engine.studies.task_table:TASKS"
+"""Where the tasks are, by name, as ``module:dictionary``."""
 
 EXTRA_TASKS = "BASIN_EXTRA_TASKS"
 """Environment variable with further tasks, ``name=module:function`` separated by commas."""
 
 
-def known_tasks() -> dict[str, str]:
-    """The table, with the tasks of ``BASIN_EXTRA_TASKS``."""
-    extra = [entry for entry in os.environ.get(EXTRA_TASKS, "").split(",") if entry]
-    return TASKS | dict(entry.split("=", 1) for entry in extra)
+def task_names() -> list[str]:
+    """The names of all tasks, those of ``BASIN_EXTRA_TASKS`` included."""
+    return sorted({*_imported(TASK_TABLE), *_extra_tasks()})
 
 
-def checked_name(name: str) -> str:
-    """The name, if it is in the table; raises JobError otherwise."""
-    if name not in known_tasks():
-        raise JobError(f"'{name}' is not a task; tasks are {', '.join(sorted(known_tasks()))}.")
+def check_task_name(name: str) -> str:
+    """The name, if there is such a task; raises JobError otherwise."""
+    if name not in task_names():
+        raise JobError(f"'{name}' is not a task; tasks are {', '.join(task_names())}.")
     return name
 
 
 def load_task(name: str) -> Task:
-    """Import a task's function; raises JobError where the name or the module is unknown."""
-    module, _, function = known_tasks()[checked_name(name)].partition(":")
+    """A task's function; raises JobError where the name or its module is unknown."""
+    place = _extra_tasks().get(check_task_name(name), TASK_TABLE)
     try:
-        task: Task = getattr(importlib.import_module(module), function)
+        task: Task = _imported(TASK_TABLE)[name] if place == TASK_TABLE else _imported(place)
     except (ImportError, AttributeError) as error:
-        raise JobError(
-            f"Task '{name}' cannot be loaded from {module}:{function}: {error}"
-        ) from error
+        raise JobError(f"Task '{name}' cannot be loaded from {place}: {error}") from error
     return task
+
+
+def _extra_tasks() -> dict[str, str]:
+    entries = [entry for entry in os.environ.get(EXTRA_TASKS, "").split(",") if entry]
+    return dict(entry.split("=", 1) for entry in entries)
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

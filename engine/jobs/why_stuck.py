@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.foundation.errors import JobError
-from engine.jobs.address import CLUSTER_NAME, cluster_is_alive
+from engine.jobs.cluster_address import CLUSTER_NAME, cluster_is_alive
 from engine.runs.ownership import Owner, is_alive
 from engine.runs.records import read_record_or
 
@@ -20,7 +20,7 @@ _probed: dict[str, tuple[float, bool]] = {}
 _identities: dict[str, tuple[float, str | None]] = {}
 
 
-def waits_in_vain(job: Path) -> str:
+def why_stuck(job: Path) -> str:
     """Why a queued job will not start any more; '' while it may.
 
     ``delivery.json`` names an outside ``scheduler`` with its ``scheduler_id`` and whether it has
@@ -45,8 +45,8 @@ def _why_lost(job: Path, scheduler: str, delivery: dict[str, Any]) -> str:
         return f"The scheduler {scheduler} does not answer."
     if not (recorded := delivery.get("scheduler_id")):
         return ""
-    found = _identity(scheduler)
-    if found is not None and found != recorded:
+    present = _identity(scheduler)
+    if present is not None and present != recorded:
         return f"The scheduler {scheduler} was started anew and does not know this job."
     submitter = Owner.from_record(_submitter(job))
     if not delivery.get("taken") and submitter is not None and not _is_there(submitter):
@@ -63,7 +63,7 @@ def _submitter(job: Path) -> object:
 
 
 def _is_there(owner: Owner) -> bool:
-    # On another machine nothing beats for a process that only submits; it is given the doubt.
+    # On another machine nothing beats for a process that only submits; it is assumed to be there.
     return owner.exists if owner.is_on_this_machine else True
 
 
@@ -71,7 +71,7 @@ def _identity(scheduler: str) -> str | None:
     """Which scheduler is at that address now; None where that cannot be told."""
     known = _identities.get(scheduler)
     if known is None or time.monotonic() - known[0] >= PROBE_SECONDS:
-        from engine.jobs.scheduler import identity_of
+        from engine.jobs.scheduler_address import identity_of
 
         # One that is too busy to answer is still the one that it was.
         known = (time.monotonic(), identity_of(scheduler) or (known[1] if known else None))

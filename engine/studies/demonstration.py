@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.foundation.errors import JobError
-from engine.foundation.files import read_json, write_json
-from engine.jobs.address import JOBS_NAME
+from engine.jobs.groups import Group, newest_group
+from engine.jobs.submit import find_job, submit, submit_all
 from engine.runs import RunStore
-from engine.runs.ownership import Owner
-from engine.runs.records import writing
-from engine.studies.analyses import ANALYSES, create_run
+from engine.studies.analysis_table import ANALYSES
+from engine.studies.new_run import create_run
+
+__all__ = [
+    "DEMONSTRATION_PRESETS",
+    "GroupStatus",
+    "demonstration_analyses",
+    "demonstration_overrides",
+    "group_status",
+    "newest_group",
+    "start_demonstration",
+    "submit_analyses",
+]
 
 DEMONSTRATION_PRESETS = ("plain", "mg", "amr", "mg+amr")
-
-GROUPS = ".groups"
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,6 @@ def demonstration_overrides(dataset_pairs: int) -> dict[str, Any]:
 
 def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
     """Submit the four presets on a dataset, then every analysis; returns the group's id."""
-    from engine.jobs.submit import submit_all
     from engine.runs.opened import cached_dataset
     from engine.training import preset
 
@@ -60,42 +65,31 @@ def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
         run = create_run(store, dataset, config, name=name, label=f"demo-{name}")
         run.label(tags=["demonstration"])
         runs.append(run.id)
-    group = runs[0]
-    folder = store.root / JOBS_NAME / GROUPS
-    with writing(folder, JobError):
-        write_json(folder / f"{group}.json", {"runs": runs, "by": Owner.here().as_record()})
-    asked = [({"run": run_id, "group": group}, [run_id]) for run_id in runs]
-    jobs = [job.id for job in submit_all(store, "train", asked)]
-    with writing(folder, JobError):
-        write_json(folder / f"{group}.trainings.json", jobs)
-    return group
+    group = Group.create(store, runs[0], runs)
+    requests = [({"run": run_id, "group": group.id}, [run_id]) for run_id in runs]
+    group.save_jobs("trainings", [job.id for job in submit_all(store, "train", requests)])
+    return group.id
 
 
-def follow_up(store: RunStore, group: str) -> None:
+def submit_analyses(store: RunStore, group_id: str) -> None:
     """Submit the group's analyses, once, when none of its runs is still to be trained.
 
-    Where the process that does so dies before all are submitted, the next to look does it again.
+    Where the process that does so dies before all are submitted, the next to call does it again.
     """
-    from engine.jobs.submit import submit
-
-    folder = store.root / JOBS_NAME / GROUPS
-    listed = folder / f"{group}.analyses.json"
-    names = read_json(folder / f"{group}.json")["runs"]
-    found = [store.get(run) for run in names if (store.root / run / "config.json").is_file()]
-    if any(run.state in ("queued", "running") for run in found):
+    group = Group(store, group_id)
+    ids = group.record["runs"]
+    runs = [store.get(run) for run in ids if (store.root / run / "config.json").is_file()]
+    if any(run.state in ("queued", "running") for run in runs):
         return
-    with writing(folder, JobError), open(folder / f"{group}.lock", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with group.locked() as is_ours:
+        if not is_ours or group.jobs("analyses") is not None:
             return
-        if listed.exists():
-            return
+        planned = demonstration_analyses([run.id for run in runs if run.has_weights])
         jobs = [
-            submit(store, task, {"runs": runs, "config": config}, runs).id
-            for task, runs, config in demonstration_analyses([r.id for r in found if r.has_weights])
+            submit(store, task, {"runs": names, "config": config}, names).id
+            for task, names, config in planned
         ]
-        write_json(listed, jobs)
+        group.save_jobs("analyses", jobs)
 
 
 def demonstration_analyses(runs: Sequence[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
@@ -113,50 +107,44 @@ def demonstration_analyses(runs: Sequence[str]) -> list[tuple[str, list[str], di
     return planned
 
 
-def group_status(store: RunStore, group: str) -> GroupStatus:
-    """How a group stands; starts its analyses if the process that should have done so is gone."""
-    from engine.jobs.submit import find_job
+def group_status(store: RunStore, group_id: str) -> GroupStatus:
+    """How a group stands; submits its analyses where the process that should have done so is gone.
 
-    folder = store.root / JOBS_NAME / GROUPS
-    path = folder / f"{group}.json"
-    if not path.is_file():
-        raise JobError(f"There is no group '{group}' in {store.root}.")
-    record = read_json(path)
-    runs = tuple(record["runs"])
-    shares: list[float] = []
-    problems: list[str] = []
-    messages: list[str] = []
-    lists = {}
-    for stage in ("trainings", "analyses"):
-        listed = folder / f"{group}.{stage}.json"
-        lists[stage] = read_json(listed) if listed.exists() else None
-    starter = Owner.from_record(record.get("by"))
-    if lists["trainings"] is None and starter and starter.is_on_this_machine and not starter.exists:
-        problem = f"It was not started in full: its {starter} is gone."
+    Raises JobError where there is no such group.
+    """
+    group = Group(store, group_id)
+    runs = tuple(group.record["runs"])
+    if group.jobs("trainings") is None and group.starter_is_gone:
+        problem = "It was not started in full: the process that started it is gone."
         return GroupStatus(1.0, "", True, runs, (problem,))
-    over = True
-    for stage, weight in (("trainings", 0.7), ("analyses", 0.3)):
-        names = lists[stage]
-        if names is None:
-            over = False
-            shares.append(0.0)
-            continue
-        statuses = [find_job(store, name).status() for name in names]
-        done = [1.0 if s.is_over else s.share for s in statuses]
-        shares.append(weight * (sum(done) / len(done) if done else 1.0))
-        over = over and all(s.is_over for s in statuses)
-        for name, status in zip(names, statuses, strict=True):
-            if status.state == "running":
-                messages.append(f"{find_job(store, name).task}: {status.message}")
-            if status.is_over and status.state != "finished":
-                problems.append(f"{find_job(store, name).task} {status.state}: {status.reason}")
-        if stage == "trainings" and over and lists["analyses"] is None:
-            follow_up(store, group)
-    return GroupStatus(sum(shares), "; ".join(messages), over, runs, tuple(problems))
+    trainings = _stage(store, group.jobs("trainings"))
+    if trainings.is_over and group.jobs("analyses") is None:
+        submit_analyses(store, group_id)
+    analyses = _stage(store, group.jobs("analyses"))
+    return GroupStatus(
+        share=0.7 * trainings.share + 0.3 * analyses.share,
+        message="; ".join(m for m in (trainings.message, analyses.message) if m),
+        is_over=trainings.is_over and analyses.is_over,
+        runs=runs,
+        problems=trainings.problems + analyses.problems,
+    )
 
 
-def newest_group(store: RunStore) -> str | None:
-    """The id of the demonstration started last in this runs folder, or None."""
-    folder = store.root / ".jobs" / GROUPS
-    names = [p.stem for p in folder.glob("*.json") if "." not in p.stem]
-    return max(names, default=None)
+def _stage(store: RunStore, names: Sequence[str] | None) -> GroupStatus:
+    """How the jobs of one stage stand; None means that they are not submitted yet."""
+    if names is None:
+        return GroupStatus(0.0, "", False, (), ())
+    jobs = [find_job(store, name) for name in names]
+    statuses = [(job.task, job.status()) for job in jobs]
+    shares = [1.0 if status.is_over else status.share for _, status in statuses]
+    return GroupStatus(
+        share=sum(shares) / len(shares) if shares else 1.0,
+        message="; ".join(f"{t}: {s.message}" for t, s in statuses if s.state == "running"),
+        is_over=all(status.is_over for _, status in statuses),
+        runs=(),
+        problems=tuple(
+            f"{task} {status.state}: {status.reason}"
+            for task, status in statuses
+            if status.is_over and status.state != "finished"
+        ),
+    )

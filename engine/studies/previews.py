@@ -1,4 +1,4 @@
-"""What an analysis under way has found so far, kept where a page can read it.
+"""Partial results of an analysis under way, kept where a page can read them.
 
 A preview is a result of the analysis's own class that still has gaps. It lies beside the jobs, not
 in a run's folder, so that it is never taken for a result, exported or compared, and it is gone when
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine.foundation.errors import BasinError
 from engine.foundation.result import Result
-from engine.jobs.address import JOBS_NAME
+from engine.jobs.cluster_address import JOBS_NAME
 from engine.runs import RunStore
+from engine.studies.analysis_results import requested_key
+from engine.studies.analysis_table import known_analysis
 
 if TYPE_CHECKING:
     from engine.foundation.config import Config
@@ -24,21 +26,21 @@ PREVIEWS = ".previews"
 
 
 @contextmanager
-def previewed(store: RunStore, kind: str, key: str) -> Iterator[Callable[[Result], None]]:
-    """Give a function that keeps the newest preview of the result that ``key`` will have.
+def preview_writer(store: RunStore, kind: str, key: str) -> Iterator[Callable[[Result], None]]:
+    """Give a function that writes the newest preview of the result that ``key`` will have.
 
     On leaving, however that happens, the preview is gone. A preview that cannot be written is left
     out: the analysis itself goes on.
     """
     path = _path(store, kind, key)
 
-    def keep(result: Result) -> None:
+    def write(result: Result) -> None:
         with suppress(OSError):
             result.save(path)
 
     path.unlink(missing_ok=True)
     try:
-        yield keep
+        yield write
     finally:
         path.unlink(missing_ok=True)
 
@@ -47,14 +49,9 @@ def find_preview(
     store: RunStore, kind: str, runs: Sequence[str], config: Config | Mapping[str, Any]
 ) -> Result | None:
     """The newest preview of an analysis of these runs with these settings, or None."""
-    from engine.studies.analyses import known_analysis, result_key
-
-    analysis = known_analysis(kind)
-    values = dict(config) if isinstance(config, Mapping) else config.model_dump(mode="json")
-    checked = analysis.config_class().parse(values).model_dump(mode="json")
-    path = _path(store, kind, result_key(runs, checked))
+    path = _path(store, kind, requested_key(kind, runs, config))
     with suppress(BasinError):  # gone, because the job has ended meanwhile
-        return analysis.result_class().load(path)
+        return known_analysis(kind).result_class().load(path)
     return None
 
 

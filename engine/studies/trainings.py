@@ -16,24 +16,24 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
     """Train the run ``params['run']``, from its checkpoint if it has one.
 
     Returns ``run``, ``folder``, ``state``, ``best_epoch``, ``valid``, ``test``, ``selected_by``.
-    Raises what training raises.
+    Raises RunError where it has ended by itself before, and what training raises.
     """
     from engine.runs.opened import dataset_of
     from engine.training import TrainConfig, fit
 
     run = store.get(params["run"])
     try:
-        with run.running():
+        with run.running(unless_done=True):
             return _keep(run, fit(dataset_of(run), TrainConfig.parse(run.config), run, progress))
     finally:
         if "group" in params:
-            from engine.studies.demonstration import follow_up
+            from engine.studies.demonstration import submit_analyses
 
-            follow_up(store, params["group"])
+            submit_analyses(store, params["group"])
 
 
 def _keep(run: Run, fit: Fit) -> dict[str, Any]:
-    """Write what training found into the run's folder, and end it."""
+    """Write the outcome of training into the run's folder, and end it."""
     summary = {
         "best_epoch": fit.best_epoch,
         "valid": fit.valid,
@@ -42,7 +42,7 @@ def _keep(run: Run, fit: Fit) -> dict[str, Any]:
         "gradient_passes": fit.gradient_passes,
         "seconds": round(fit.seconds, 3),
         "parameters": sum(p.numel() for p in fit.model.parameters()),
-        "trained_on": _where(fit),
+        "trained_on": _trained_on(fit),
     }
     if fit.test_by_user is not None:
         run.save_result(fit.test_by_user)
@@ -51,8 +51,8 @@ def _keep(run: Run, fit: Fit) -> dict[str, Any]:
     return {"run": run.id, "folder": str(run.path), "state": fit.state, **summary}
 
 
-def _where(fit: Fit) -> dict[str, str]:
-    """What the numbers came from in truth: the config may say ``auto``, the worker be elsewhere."""
+def _trained_on(fit: Fit) -> dict[str, str]:
+    """The device, host and torch that trained it, whatever ``auto`` stood for."""
     import torch
 
     device = next(fit.model.parameters()).device

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from engine.data import Dataset
 from engine.data.features import Features, load_features
 from engine.evaluation import UserMetrics
+from engine.foundation.devices import resolve_device
 from engine.foundation.errors import Cancelled, TrainingError
 from engine.foundation.progress import Progress, silent
 from engine.models import Recommender
@@ -61,7 +62,8 @@ def fit(
     TrainingError where the device's memory does not suffice even for small parts of a batch.
     """
     recorder = recorder or MemoryRecorder()
-    with deterministic_algorithms(config.deterministic), explain_out_of_memory(config.device):
+    is_deterministic = config.deterministic or resolve_device(config.device).type == "cpu"
+    with deterministic_algorithms(is_deterministic), explain_out_of_memory(config.device):
         trainer = Trainer(dataset, config, recorder)
         snapshot = recorder.load_checkpoint()
         if snapshot is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -14,15 +15,22 @@ from engine.foundation.errors import TrainingError
 
 @contextmanager
 def deterministic_algorithms(is_on: bool) -> Iterator[None]:
-    """Let torch refuse operations whose result may vary between runs, where ``is_on``."""
+    """Sum in a fixed order, and let torch refuse operations that cannot, where ``is_on``.
+
+    Without it the gradient of gathered rows is added up by several CPU threads in any order.
+    """
     before = torch.are_deterministic_algorithms_enabled()
+    settings: Any = torch.utils.deterministic  # its attributes are made at run time
+    fills = settings.fill_uninitialized_memory
     if is_on:  # without it cuBLAS has no reproducible products, and torch refuses them
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        settings.fill_uninitialized_memory = False  # every buffer is written whole
     torch.use_deterministic_algorithms(is_on or before)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        settings.fill_uninitialized_memory = fills
 
 
 @contextmanager

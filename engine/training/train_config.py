@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from engine.data.features import FeatureConfig
+from engine.data.negatives import NegativeSource
 from engine.foundation.config import Config
 from engine.foundation.devices import DeviceName
 from engine.models import AnyModelConfig
@@ -39,7 +40,7 @@ class TrainConfig(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     """How the step size changes over the epochs."""
     averaging: AnyAveragingConfig | None = None
-    """Average of the weights that is judged and kept instead of them, or none."""
+    """Average of the weights that is evaluated and chosen instead of them, or none."""
     features: FeatureConfig = FeatureConfig()
     """How features are scaled before the model reads them."""
     noise: NoiseConfig = NoiseConfig()
@@ -48,6 +49,10 @@ class TrainConfig(Config):
     """Most passes over the training interactions."""
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
+    negatives_from: NegativeSource = "train"
+    """``train``: negatives are items that occur in training, as MMRec, Mirror Gradient and AMR draw
+    them; an item that does not (a cold item) is then never pushed down, keeps its drawn embedding
+    and scores by its features. ``all``: of the whole catalogue, which ranks cold items last."""
     negative_pool: int | None = Field(default=None, ge=1)
     """Negatives (items) that a batch shares, drawn anew for each batch; none draws every triple's
     negative alone. Each negative stays uniform; a pool makes large catalogues faster."""
@@ -78,7 +83,8 @@ class TrainConfig(Config):
     """Features while training: auto takes bfloat16 where the processor multiplies it faster (AMX,
     AVX512-BF16, recent GPUs), else the format of the weights. Final metrics use the weights'."""
     deterministic: bool = False
-    """Let torch refuse operations whose result may vary between runs (matters on GPUs)."""
+    """On GPUs, sum in a fixed order and let torch refuse operations that cannot; it costs time. On
+    CPUs one seed always gives one result, however threads are timed."""
     device: DeviceName = "auto"
     """Where it runs; auto takes a GPU if there is one."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

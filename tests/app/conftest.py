@@ -8,12 +8,13 @@ import pytest
 
 from engine.jobs import run_here
 from engine.runs import RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 SMALL: dict[str, dict] = {
+    "profile": {},
     "slice": {},
     "curvature": {},
     "robustness": {},

@@ -24,7 +24,7 @@ from engine.embedding import AlignedEmbeddings
 from engine.geometry import Curvature, ModePath, Slice, flatness_table
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
-from engine.studies.analyses import find_result
+from engine.studies.analysis_results import find_result
 
 
 def results(store: RunStore, kind: str, runs: Sequence[str]) -> object:

@@ -20,10 +20,10 @@ from engine.runs.comparison_tables import (
     seeds_table,
     strategies_table,
 )
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 METRIC = "recall@20"
 

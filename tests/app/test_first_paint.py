@@ -51,7 +51,7 @@ class Refusal:
             raise ImportError("torch is not to be imported yet")
 sys.meta_path.insert(0, Refusal())
 from streamlit.testing.v1 import AppTest
-test = AppTest.from_file("app/main.py", default_timeout=180).run()
+test = AppTest.from_file("app/navigation.py", default_timeout=180).run()
 assert test.title[0].value == "See why a recommender breaks", test.title
 assert any(button.label == "Run the demonstration" for button in test.button)
 """

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.foundation.config import Config
 from engine.robustness import PERTURBATIONS
-from engine.studies.analyses import ANALYSES
+from engine.studies.analysis_table import ANALYSES
 from engine.training import PRESETS, TrainConfig
 
 CLASSES: dict[str, Callable[[], type[Config]]] = {

@@ -12,8 +12,9 @@ from engine.foundation.errors import ConfigError, JobError
 from engine.jobs import run_here
 from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
+from engine.studies.task_table import TASKS
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
@@ -111,7 +112,7 @@ def test_failed_runs_are_shown_with_their_reason_and_retried(
     def failing(*_: object) -> dict:
         raise JobError("no luck today")
 
-    monkeypatch.setattr("engine.studies.trainings.train", failing)
+    monkeypatch.setitem(TASKS, "train", failing)
     test = filled(opened())
     button(test, "Start the sweep").click().run()
     assert any("no luck today" in error.value for error in test.error)
@@ -165,3 +166,9 @@ def test_a_name_taken_by_another_sweep_is_refused(here: RunStore) -> None:
     assert len(test.error) == 1
     assert "with other settings" in test.error[0].value
     assert len(here.list()) == 4
+
+
+def test_a_new_session_proposes_a_name_that_is_free(here: RunStore) -> None:
+    test = filled(opened())
+    button(test, "Start the sweep").click().run()
+    assert opened().text_input(key="sweep.name").value == "sweep-2"

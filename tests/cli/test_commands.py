@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from engine.cli import main
-from engine.jobs.submit import _written
+from engine.jobs.submit import create_job
 from engine.runs import RunStore
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8"
@@ -295,7 +295,9 @@ def test_jobs_are_listed_with_their_logs_and_found_by_their_run(tmp_path, capsys
 def test_a_job_that_waits_is_cancelled_with_its_run(tmp_path, capsys):
     store = RunStore(tmp_path)
     run = store.create({}, {})
-    _written(store, "train", {"run": run.id}, [run.id], gpu=False)  # no cluster is there to take it
+    create_job(
+        store, "train", {"run": run.id}, [run.id], gpu=False
+    )  # no cluster is there to take it
     assert main(["jobs", run.id, "--cancel", "--runs-folder", str(tmp_path), "--json"]) == 0
     assert [job["state"] for job in last_json(capsys)["jobs"]] == ["cancelled"]
     assert main(["jobs", "--runs-folder", str(tmp_path)]) == 0

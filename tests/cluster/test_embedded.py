@@ -18,7 +18,7 @@ import pytest
 
 from engine.foundation.errors import JobError
 from engine.jobs import active_jobs, ensure_cluster, find_cluster, submit
-from engine.jobs.address import cluster_is_alive, cluster_owner, wake_cluster
+from engine.jobs.cluster_address import cluster_is_alive, cluster_owner, wake_cluster
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
 from engine.studies.sweeps import Sweep

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from engine.jobs import active_jobs, jobs, run_here
-from engine.jobs.address import cluster_owner
+from engine.jobs.cluster_address import cluster_owner
 from engine.runs import Run, RunStore
 from engine.runs.ownership import Owner
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import TrainConfig
 from tests.support.clusters import embedded, until
 from tests.support.dashboards import CHROMIUM, dashboard, opened, settle, visitor

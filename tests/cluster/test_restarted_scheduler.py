@@ -17,7 +17,7 @@ import pytest
 
 from engine.jobs import Job, active_jobs, run_here, submit
 from engine.jobs import why_stuck as waiting
-from engine.jobs.scheduler import identity_of
+from engine.jobs.scheduler_address import identity_of
 from engine.runs import RunStore
 from tests.support.clusters import PATIENCE, take_worker, until, until_running
 
@@ -103,9 +103,9 @@ def test_a_submitter_killed_while_handing_over_leaves_no_job_queued_for_ever(
 ) -> None:
     port = free_port()
     code = (
-        "import os, sys; from engine.jobs import scheduler, submit; "
+        "import os, sys; from engine.jobs import delivery, submit; "
         "from engine.runs import RunStore\n"
-        "scheduler.submit_options = lambda *_: os._exit(9)  # between the record and the handing\n"
+        "delivery.submit_options = lambda *_: os._exit(9)  # between the record and the handing\n"
         "submit(RunStore(sys.argv[1]), 'count', {}, scheduler=sys.argv[2])\n"
     )
     with scheduler(port, tmp_path / "log"):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.jobs import Job, active_jobs, ensure_cluster, housekeeping, jobs, run_here
-from engine.jobs.housekeeping import end_orphaned_runs, keep_house, prune_jobs
-from engine.jobs.submit import _written
+from engine.jobs.housekeeping import maintain, prune_jobs
+from engine.jobs.run_list import end_orphaned_runs, list_runs
+from engine.jobs.submit import create_job
 from engine.runs import RunStore
 from tests.support.clusters import PATIENCE, embedded, until
 
@@ -69,7 +70,7 @@ def test_a_clock_set_back_deletes_nothing(store: RunStore) -> None:
 
 @pytest.mark.parametrize("kind", ["queued", "running", "damaged", "newer"])
 def test_jobs_that_are_active_or_cannot_be_read_stay(store: RunStore, kind: str) -> None:
-    job = _written(store, "count", {}, [], gpu=False)
+    job = create_job(store, "count", {}, [], gpu=False)
     record: dict[str, object] = {"schema_version": 1, "state": kind}
     if kind == "running":
         record["owner"] = json.loads((job.path / "request.json").read_text())["submitter"]
@@ -116,13 +117,34 @@ def test_what_a_round_left_half_deleted_is_swept_up(store: RunStore) -> None:
 
 def test_a_queued_run_without_a_job_is_ended_once_it_is_old(store: RunStore) -> None:
     orphan, fresh, awaited = (store.create({}, {}) for _ in range(3))
-    _written(store, "count", {}, [awaited.id], gpu=False)
+    create_job(store, "count", {}, [awaited.id], gpu=False)
     for run in (orphan, awaited):
         made_old(run.path, 1.0)
     assert end_orphaned_runs(store) == 1
     assert (orphan.state, fresh.state, awaited.state) == ("interrupted", "queued", "queued")
-    assert "No job was asked for" in orphan.status.reason
+    assert "No job was submitted" in orphan.status.reason
     assert len(active_jobs(store)) == 1
+
+
+def test_a_run_whose_maker_died_before_submitting_is_ended_wherever_runs_are_listed(
+    store: RunStore,
+) -> None:
+    run = store.create({}, {})
+    assert list_runs(store)["state"].tolist() == ["queued"]
+    record = json.loads((run.path / "status.json").read_text())
+    record["created_by"]["started"] = "1"
+    (run.path / "status.json").write_text(json.dumps(record))
+    assert list_runs(store)["state"].tolist() == ["interrupted"]
+
+
+def test_a_run_whose_job_was_lost_is_ended_wherever_its_job_is_looked_at(store: RunStore) -> None:
+    run = store.create({}, {})
+    job = create_job(store, "count", {}, [run.id], gpu=False)
+    request = json.loads((job.path / "request.json").read_text())
+    request["submitter"]["started"] = "1"
+    (job.path / "request.json").write_text(json.dumps(request))
+    assert job.status().state == "interrupted"
+    assert (run.state, run.status.reason) == ("interrupted", job.status().reason)
 
 
 def test_a_round_never_raises(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,16 +152,16 @@ def test_a_round_never_raises(store: RunStore, monkeypatch: pytest.MonkeyPatch) 
         raise OSError("read-only")
 
     monkeypatch.setattr(housekeeping, "prune_jobs", fails)
-    keep_house(store)
+    maintain(store)
 
 
 def test_a_round_is_made_once_an_hour_at_most(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds: list[RunStore] = []
-    monkeypatch.setattr(housekeeping, "keep_house", rounds.append)
+    monkeypatch.setattr(housekeeping, "maintain", rounds.append)
     for _ in range(3):
-        housekeeping.keep_house_now_and_then(store)
+        housekeeping.maintain_if_due(store)
     until(lambda: rounds)
     assert rounds == [store]
 

@@ -15,10 +15,10 @@ from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.progress import silent
 from engine.jobs import Job, active_jobs, jobs, reporter, run_here
 from engine.jobs import why_stuck as waiting
-from engine.jobs.folders import settle_runs
 from engine.jobs.perform import perform
 from engine.jobs.reporter import Reporter
-from engine.jobs.submit import _written, wants_gpu
+from engine.jobs.settle import settle_runs
+from engine.jobs.submit import create_job, wants_gpu
 from engine.runs import RunStore, ownership
 from engine.runs.ownership import Owner
 
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture
 def queued(store: RunStore) -> Job:
     """A job that was written and not yet handed to anybody."""
-    return _written(store, "count", {"steps": 2}, [], gpu=False)
+    return create_job(store, "count", {"steps": 2}, [], gpu=False)
 
 
 def record(job: Job, **values: object) -> None:
@@ -127,7 +127,7 @@ def test_a_job_whose_submitter_died_before_handing_it_over_is_interrupted(queued
 
 def test_a_run_whose_job_was_cancelled_before_it_started_reads_cancelled(store: RunStore) -> None:
     run = store.create({}, {})
-    job = _written(store, "count", {}, [run.id], gpu=False)
+    job = create_job(store, "count", {}, [run.id], gpu=False)
     assert [waiting.id for waiting in active_jobs(store)] == [job.id]
     assert run.state == "queued"
     job.cancel()
@@ -161,7 +161,7 @@ def test_a_job_on_another_machine_is_interrupted_once_its_heartbeat_stands_still
 def test_a_hand_edited_job_is_named_and_does_not_hide_the_others(
     store: RunStore, queued: Job
 ) -> None:
-    other = _written(store, "count", {}, [], gpu=False)
+    other = create_job(store, "count", {}, [], gpu=False)
     (queued.path / "progress.json").write_text("{")
     with pytest.raises(JobError, match=r"progress.json is not valid JSON"):
         queued.status()
@@ -241,11 +241,11 @@ def test_a_disk_that_fills_up_ends_the_job_with_the_reason(
 def test_a_run_queued_again_is_not_ended_with_the_job_before(store: RunStore) -> None:
     run = store.create({}, {"seed": 0})
     before = run_here(store, "fail", {}, run_ids=[run.id])
-    again = _written(store, "count", {}, [run.id], gpu=False)
+    again = create_job(store, "count", {}, [run.id], gpu=False)
     run.queue(again.id)
-    settle_runs(store, before, "failed", "no luck")
+    settle_runs(before.path, "failed", "no luck")
     assert run.state == "queued"
-    settle_runs(store, again, "cancelled", "stopped")
+    settle_runs(again.path, "cancelled", "stopped")
     assert run.state == "cancelled"
 
 
@@ -258,8 +258,8 @@ def test_a_run_taken_up_again_after_a_forced_stop_keeps_its_own_end(
     (job.path / "cancel").touch()
     record(job, state="running", owner=gone.as_record(), run_ids=[run.id])
     run._write_status("running", owner=other.as_record())
-    settle_runs(store, job, "cancelled", "stopped")
+    settle_runs(job.path, "cancelled", "stopped")
     assert run.state == "interrupted"
     run._write_status("running", owner=gone.as_record())
-    settle_runs(store, job, "cancelled", "stopped")
+    settle_runs(job.path, "cancelled", "stopped")
     assert (run.state, run.status.reason) == ("cancelled", "stopped")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.cluster.worker import worker_command
+from engine.cluster.outside_worker import worker_command
 from engine.foundation.errors import JobError
 from engine.jobs import jobs, submit
-from engine.jobs.scheduler import chosen_scheduler, security_from_environment
+from engine.jobs.scheduler_address import chosen_scheduler, security_from_environment
 from engine.runs import RunStore
 from tests.support.clusters import write_credentials
 
@@ -73,7 +73,7 @@ def test_a_refused_scheduler_leaves_no_job(tmp_path: Path) -> None:
 def test_a_scheduler_that_does_not_answer_fails_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.jobs.scheduler.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("engine.jobs.delivery.CONNECT_SECONDS", 1.0)
     store = RunStore(tmp_path)
     run = store.create({}, {})
     with pytest.raises(JobError, match=r"tcp://127.0.0.1:1 cannot be used"):

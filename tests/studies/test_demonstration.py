@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
 import pytest
 
 from engine.foundation.errors import JobError
-from engine.jobs.submit import _written
+from engine.jobs.groups import GROUPS_NAME
+from engine.jobs.submit import create_job
 from engine.runs import Run, RunStore
+from engine.studies import demonstration
 from engine.studies.demonstration import (
-    GROUPS,
-    follow_up,
     group_status,
     newest_group,
     start_demonstration,
+    submit_analyses,
 )
 
-submit_room = importlib.import_module("engine.jobs.submit")  # the room's face hides it
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
@@ -28,13 +27,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """A folder whose jobs are written and handed to nobody."""
 
     def submit_all(store: RunStore, task: str, asked: list) -> list:
-        return [_written(store, task, params, runs, gpu=False) for params, runs in asked]
+        return [create_job(store, task, params, runs, gpu=False) for params, runs in asked]
 
     def submit(store: RunStore, task: str, params: dict, runs: list) -> object:
-        return _written(store, task, params, runs, gpu=False)
+        return create_job(store, task, params, runs, gpu=False)
 
-    monkeypatch.setattr(submit_room, "submit_all", submit_all)
-    monkeypatch.setattr(submit_room, "submit", submit)
+    monkeypatch.setattr(demonstration, "submit_all", submit_all)
+    monkeypatch.setattr(demonstration, "submit", submit)
     return RunStore(tmp_path / "runs")
 
 
@@ -43,7 +42,7 @@ def runs_of(store: RunStore, group: str) -> list[Run]:
 
 
 def analyses(store: RunStore, group: str) -> list[str]:
-    return json.loads((store.root / ".jobs" / GROUPS / f"{group}.analyses.json").read_text())
+    return json.loads((store.root / ".jobs" / GROUPS_NAME / f"{group}.analyses.json").read_text())
 
 
 def trained(store: RunStore, group: str) -> None:
@@ -56,11 +55,11 @@ def test_its_analyses_are_asked_for_once_all_are_trained(store: RunStore) -> Non
     group = start_demonstration(store, DATA)
     assert newest_group(store) == group
     assert [run.name for run in runs_of(store, group)] == ["plain", "mg", "amr", "mg+amr"]
-    follow_up(store, group)
-    assert not (store.root / ".jobs" / GROUPS / f"{group}.analyses.json").exists()
+    submit_analyses(store, group)
+    assert not (store.root / ".jobs" / GROUPS_NAME / f"{group}.analyses.json").exists()
     trained(store, group)
     for _ in range(2):
-        follow_up(store, group)
+        submit_analyses(store, group)
     assert len(analyses(store, group)) == len(set(analyses(store, group))) == 7
     assert not group_status(store, group).is_over
 
@@ -70,18 +69,18 @@ def test_analyses_that_were_asked_for_in_part_are_asked_for_again(
 ) -> None:
     group = start_demonstration(store, DATA)
     trained(store, group)
-    working = submit_room.submit
+    working = demonstration.submit
 
     def killed(store: RunStore, task: str, *rest: object) -> object:
         if task == "robustness":
             raise KeyboardInterrupt
         return working(store, task, *rest)
 
-    monkeypatch.setattr(submit_room, "submit", killed)
+    monkeypatch.setattr(demonstration, "submit", killed)
     with pytest.raises(KeyboardInterrupt):
-        follow_up(store, group)
-    monkeypatch.setattr(submit_room, "submit", working)
-    follow_up(store, group)
+        submit_analyses(store, group)
+    monkeypatch.setattr(demonstration, "submit", working)
+    submit_analyses(store, group)
     assert len(analyses(store, group)) == 7
 
 
@@ -89,7 +88,7 @@ def test_a_run_deleted_meanwhile_is_left_out(store: RunStore) -> None:
     group = start_demonstration(store, DATA)
     trained(store, group)
     store.delete(runs_of(store, group)[1].id)
-    follow_up(store, group)
+    submit_analyses(store, group)
     assert len(analyses(store, group)) == 6
 
 
@@ -97,7 +96,7 @@ def test_one_whose_process_died_before_all_was_asked_for_is_over_and_says_so(
     store: RunStore,
 ) -> None:
     group = start_demonstration(store, DATA)
-    folder = store.root / ".jobs" / GROUPS
+    folder = store.root / ".jobs" / GROUPS_NAME
     (folder / f"{group}.trainings.json").unlink()
     assert not group_status(store, group).is_over
     record = json.loads((folder / f"{group}.json").read_text())
@@ -106,6 +105,19 @@ def test_one_whose_process_died_before_all_was_asked_for_is_over_and_says_so(
     status = group_status(store, group)
     assert status.is_over
     assert "not started in full" in status.problems[0]
+
+
+def test_one_whose_cluster_was_killed_is_over_and_says_so(store: RunStore) -> None:
+    group = start_demonstration(store, DATA)
+    for path in (store.root / ".jobs").glob("[!.]*/request.json"):
+        record = json.loads(path.read_text())
+        record["submitter"]["started"] = "1"
+        path.write_text(json.dumps(record))
+    group_status(store, group)  # submits the analyses, here of no run
+    status = group_status(store, group)
+    assert status.is_over
+    assert "No cluster took it" in status.problems[0]
+    assert {run.state for run in runs_of(store, group)} == {"interrupted"}
 
 
 def test_an_unknown_group_is_refused(store: RunStore) -> None:

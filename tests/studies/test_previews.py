@@ -6,8 +6,10 @@ import pytest
 from engine.foundation.errors import Cancelled
 from engine.geometry import Slice
 from engine.runs import RunStore
-from engine.studies.analyses import analyse, create_run, find_result
+from engine.studies.analysis_results import find_result
+from engine.studies.new_run import create_run
 from engine.studies.previews import find_preview
+from engine.studies.run_analysis import run_analysis
 from engine.studies.trainings import train
 from engine.training import preset
 
@@ -43,7 +45,7 @@ def test_a_slice_under_way_can_be_looked_at_and_its_preview_goes_with_the_job(st
             seen.append(np.isfinite(preview.values_RQAB[:, 1]).mean())
 
     assert find_preview(store, "slice", runs, CONFIG) is None
-    analyse(store, "slice", {"runs": runs, "config": CONFIG}, watch)
+    run_analysis("slice", store, {"runs": runs, "config": CONFIG}, watch)
     assert 0 < len(set(seen)) <= 5
     assert seen == sorted(seen)
     assert 0 < seen[-1] < 1
@@ -61,7 +63,7 @@ def test_a_stopped_slice_leaves_neither_preview_nor_result(store, runs):
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        analyse(store, "slice", {"runs": runs, "config": config}, stop)
+        run_analysis("slice", store, {"runs": runs, "config": config}, stop)
     assert find_preview(store, "slice", runs, config) is None
     assert find_result(store, "slice", runs, config) is None
 
@@ -73,6 +75,6 @@ def test_losses_that_come_all_at_once_have_no_preview(store, runs):
     def watch(share, message=""):
         seen.append(find_preview(store, "slice", runs, config))
 
-    analyse(store, "slice", {"runs": runs, "config": config}, watch)
+    run_analysis("slice", store, {"runs": runs, "config": config}, watch)
     assert seen
     assert not any(seen)

@@ -1,11 +1,15 @@
 """A sweep trains each run once, whatever happens in between."""
 
+import subprocess
+import sys
+
 import pytest
 
 from engine.foundation.errors import JobError
+from engine.jobs import jobs
 from engine.runs import RunStore
-from engine.studies import trainings
 from engine.studies.sweeps import Sweep, sweep_names
+from engine.studies.task_table import TASKS
 from engine.training.sweep_plan import SweepConfig
 
 DATA = "synthetic:users=40,items=30,interactions=400,image=6,text=4"
@@ -26,7 +30,7 @@ def test_every_planned_run_is_trained_once_and_compared(store):
     assert sweep.run_missing(here=True) == 4
     assert sweep.run_missing(here=True) == 0
     assert set(sweep.table()["state"]) == {"finished"}
-    compared = sweep.compared("recall@20").set_index("strategy")
+    compared = sweep.compare("recall@20").set_index("strategy")
     assert set(compared.index) == {"plain", "mg"}
     assert compared.loc["mg", "n_pairs"] == 2
     assert sweep_names(store) == ["both"]
@@ -38,7 +42,7 @@ class Killed(BaseException):
 
 def test_it_goes_on_after_a_kill_without_repeating_a_finished_run(store, monkeypatch):
     sweep = Sweep.start(store, "s", DATA, config())
-    real = trainings.train
+    real = TASKS["train"]
     calls = []
 
     def dying(store_, params, progress):
@@ -47,11 +51,11 @@ def test_it_goes_on_after_a_kill_without_repeating_a_finished_run(store, monkeyp
             raise Killed
         return real(store_, params, progress)
 
-    monkeypatch.setattr(trainings, "train", dying)
+    monkeypatch.setitem(TASKS, "train", dying)
     with pytest.raises((Killed, JobError)):
         sweep.run_missing(here=True)
         raise JobError("the second run ended as failed and the sweep went on")
-    monkeypatch.setattr(trainings, "train", real)
+    monkeypatch.setitem(TASKS, "train", real)
     before = sweep.table().set_index("run")["state"].to_dict()
     again = Sweep.start(store, "s", DATA, config())
     again.run_missing(retry=True, here=True)
@@ -67,7 +71,7 @@ def test_a_failed_run_is_listed_with_its_reason_and_retried_on_request_only(stor
     def failing(*_):
         raise JobError("no luck today")
 
-    monkeypatch.setattr(trainings, "train", failing)
+    monkeypatch.setitem(TASKS, "train", failing)
     sweep.run_missing(here=True)
     monkeypatch.undo()
     row = sweep.table().iloc[0]
@@ -83,3 +87,27 @@ def test_one_name_stands_for_one_sweep(store):
         Sweep.start(store, "s", DATA, config(n_seeds=3))
     with pytest.raises(JobError, match="cannot name a sweep"):
         Sweep(store, "../s")
+
+
+STARTS = """
+import sys
+from engine.runs import RunStore
+from engine.studies.sweeps import Sweep
+from engine.training.sweep_plan import SweepConfig
+sweep = Sweep.start(RunStore(sys.argv[1]), "s", sys.argv[2], SweepConfig.parse(eval(sys.argv[3])))
+print(sweep.run_missing(here=True))
+"""
+
+
+@pytest.mark.processes
+def test_started_twice_at_once_each_run_is_made_and_trained_once(store):
+    plan = {"n_seeds": 4, "settings": QUICK}
+    command = [sys.executable, "-c", STARTS, str(store.root), DATA, repr(plan)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert all(process.wait(170) == 0 for process in both)
+    for process in both:
+        process.stdout.close()
+    assert store.list()["state"].tolist() == ["finished"] * 4
+    assert Sweep(store, "s").table()["state"].tolist() == ["finished"] * 4
+    attempts = [job.status().state for job in jobs(store)]
+    assert attempts.count("finished") == 4

@@ -17,7 +17,7 @@ import torch
 from engine.foundation.errors import RunError
 from engine.jobs import Job, active_jobs, jobs, run_here
 from engine.runs import Run, RunStore
-from engine.studies.analyses import create_run
+from engine.studies.new_run import create_run
 from engine.training import preset
 
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
@@ -64,7 +64,7 @@ def assert_same(run: Run, expected: Run) -> None:
 def test_cancelled_at_any_step_it_resumes_to_the_same_numbers(
     store: RunStore, undisturbed: tuple[Run, int], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.jobs.reporter.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("engine.jobs.reporter.CHECK_SECONDS", 0.0)
     whole, count = undisturbed
     run, told = made(store), [0]
     at = {"first": 1, "middle": count // 2, "last": count - 1}[step]

@@ -77,7 +77,7 @@ def wait_until_served(url: str) -> None:
 
 
 def stop_cluster(runs: Path) -> None:
-    from engine.jobs.address import cluster_is_alive, cluster_owner
+    from engine.jobs.cluster_address import cluster_is_alive, cluster_owner
 
     owner = cluster_owner(runs)
     if owner is not None and cluster_is_alive(runs):

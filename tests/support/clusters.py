@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from engine.jobs import Job
-from engine.jobs.address import cluster_owner
+from engine.jobs.cluster_address import cluster_owner
 from engine.runs import RunStore
 from engine.runs.ownership import Owner
 

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from engine.foundation.errors import JobError
-from engine.jobs.scheduler import chosen_scheduler, security_from_environment
+from engine.jobs.scheduler_address import chosen_scheduler, security_from_environment
 
 
 def worker_command(scheduler: str | None, workers: int = 1, gpu: bool = False) -> list[str]:

@@ -1,4 +1,4 @@
-"""Does flatness predict robustness? Gathers what runs keep, and says what is still missing."""
+"""Flatness and robustness of runs side by side, from the results in their folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from engine.foundation.errors import RunError
+from engine.foundation.errors import ResultError, RunError
 from engine.runs import Run, RunStore
 from engine.runs.strategies import strategy_names
 
@@ -43,8 +43,8 @@ class FlatnessAndRobustness:
     @property
     def ground(self) -> str:
         """How the curvatures were computed, as far as it moves the measures, in words."""
-        named = ("loss", "n_triples", "seed", "rho", "adaptive_rho", "epsilon", "sigma")
-        values = {name: self.settings[name] for name in named if name in self.settings}
+        names = ("loss", "n_triples", "seed", "rho", "adaptive_rho", "epsilon", "sigma")
+        values = {name: self.settings[name] for name in names if name in self.settings}
         values = {n: "all" if v is None else v for n, v in values.items()}
         return ", ".join(f"{name} {value}" for name, value in values.items())
 
@@ -69,7 +69,7 @@ class FlatnessAndRobustness:
         return flatness_versus_robustness(self.table, drops=self.drops, n_resamples=n_resamples)
 
 
-def gathered(
+def gather_flatness_and_robustness(
     store: RunStore,
     runs: Sequence[str],
     metric: str = "recall@20",
@@ -86,31 +86,31 @@ def gathered(
     """
     from engine.geometry import flatness_table
 
-    found = [store.get(run) for run in runs]
-    if len({run.provenance.get("dataset", {}).get("fingerprint") for run in found}) > 1:
+    all_runs = [store.get(run) for run in runs]
+    if len({run.provenance.get("dataset", {}).get("fingerprint") for run in all_runs}) > 1:
         raise RunError("the runs were trained on different datasets; choose runs of one dataset.")
-    named = dict(zip((run.id for run in found), strategy_names(found), strict=True))
-    named |= strategies or {}
-    curvatures = _curvatures(found)
-    drops = _drops(found, metric, strength)
+    strategy_of = dict(zip((run.id for run in all_runs), strategy_names(all_runs), strict=True))
+    strategy_of |= strategies or {}
+    curvatures = _curvatures(all_runs)
+    drops = _drops(all_runs, metric, strength)
     rows = []
-    for run in found:
+    for run in all_runs:
         if run.id not in curvatures or run.id not in drops.index:
             continue
-        row: dict[str, Any] = {"run": run.id, "label": run.name, "strategy": named[run.id]}
+        row: dict[str, Any] = {"run": run.id, "label": run.name, "strategy": strategy_of[run.id]}
         row["seed"] = int(run.config.get("seed", 0))
         row |= curvatures[run.id].measures
         row |= {str(name): value for name, value in drops.loc[run.id].items()}
         rows.append(row)
-    kept = list(curvatures.values())
+    results = list(curvatures.values())
     return FlatnessAndRobustness(
-        flatness=flatness_table(kept, [named[run] for run in curvatures]),
+        flatness=flatness_table(results, [strategy_of[run] for run in curvatures]),
         table=pd.DataFrame(rows),
-        settings=kept[0].config if kept else {},
+        settings=results[0].config if results else {},
         metric=metric,
         strength=strength,
-        without_curvature=tuple(r.id for r in found if r.id not in curvatures),
-        without_curves=tuple(r.id for r in found if r.id not in drops.index),
+        without_curvature=tuple(r.id for r in all_runs if r.id not in curvatures),
+        without_curves=tuple(r.id for r in all_runs if r.id not in drops.index),
     )
 
 
@@ -121,9 +121,12 @@ def _curvatures(runs: Sequence[Run]) -> dict[str, Curvature]:
     by_settings: dict[str, dict[str, Curvature]] = {}
     for run in runs:
         for key in run.results(Curvature.kind):
-            found = run.load_result(Curvature, key)
-            settings = json.dumps(found.config, sort_keys=True)
-            by_settings.setdefault(settings, {})[run.id] = found
+            try:
+                curvature = run.load_result(Curvature, key)
+            except ResultError:  # the run is named among those without one
+                continue
+            settings = json.dumps(curvature.config, sort_keys=True)
+            by_settings.setdefault(settings, {})[run.id] = curvature
     return max(by_settings.values(), key=len, default={})
 
 
@@ -138,7 +141,10 @@ def _drops(runs: Sequence[Run], metric: str, strength: float) -> pd.DataFrame:
     frames = []
     for run in runs:
         for key in run.results(RobustnessCurves.kind):
-            curves = run.load_result(RobustnessCurves, key)
+            try:
+                curves = run.load_result(RobustnessCurves, key)
+            except ResultError:
+                continue
             if metric not in curves.metrics or curves.split != "test":
                 continue
             rows = curves.per_run(metric)

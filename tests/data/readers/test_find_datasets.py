@@ -34,7 +34,7 @@ def test_an_unknown_sample_is_refused_with_what_there_is(sample, name):
 
 
 def test_the_builtin_sample_lies_beside_the_package():
-    assert Path(__file__).resolve().parents[2] / "sample_data" == builtin.SAMPLES
+    assert Path(__file__).resolve().parents[3] / "sample_data" == builtin.SAMPLES
 
 
 @pytest.mark.usefixtures("sample")

@@ -11,8 +11,10 @@ from engine.geometry.slices.slice_config import PerturbationName
 from engine.robustness import FEATURE_PERTURBATIONS, perturb
 from engine.runs import RunStore
 from engine.runs.opened import open_run
-from engine.studies import flatness_study as flatness
-from engine.studies.analyses import analyse, create_run, find_result
+from engine.studies import flatness_and_robustness as flatness
+from engine.studies.analysis_results import find_result
+from engine.studies.new_run import create_run
+from engine.studies.run_analysis import run_analysis
 from engine.studies.trainings import train
 from engine.training import preset
 
@@ -41,14 +43,14 @@ def store(tmp_path_factory):
 def runs(store):
     """Ids of six runs; five keep a curvature, all are in one result of curves."""
     ids = sorted(store.list()["id"])
-    analyse(store, "robustness", {"runs": ids, "config": CURVES}, silent)
+    run_analysis("robustness", store, {"runs": ids, "config": CURVES}, silent)
     for run in ids[:5]:
-        analyse(store, "curvature", {"runs": [run]}, silent)
+        run_analysis("curvature", store, {"runs": [run]}, silent)
     return ids
 
 
 def test_one_row_a_run_that_has_both(store, runs):
-    found = flatness.gathered(store, runs, strength=0.1)
+    found = flatness.gather_flatness_and_robustness(store, runs, strength=0.1)
     assert found.table["run"].tolist() == runs[:5]
     assert found.table["strategy"].tolist() == ["plain"] * 3 + ["sam"] * 2
     assert found.without_curvature == (runs[5],)
@@ -66,9 +68,9 @@ def test_one_row_a_run_that_has_both(store, runs):
 
 def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
     """More triples change every measure; only what most runs keep counts."""
-    analyse(store, "curvature", {"runs": [runs[0]], "config": {"n_triples": 20}}, silent)
-    analyse(store, "curvature", {"runs": [runs[5]], "config": {"n_triples": 20}}, silent)
-    found = flatness.gathered(store, runs)
+    run_analysis("curvature", store, {"runs": [runs[0]], "config": {"n_triples": 20}}, silent)
+    run_analysis("curvature", store, {"runs": [runs[5]], "config": {"n_triples": 20}}, silent)
+    found = flatness.gather_flatness_and_robustness(store, runs)
     assert found.settings["n_triples"] is None
     assert "n_triples all" in found.ground
     assert found.without_curvature == (runs[5],)
@@ -77,26 +79,26 @@ def test_curvatures_of_other_settings_are_not_mixed_in(store, runs):
 
 
 def test_curves_of_other_settings_or_of_validation_are_not_mixed_in(store, runs):
-    usual = flatness.gathered(store, runs).table
+    usual = flatness.gather_flatness_and_robustness(store, runs).table
     for other in ({"seed": 7}, {"split": "valid"}):
-        analyse(store, "robustness", {"runs": runs[3:4], "config": CURVES | other}, silent)
-    pd.testing.assert_frame_equal(flatness.gathered(store, runs).table, usual)
+        run_analysis("robustness", store, {"runs": runs[3:4], "config": CURVES | other}, silent)
+    pd.testing.assert_frame_equal(flatness.gather_flatness_and_robustness(store, runs).table, usual)
 
 
 def test_flatness_by_strategy_is_over_all_runs_that_keep_a_curvature(store, runs):
-    table = flatness.gathered(store, runs, strength=0.7).flatness
+    table = flatness.gather_flatness_and_robustness(store, runs, strength=0.7).flatness
     rows = table[table["measure"] == "trace"].set_index("strategy")
     assert rows["n"].to_dict() == {"plain": 3, "sam": 2}
     traces = [find_result(store, "curvature", [run], {}).trace for run in runs[:3]]
     assert rows.loc["plain", "mean"] == pytest.approx(np.mean(traces))
     assert rows.loc["plain", "low"] < rows.loc["plain", "mean"] < rows.loc["plain", "high"]
-    renamed = flatness.gathered(store, runs, strategies={runs[0]: "other"})
+    renamed = flatness.gather_flatness_and_robustness(store, runs, strategies={runs[0]: "other"})
     assert set(renamed.flatness["strategy"]) == {"other", "plain", "sam"}
     assert renamed.table["strategy"][0] == "other"
 
 
 def test_the_correlations_are_over_runs_with_controls(store, runs):
-    table = flatness.gathered(store, runs).correlations(n_resamples=50)
+    table = flatness.gather_flatness_and_robustness(store, runs).correlations(n_resamples=50)
     everything = table[table["control"] == "none"]
     assert set(everything["drop"]) == {"drop fgsm both", "drop gaussian both"}
     assert (everything.loc[everything["measure"] == "trace", "n"] == 5).all()
@@ -105,8 +107,10 @@ def test_the_correlations_are_over_runs_with_controls(store, runs):
 
 def test_too_few_runs_say_what_is_missing(store, runs):
     with pytest.raises(RunError, match=r"2 runs keep both.*at least 5"):
-        flatness.gathered(store, runs[:2]).correlations()
-    assert flatness.gathered(store, runs, strength=0.7).without_curves == tuple(runs)
+        flatness.gather_flatness_and_robustness(store, runs[:2]).correlations()
+    assert flatness.gather_flatness_and_robustness(
+        store, runs, strength=0.7
+    ).without_curves == tuple(runs)
 
 
 def test_the_command_tells_what_it_found_and_what_is_lacking(store, runs, capsys, tmp_path):
@@ -130,7 +134,7 @@ def test_the_command_tells_what_it_found_and_what_is_lacking(store, runs, capsys
 def test_paths_and_symmetry_are_tasks_with_kept_results(store, runs, kind, result):
     names = runs[:2] if kind == "path" else runs[:1]
     config = {"n_steps": 5, "n_points": 5} if kind == "path" else {"n_triples": 100}
-    analyse(store, kind, {"runs": names, "config": config}, silent)
+    run_analysis(kind, store, {"runs": names, "config": config}, silent)
     found = find_result(store, kind, names, config)
     assert isinstance(found, result)
     assert len(found.to_frame())
@@ -146,7 +150,7 @@ def test_a_robust_slice_is_measured_on_the_features_perturbed_once(store, runs, 
         "dimensions": 1, "n_points": 3, "quantities": ["train_loss", "robust_loss"],
         "perturbation": "gaussian", "strength": 0.5, "radius": 1.0,
     }  # fmt: skip
-    analyse(store, "slice", {"runs": runs[:2], "config": config}, silent)
+    run_analysis("slice", store, {"runs": runs[:2], "config": config}, silent)
     found = find_result(store, "slice", runs[:2], config)
     assert isinstance(found, Slice)
     assert "perturbation" in found.shared
