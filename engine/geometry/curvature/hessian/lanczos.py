@@ -24,8 +24,8 @@ Matvec = Callable[[Tensor], Tensor]
 
 N_SPARE = 2
 """Eigenvalues beyond those asked for that must settle too before the search stops. Of close
-eigenvalues a Krylov space may hold a later one first: with none to spare, 4 of 25 starts on a run of
-plain training took the sixth for the fifth, 4 % off."""
+eigenvalues a Krylov space may hold a later one first: with none to spare, 4 of 25 starts on a run
+of plain training took the sixth for the fifth, 4 % off."""
 
 BASIS_BYTES = 2 << 30
 """Memory for the basis; beyond it the search restarts from its best part (thick restart)."""
