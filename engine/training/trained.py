@@ -48,7 +48,7 @@ class Trained:
         """Build the config's model and put ``weights`` in place.
 
         ``precision`` overrides the config's, e.g. 'float64' for reference results.
-        Raises BasinError where names or shapes do not fit the dataset.
+        Raises BasinError where names or shapes do not fit the dataset, or a weight is not finite.
         """
         place = resolve_device(device)
         exact = (precision or config.precision) == "float64"
@@ -78,7 +78,10 @@ def strategies_of(trained: Sequence[Trained]) -> list[str]:
 
 
 def load_weights(model: Recommender, weights: Mapping[str, Tensor], dataset: Dataset) -> None:
-    """Put weights by name into a model of ``dataset``; BasinError where names or shapes differ."""
+    """Put weights by name into a model of ``dataset``.
+
+    Raises BasinError where names or shapes differ, or values are not finite.
+    """
     for name, parameter in model.named_parameters():
         if name not in weights or weights[name].shape != parameter.shape:
             shape = tuple(weights[name].shape) if name in weights else "nothing"
@@ -86,5 +89,10 @@ def load_weights(model: Recommender, weights: Mapping[str, Tensor], dataset: Dat
                 f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
                 f"dataset '{dataset.name}' and this model; open the run with the dataset and the "
                 "model settings it was trained with."
+            )
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise BasinError(
+                f"weights of '{name}' hold values that are not finite, so no number of this "
+                "run would mean anything; train it again, e.g. with a smaller learning rate."
             )
     model.load_theta(weights)
