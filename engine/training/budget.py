@@ -20,7 +20,7 @@ class Budget:
         self.passes_per_epoch = passes_per_epoch
 
     def check(self, n_passes: int) -> None:
-        """Raise TrainingError where the first step, of ``n_passes`` gradient passes, is too long."""
+        """Raise TrainingError where the first step, of ``n_passes`` passes, is too long."""
         if not self.allows_step(TrainingState(), n_passes):
             raise TrainingError(
                 f"match_gradient_passes is {self.config.match_gradient_passes}, less than one step "

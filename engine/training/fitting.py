@@ -61,7 +61,8 @@ def fit(
     """Train, and return the model at the epoch that validation chose.
 
     Training begins at the weights ``start_from`` (by parameter name, e.g. another run's) with a
-    fresh optimiser and without a warm start; where None, at weights drawn from the seed. Resumes from the recorder's checkpoint where it has one, to the same numbers bit for bit as an
+    fresh optimiser and without a warm start; where None, at weights drawn from the seed. Resumes
+    from the recorder's checkpoint where it has one, to the same numbers bit for bit as an
     uninterrupted run on the same machine. A non-finite loss ends it as 'diverged' with the best
     finite weights. Raises ConfigError or TrainingError where the config does not fit the dataset,
     TrainingError where the device's memory does not suffice even for small parts of a batch.

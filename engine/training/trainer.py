@@ -77,7 +77,7 @@ class Trainer:
         self.evaluation = EvaluationConfig(cutoffs=tuple(sorted(cutoffs)))
 
     def _start_phase(self) -> None:
-        """A fresh optimiser, stepper and average at the current weights, none of them chosen yet."""
+        """A fresh optimiser, stepper and average at the current weights; no best yet."""
         config = self.config
         self.optimiser = GuardedOptimiser(config.optimiser.build(self.model), config.clip_norm)
         self.rates = LearningRates(config.schedule, self.optimiser.optimiser)
@@ -132,7 +132,7 @@ class Trainer:
         return self.budget.is_spent(self.state, self.best, self.next_passes)
 
     def epoch_triples(self, epoch: int) -> Triples:
-        """All training pairs in the order of a phase's epoch (from 1), each with a fresh negative."""
+        """All training pairs in the order of a phase's epoch (from 1), with fresh negatives."""
         config = self.config
         shuffle = torch_generator(config.seed, "shuffle", epoch)
         order = torch.randperm(len(self.train_users), generator=shuffle)

@@ -1,9 +1,6 @@
 """The task ``train``: the run's folder says what came of it."""
 
 import pytest
-
-from engine.foundation.errors import RunError
-import pytest
 import torch
 
 from engine.cli import main

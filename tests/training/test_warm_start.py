@@ -74,7 +74,9 @@ def test_a_run_resumes_within_its_warm_start_and_after_it(tiny, at):
 
 def test_weights_of_another_shape_and_a_run_without_its_weights_are_refused(tiny):
     other = fit(tiny, preset("plain", QUICK | {"model.width": 4, "epochs": 1})).model.theta()
-    with pytest.raises(BasinError, match=r"weights of 'users': \(60, 8\) was found, \(60, 16\) fits"):
+    with pytest.raises(
+        BasinError, match=r"weights of 'users': \(60, 8\) was found, \(60, 16\) fits"
+    ):
         fit(tiny, preset("plain", QUICK), start_from=other)
     with pytest.raises(TrainingError, match="start_from names run r1, but its weights were not"):
         fit(tiny, preset("plain", QUICK | {"start_from": "r1"}))
