@@ -10,12 +10,8 @@ from engine.training.stepping.optimisers import (
     GuardedOptimiser,
     SGDConfig,
 )
-from engine.training.stepping.steppers import (
-    MirrorGradient,
-    MirrorGradientConfig,
-    Plain,
-    PlainConfig,
-)
+from engine.training.stepping.mirror_gradient import MirrorGradient, MirrorGradientConfig
+from engine.training.stepping.steppers import Plain, PlainConfig
 from engine.training.train_config import TrainConfig
 from engine.training.trained import Trained, strategies_of
 
