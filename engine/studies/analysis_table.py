@@ -30,6 +30,9 @@ class Analysis:
     has_previews: bool = False
     """Whether its function takes ``preview``, called with partial results."""
 
+    reads_snapshots: bool = False
+    """Whether its function takes ``snapshots`` of one run along training, and their ``epochs``."""
+
     def config_class(self) -> type[Config]:
         """The config class that describes it."""
         return getattr(importlib.import_module(self.module), self.config)
@@ -78,6 +81,16 @@ ANALYSES: dict[str, Analysis] = {
         compares=False,
         help="which flatness measures move when a run's factors are written down differently",
         is_demonstrated=False,
+    ),
+    "sharpening": Analysis(
+        "engine.geometry",
+        "TrainingCurvatureConfig",
+        "curvature_along_training",
+        "TrainingCurvature",
+        compares=False,
+        help="top eigenvalues of a run by epoch, from weights kept along its training",
+        is_demonstrated=False,
+        reads_snapshots=True,
     ),
     "curvature": Analysis(
         "engine.geometry.curvature",

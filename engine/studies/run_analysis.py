@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.foundation.errors import JobError
 from engine.foundation.progress import Progress, part
-from engine.runs import RunStore
+from engine.runs import Run, RunStore
 from engine.studies.analysis_results import result_key, run_order
 from engine.studies.analysis_table import known_analysis
 from engine.studies.previews import preview_writer
@@ -42,6 +42,8 @@ def run_analysis(
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     subject = opened if analysis.compares else opened[0]
     more = _slice_inputs(store, opened, config) if kind == "slice" else {}
+    if analysis.reads_snapshots:
+        more = _snapshots(folders[0])
     key = result_key(runs, config.model_dump(mode="json"))
     with preview_writer(store, kind, key) as write_preview:
         if analysis.has_previews:
@@ -50,6 +52,16 @@ def run_analysis(
         result = replace(result, provenance=result.provenance | {"weights": weights})
         path = folders[0].save_result(result, key)
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
+
+
+def _snapshots(run: Run) -> dict[str, Any]:
+    """A run's weights kept along training, with their epochs."""
+    if not run.snapshot_epochs:
+        raise JobError(
+            f"{run.name or run.id} kept no weights along its training; train with snapshots_every "
+            "set, e.g. to 2."
+        )
+    return {"snapshots": run.trajectory(), "epochs": run.snapshot_epochs}
 
 
 def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
