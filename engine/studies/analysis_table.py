@@ -30,9 +30,6 @@ class Analysis:
     has_previews: bool = False
     """Whether its function takes ``preview``, called with partial results."""
 
-    reads_snapshots: bool = False
-    """Whether its function takes ``snapshots`` of one run along training, and their ``epochs``."""
-
     def config_class(self) -> type[Config]:
         """The config class that describes it."""
         return getattr(importlib.import_module(self.module), self.config)
@@ -90,7 +87,6 @@ ANALYSES: dict[str, Analysis] = {
         compares=False,
         help="top eigenvalues of a run by epoch, from weights kept along its training",
         is_demonstrated=False,
-        reads_snapshots=True,
     ),
     "curvature": Analysis(
         "engine.geometry.curvature",
@@ -107,6 +103,15 @@ ANALYSES: dict[str, Analysis] = {
         "RobustnessCurves",
         compares=True,
         help="accuracy of runs under perturbations of growing strength",
+    ),
+    "attacks": Analysis(
+        "engine.robustness.standard",
+        "StandardAttackConfig",
+        "standard_attacks",
+        "StandardAttacks",
+        compares=True,
+        help="accuracy of runs under the worst of a standard set of attacks, and what they rely on",
+        is_demonstrated=False,
     ),
     "embed": Analysis(
         "engine.embedding",
