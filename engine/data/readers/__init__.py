@@ -92,6 +92,15 @@ def read_dataset(
         raise DataError(f"{_short(place)} cannot be read: {error.strerror or error}.") from None
 
 
+def format_of(path: str | Path) -> str:
+    """The name of a dataset's format, '' where none is recognised; looks at file names only."""
+    place, _ = split_source(os.fspath(path))
+    if place.partition(":")[0] == "synthetic":
+        return "synthetic"
+    known = _recognise(source_place(place))
+    return known.name if known else ""
+
+
 def dataset_source(
     path: str | Path,
     split: SplitConfig | str | None = None,
