@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import CATEGORICAL, NEUTRAL, finish
+from app.charts.text import chart_name
 
 
 def long_tail(popularity: np.ndarray, titles: pd.Series) -> go.Figure:
@@ -16,7 +17,7 @@ def long_tail(popularity: np.ndarray, titles: pd.Series) -> go.Figure:
         go.Scatter(
             x=np.arange(1, len(order) + 1),
             y=popularity[order],
-            customdata=titles.to_numpy()[order],
+            customdata=titles.map(chart_name).to_numpy()[order],
             mode="lines",
             line={"color": CATEGORICAL[0], "width": 2, "shape": "hv"},
             fill="tozeroy",
@@ -49,6 +50,7 @@ def category_sizes(categories: pd.Series, noise: pd.Series) -> go.Figure:
     """Items in each category, and how many of them are known to mislead."""
     named = categories.where(categories != "", "unknown")
     table = pd.crosstab(named, np.where(noise != "", "misleading", "honest"))
+    table.index = table.index.map(chart_name)
     table = table.loc[table.sum(axis=1).sort_values().index].tail(15)
     figure = go.Figure()
     parts = (("honest", CATEGORICAL[0], ""), ("misleading", CATEGORICAL[1], "/"))

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import CATEGORICAL, MARKERS, NEUTRAL, Look, finish, look_of
+from app.charts.text import chart_name
 
 MOST_NAMED = 8
 """Strategies that a legend names; of more, each point names its run when pointed at."""
@@ -29,9 +30,11 @@ def runs_scatter(
         rows = table[table["strategy"] == strategy]
         style = look_of(strategy, looks, strategies)
         figure.add_scatter(
-            x=rows[measure], y=rows[drop], mode="markers", name=strategy,
+            x=rows[measure], y=rows[drop], mode="markers", name=chart_name(strategy),
             marker={"color": style.colour, "symbol": style.marker, "size": 10},
-            customdata=rows[["label", "clean_accuracy"]],
+            customdata=list(
+                zip(rows["label"].map(chart_name), rows["clean_accuracy"], strict=True)
+            ),
             hovertemplate="%{customdata[0]}<br>%{x:.3g}, lost %{y:.1%} of %{customdata[1]:.4f}"
             "<extra></extra>",
         )  # fmt: skip

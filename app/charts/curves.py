@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.charts.style import NEUTRAL, Look, finish, look_of, translucent
+from app.charts.text import chart_name
 
 SHOWN = {
     "accuracy": ("mean", "low", "high"),
@@ -51,17 +52,17 @@ def strength_curves(
         row, column = index // columns + 1, index % columns + 1
         here = bands[bands["modality"] == modality]
         for strategy in strategies:
-            style = look_of(strategy, looks, strategies)
+            style, name = look_of(strategy, looks, strategies), chart_name(strategy)
             lines = here[here["strategy"] == strategy]
             line = lines[(lines["perturbation"] == kind) & (lines["control_of"] == "")]
             _band(figure, line, (low, high), style, row, column)
             figure.add_scatter(
-                x=line["strength"], y=line[value], name=strategy, legendgroup=strategy,
+                x=line["strength"], y=line[value], name=name, legendgroup=strategy,
                 showlegend=index == 0, mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2.5},
                 marker={"symbol": style.marker, "size": 7},
                 customdata=line[["relative_drop", "n_seeds"]],
-                hovertemplate=f"<b>{strategy}</b><br>strength %{{x:g}}: {metric} "
+                hovertemplate=f"<b>{name}</b><br>strength %{{x:g}}: {metric} "
                 f"%{{y:{number}}}<br>"
                 "lost %{customdata[0]:.1%} of clean, %{customdata[1]} seed(s)<extra></extra>",
                 row=row, col=column,
@@ -71,7 +72,7 @@ def strength_curves(
                 figure.add_scatter(
                     x=control["strength"], y=control[value], legendgroup=strategy, mode="lines",
                     showlegend=False, line={"color": style.colour, "dash": "dot", "width": 1.2},
-                    hovertemplate=f"{strategy}, random control<br>strength %{{x:g}}: "
+                    hovertemplate=f"{name}, random control<br>strength %{{x:g}}: "
                     f"%{{y:{number}}}<extra></extra>",
                     row=row, col=column,
                 )  # fmt: skip
@@ -107,7 +108,7 @@ def before_and_after(
     figure = go.Figure()
     for row in answers.to_dict("records"):
         label = str(row["label"])
-        style = look_of(label, looks, labels)
+        style, run = look_of(label, looks, labels), chart_name(label)
         figure.add_scatter(
             x=[row["clean"], row["perturbed"]], y=[label, label], mode="lines", showlegend=False,
             line={"color": style.colour, "width": 4}, opacity=0.45, hoverinfo="skip",
@@ -116,12 +117,12 @@ def before_and_after(
             x=[row["clean"]], y=[label], mode="markers", showlegend=False,
             marker={"symbol": "circle-open", "size": 14, "color": style.colour,
                     "line": {"width": 2.5}},
-            hovertemplate=f"{label}, clean: %{{x:.4f}}<extra></extra>",
+            hovertemplate=f"{run}, clean: %{{x:.4f}}<extra></extra>",
         )  # fmt: skip
         figure.add_scatter(
             x=[row["perturbed"]], y=[label], mode="markers", showlegend=False,
             marker={"symbol": "circle", "size": 14, "color": style.colour},
-            hovertemplate=f"{label}, perturbed: %{{x:.4f}}<extra></extra>",
+            hovertemplate=f"{run}, perturbed: %{{x:.4f}}<extra></extra>",
         )  # fmt: skip
         for column, (name, symbol) in REFERENCES.items():
             reference = row.get(column)
@@ -129,7 +130,7 @@ def before_and_after(
                 figure.add_scatter(
                     x=[reference], y=[label], mode="markers", showlegend=False,
                     marker={"symbol": symbol, "size": 16, "color": NEUTRAL, "line": {"width": 3}},
-                    hovertemplate=f"{label}, {name}: %{{x:.4f}}<extra></extra>",
+                    hovertemplate=f"{run}, {name}: %{{x:.4f}}<extra></extra>",
                 )  # fmt: skip
     for name, symbol in (("clean", "circle-open"), ("perturbed", "circle")):
         _legend_only(figure, name, symbol)
@@ -137,7 +138,9 @@ def before_and_after(
         if column in answers:
             _legend_only(figure, name, symbol)
     figure.update_xaxes(title=split_metric(metric), rangemode="tozero")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(
+        autorange="reversed", tickvals=labels, ticktext=[chart_name(label) for label in labels]
+    )
     return finish(figure, height=130 + 42 * len(labels))
 
 
@@ -146,7 +149,8 @@ def curves_caption(bands: pd.DataFrame) -> str:
     seeds = dict(zip(bands["strategy"], bands["n_seeds"], strict=True))
     units = dict(zip(bands["perturbation"], bands["unit"], strict=True))
     return (
-        f"Seeds: {', '.join(f'{name} {n}' for name, n in seeds.items())}; bands are 95 % intervals "
+        f"Seeds: {', '.join(f'{chart_name(name)} {n}' for name, n in seeds.items())}; bands are "
+        "95 % intervals "
         "over seeds, none for one seed. Thin dotted lines: random control of equal norm. "
         "Crosses: the same models with the features hit removed. "
         f"Strength: {'; '.join(f'{kind}: {unit}' for kind, unit in units.items())}."
@@ -161,7 +165,7 @@ def indifference_warning(table: pd.DataFrame, metric: str) -> str:
     if table.empty:
         return ""
     sentences = [
-        f"{row['strategy']} keeps {row['kept']:.0%} of its {metric} with "
+        f"{chart_name(row['strategy'])} keeps {row['kept']:.0%} of its {metric} with "
         f"{'its' if row['modality'] == 'both' else row['modality']} features removed"
         for row in table.to_dict("records")
     ]
@@ -197,7 +201,7 @@ def _without_features(
         x=[1.06 * line["strength"].max()], y=[at[shown]], mode="markers", showlegend=False,
         legendgroup=line["strategy"].iloc[0],
         marker={"symbol": "x-thin", "size": 11, "line": {"color": style.colour, "width": 3}},
-        hovertemplate=f"<b>{line['strategy'].iloc[0]}</b>, these features removed: "
+        hovertemplate=f"<b>{chart_name(line['strategy'].iloc[0])}</b>, these features removed: "
         f"%{{y:{number}}}<extra></extra>",
         row=row, col=col,
     )  # fmt: skip

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import NEUTRAL, Look, finish, look_of, ratio_ticks
+from app.charts.text import chart_name
 
 
 def measures_against(
@@ -31,7 +32,7 @@ def measures_against(
         # Side by side, so that no bar hides another.
         beside = 0.7 * ((place + 0.5) / len(names) - 0.5)
         figure.add_scatter(
-            x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=name,
+            x=mine["ratio"], y=mine["measure"].map(measures.index) + beside, name=chart_name(name),
             mode="markers", text=mine["title"],
             marker={"color": style.colour, "symbol": style.marker, "size": 11},
             # A bar that reaches 0 or below leaves the logarithmic axis on the left.
@@ -41,12 +42,13 @@ def measures_against(
                      "arrayminus": mine["ratio"] - mine["low"].clip(lower=low / 2)},
             customdata=mine[["mean", "n"]],
             hovertemplate="%{text}: %{customdata[0]:.4g}, mean of %{customdata[1]}<br>"
-            f"%{{x:.2f}} times {baseline}<extra>{name}</extra>",
+            f"%{{x:.2f}} times {chart_name(baseline)}<extra>{chart_name(name)}</extra>",
         )  # fmt: skip
     figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dot"})
     ticks, texts = ratio_ticks(low, high)
     figure.update_xaxes(
-        title=f"times {baseline}", type="log", tickvals=ticks, ticktext=texts, tickangle=0,
+        title=f"times {chart_name(baseline)}", type="log",
+        tickvals=ticks, ticktext=texts, tickangle=0,
         range=[np.log10(low), np.log10(high)],
     )  # fmt: skip
     figure.update_yaxes(

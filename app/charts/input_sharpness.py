@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts.style import Look, finish, look_of, ratio_ticks
+from app.charts.text import chart_name
 
 N_BINS = 20
 
@@ -24,9 +25,9 @@ def sharpness_histogram(
     for label, values_I in logs.items():
         style = look_of(label, looks, list(values))
         figure.add_scatter(
-            x=middles, y=np.histogram(values_I, edges)[0], name=label, mode="lines",
+            x=middles, y=np.histogram(values_I, edges)[0], name=chart_name(label), mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
-            hovertemplate=f"about %{{x:.2g}}: %{{y}} items<extra>{label}</extra>",
+            hovertemplate=f"about %{{x:.2g}}: %{{y}} items<extra>{chart_name(label)}</extra>",
         )  # fmt: skip
     ticks, texts = ratio_ticks(10 ** edges[0], 10 ** edges[-1])
     figure.update_xaxes(

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import NEUTRAL, Look, finish, look_of, ratio_ticks
+from app.charts.text import chart_name
 
 
 def share_by_rank(
@@ -22,8 +23,8 @@ def share_by_rank(
     for label, table in ranks.items():
         style = look_of(label, looks, list(ranks))
         for column, name, width in (
-            ("rank_before", f"{label}, before", 1.2),
-            ("rank_after", label, 3.0),
+            ("rank_before", f"{chart_name(label)}, before", 1.2),
+            ("rank_after", chart_name(label), 3.0),
         ):
             x, y = _cumulative(table[column].to_numpy())
             figure.add_scatter(

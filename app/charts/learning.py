@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import NEUTRAL, Look, finish, look_of
+from app.charts.text import chart_name
 from engine.foundation.strategies import without_seed
 
 MOST_NAMED = 8
@@ -42,9 +43,9 @@ def validation_curves(
                 "symbol": style.marker,
                 "size": 11 if len(epochs) <= MOST_NAMED else 7,
             },
-            name=f"{label}: chosen epoch",
+            name=f"{chart_name(label)}: chosen epoch",
             showlegend=False,
-            hovertemplate="chosen epoch %{x}: %{y:.4f}<extra>" + label + "</extra>",
+            hovertemplate="chosen epoch %{x}: %{y:.4f}<extra>" + chart_name(label) + "</extra>",
         )
     figure.update_yaxes(title=f"validation {metric}")
     return finish(figure, height=340)
@@ -80,7 +81,8 @@ def mirror_caption(epochs: Mapping[str, pd.DataFrame]) -> str:
         runs.setdefault(shared_name(label), []).append(frame)
     together = {name: pd.concat(frames, ignore_index=True) for name, frames in runs.items()}
     means = [
-        f"{name} {frame['ascent_cosine'].mean():+.2f} and {frame['share_uphill'].mean():.0%}"
+        f"{chart_name(name)} {frame['ascent_cosine'].mean():+.2f} and "
+        f"{frame['share_uphill'].mean():.0%}"
         for name, frame in together.items()
     ]
     return (
@@ -99,7 +101,11 @@ def learning_caption(epochs: Mapping[str, pd.DataFrame], metric: str) -> str:
         "validation items chose each epoch (large marker); the test split was not looked at. "
         "Losses of different objectives are different sums: compare their shape, not their height."
     )
-    return f"{text} {', '.join(warm)} starts with plain epochs (warm start)." if warm else text
+    return (
+        f"{text} {', '.join(map(chart_name, warm))} starts with plain epochs (warm start)."
+        if warm
+        else text
+    )
 
 
 def _curves(
@@ -121,11 +127,11 @@ def _curves(
             x=shown["epoch"],
             y=shown[column],
             mode="lines",
-            name=name,
+            name=chart_name(name),
             legendgroup=name,
             showlegend=name not in named,
             line={"color": style.colour, "dash": style.dash, "width": 2 if few else 1.2},
-            hovertemplate=f"epoch %{{x}}: {number}<extra>{label}</extra>",
+            hovertemplate=f"epoch %{{x}}: {number}<extra>{chart_name(label)}</extra>",
         )
         named.add(name)
     figure.update_xaxes(title="epoch")

@@ -18,6 +18,7 @@ from app.charts.style import (
     SEQUENTIAL,
     finish,
 )
+from app.charts.text import chart_name
 
 ColourBy = Literal["category", "popularity", "noise"]
 
@@ -41,17 +42,19 @@ def embedding_maps(
     """
     columns = min(len(labels), 2)
     rows = -(-len(labels) // columns)
+    titles = [chart_name(label) for label in labels] if len(labels) > 1 else None
     figure = make_subplots(
-        rows=rows, cols=columns, subplot_titles=list(labels) if len(labels) > 1 else None,
+        rows=rows, cols=columns, subplot_titles=titles,
         horizontal_spacing=0.03, vertical_spacing=0.07,
     )  # fmt: skip
+    # As they are: the page's own hover card shows them as text, not as HTML.
     custom = about[["item", "title", "category", "popularity", "noise"]].to_numpy(dtype=object)
     for index, points in enumerate(coordinates):
         row, column = index // columns + 1, index % columns + 1
         for name, chosen, marker in _layers(about, colour_by):
             figure.add_trace(
                 go.Scattergl(
-                    x=points[chosen, 0], y=points[chosen, 1], mode="markers", name=name,
+                    x=points[chosen, 0], y=points[chosen, 1], mode="markers", name=chart_name(name),
                     legendgroup=name, showlegend=index == 0 and colour_by != "popularity",
                     customdata=custom[chosen], marker=marker,
                     hovertemplate="%{customdata[1]}<br>%{customdata[2]}<br>%{customdata[3]} "

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.charts.style import NEUTRAL, Look, finish, look_of
+from app.charts.text import chart_name
 
 
 def metric_dots(
@@ -37,7 +38,8 @@ def metric_dots(
             figure.add_scatter(
                 x=seeds[metric], y=[group] * len(seeds), customdata=seeds["seed"], mode="markers",
                 marker={"color": style.colour, "size": 7, "opacity": 0.45},
-                hovertemplate=f"{group}, seed %{{customdata}}: %{{x:.4f}}<extra></extra>",
+                hovertemplate=f"{chart_name(group)}, seed %{{customdata}}: %{{x:.4f}}"
+                "<extra></extra>",
                 row=1, col=column, showlegend=False,
             )  # fmt: skip
             row = intervals[(intervals["group"] == group) & (intervals["metric"] == metric)]
@@ -53,7 +55,9 @@ def metric_dots(
             title=f"test {metric}", tickformat=_tick_format(values[metric]), nticks=5,
             row=1, col=column,
         )  # fmt: skip
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(
+        autorange="reversed", tickvals=groups, ticktext=[chart_name(group) for group in groups]
+    )
     return finish(figure, height=120 + 46 * len(groups), legend=False)
 
 
@@ -73,6 +77,7 @@ def paired_differences(
     metric's own unit. Filled markers are over seeds, open ones below them over users.
     """
     groups = list(dict.fromkeys(intervals["group"]))
+    what = f"{metric} minus {chart_name(baseline)}"
     figure = go.Figure()
     for over, shift in (("seeds", -0.14), ("users", 0.14)):
         named = False
@@ -88,13 +93,17 @@ def paired_differences(
                 marker={"color": style.colour, "symbol": symbol, "size": 12},
                 error_x=_bars(row, style.colour),
                 customdata=row[["low", "high", "n"]],
-                hovertemplate=_interval_hover(group, f"{metric} minus {baseline}, over {over}"),
+                hovertemplate=_interval_hover(group, f"{what}, over {over}"),
             )  # fmt: skip
             named = True
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
-    figure.update_xaxes(title=f"test {metric}, difference to {baseline}", tickformat="+.3~f")
+    figure.update_xaxes(
+        title=f"test {metric}, difference to {chart_name(baseline)}", tickformat="+.3~f"
+    )
     figure.update_yaxes(
-        tickvals=list(range(len(groups))), ticktext=groups, range=[len(groups) - 0.5, -0.5]
+        tickvals=list(range(len(groups))),
+        ticktext=[chart_name(group) for group in groups],
+        range=[len(groups) - 0.5, -0.5],
     )
     return finish(figure, height=150 + 56 * len(groups))
 
@@ -110,7 +119,7 @@ def _bars(row: pd.DataFrame, colour: str) -> dict[str, object]:
 
 def _interval_hover(group: str, what: str) -> str:
     return (
-        f"<b>{group}</b><br>{what}: %{{x:.4f}}<br>"
+        f"<b>{chart_name(group)}</b><br>{what}: %{{x:.4f}}<br>"
         "95 % interval %{customdata[0]:.4f} to %{customdata[1]:.4f}, n = %{customdata[2]}"
         "<extra></extra>"
     )

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.charts.style import NEUTRAL, SEQUENTIAL, Look, finish, look_of
+from app.charts.text import chart_name
 
 if TYPE_CHECKING:
     from engine.geometry import Slice
@@ -44,10 +45,11 @@ def slice_lines(
         figure.add_scatter(
             x=result.alphas_A,
             y=values,
-            name=label,
+            name=chart_name(label),
             mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
-            hovertemplate=f"alpha %{{x:.3g}}<br>{quantity} %{{y:.4f}}<extra>{label}</extra>",
+            hovertemplate=f"alpha %{{x:.3g}}<br>{quantity} %{{y:.4f}}"
+            f"<extra>{chart_name(label)}</extra>",
         )
         mine = result.trajectory_run_N == run
         if quantity == "train_loss" and mine.any():
@@ -62,7 +64,7 @@ def slice_lines(
     for place, label in zip(result.marks_M2, result.mark_labels, strict=True):
         figure.add_vline(
             x=place[0], line={"color": NEUTRAL, "dash": "dot", "width": 1},
-            annotation={"text": label, "yanchor": "bottom"}, annotation_position="top",
+            annotation={"text": chart_name(label), "yanchor": "bottom"}, annotation_position="top",
         )  # fmt: skip
     if not result.mark_labels:
         figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
@@ -79,7 +81,8 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
     """The plane of each run as filled contours, side by side on one colour scale."""
     columns, rows = _grid(result)
     figure = make_subplots(
-        rows=rows, cols=columns, subplot_titles=result.labels, shared_xaxes=True, shared_yaxes=True,
+        rows=rows, cols=columns, subplot_titles=[*map(chart_name, result.labels)],
+        shared_xaxes=True, shared_yaxes=True,
         horizontal_spacing=0.03, vertical_spacing=0.12,
     )  # fmt: skip
     scale = colour_range(result, quantity)
@@ -90,7 +93,8 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
             x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
             coloraxis="coloraxis", autocontour=False, contours=levels,
             line={"width": 0.6, "color": "rgba(255,255,255,.45)"},
-            hovertemplate=f"{label}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>{quantity} %{{z:.4f}}"
+            hovertemplate=f"{chart_name(label)}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>"
+            f"{quantity} %{{z:.4f}}"
             "<extra></extra>",
             **place,
         )  # fmt: skip
@@ -99,13 +103,14 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
             x=[0], y=[0], mode="markers", showlegend=False,
             marker={"symbol": "x", "size": 10, "color": "#FFFFFF",
                     "line": {"color": "#12171D", "width": 1}},
-            hovertemplate=f"{label}: its own weights, {quantity} "
+            hovertemplate=f"{chart_name(label)}: its own weights, {quantity} "
             f"{result.centre_RQ[run, result.quantities.index(quantity)]:.4f}<extra></extra>",
             **place,
         )  # fmt: skip
     if len(result.marks_M2):
         figure.add_scatter(
-            x=result.marks_M2[:, 0], y=result.marks_M2[:, 1], text=result.mark_labels,
+            x=result.marks_M2[:, 0], y=result.marks_M2[:, 1],
+            text=[*map(chart_name, result.mark_labels)],
             mode="markers+text", textposition="top center", showlegend=False,
             textfont={"color": "#FFFFFF", "shadow": "0 0 3px #12171D, 0 0 3px #12171D"},
             marker={"symbol": "star", "size": 12, "color": "#FFFFFF",
@@ -128,7 +133,7 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
     """
     columns, rows = _grid(result)
     figure = make_subplots(
-        rows=rows, cols=columns, subplot_titles=result.labels,
+        rows=rows, cols=columns, subplot_titles=[*map(chart_name, result.labels)],
         specs=[[{"type": "surface"}] * columns for _ in range(rows)],
         horizontal_spacing=0.02, vertical_spacing=0.06,
     )  # fmt: skip
@@ -137,7 +142,8 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
         figure.add_surface(
             x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
             coloraxis="coloraxis",
-            hovertemplate=f"{label}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>{quantity} %{{z:.4f}}"
+            hovertemplate=f"{chart_name(label)}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>"
+            f"{quantity} %{{z:.4f}}"
             "<extra></extra>",
             row=run // columns + 1, col=run % columns + 1,
         )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts.style import Look, finish, look_of, ratio_ticks
+from app.charts.text import chart_name
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
@@ -30,7 +31,7 @@ def extreme_eigenvalues(
         figure.add_bar(
             x=[str(rank) for rank in table["rank"].where(~is_bottom, -table["rank"])],
             y=table["eigenvalue"],
-            name=label,
+            name=chart_name(label),
             marker={
                 "color": style.colour,
                 "pattern": {"shape": ["/" if x else "" for x in unsure], "fillmode": "replace"},
@@ -38,7 +39,7 @@ def extreme_eigenvalues(
             customdata=table[["residual", "estimated_error", "tolerance"]],
             hovertemplate="eigenvalue %{x}: %{y:.4g}<br>residual %{customdata[0]:.1e}<br>"
             "estimated error %{customdata[1]:.1e} of %{customdata[2]:.1e} allowed"
-            f"<extra>{label}</extra>",
+            f"<extra>{chart_name(label)}</extra>",
         )
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_xaxes(title="rank of the eigenvalue (-1: the smallest)", type="category")
@@ -57,10 +58,10 @@ def block_eigenvalues(
         figure.add_scatter(
             x=[v if v > 0 else None for v in values.values()],
             y=list(values),
-            name=label,
+            name=chart_name(label),
             mode="markers",
             marker={"color": style.colour, "symbol": style.marker, "size": 11},
-            hovertemplate=f"%{{y}}: %{{x:.4g}}<extra>{label}</extra>",
+            hovertemplate=f"%{{y}}: %{{x:.4g}}<extra>{chart_name(label)}</extra>",
         )
     known = [v for r in results.values() for v in (r.top_eigenvalues_K[0], *r.blocks.values())]
     known = [float(v) for v in known if v > 0] or [1.0]
@@ -85,10 +86,11 @@ def spectral_density(
         figure.add_scatter(
             x=result.density_grid_G,
             y=np.maximum(result.density_G, largest * 1e-9),
-            name=label,
+            name=chart_name(label),
             mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2},
-            hovertemplate=f"eigenvalue %{{x:.3g}}<br>density %{{y:.2e}}<extra>{label}</extra>",
+            hovertemplate=f"eigenvalue %{{x:.3g}}<br>density %{{y:.2e}}"
+            f"<extra>{chart_name(label)}</extra>",
         )
     figure.update_xaxes(title="eigenvalue (nats / weight²)")
     figure.update_yaxes(
@@ -111,12 +113,12 @@ def spectrum_caption(results: Mapping[str, Curvature]) -> str:
     unsure = {label: r for label, r in results.items() if not r.has_converged}
     for label, result in unsure.items():
         named = ", ".join(result.unconverged) or "eigenvalues"
-        text += f"{label}: not within tolerance when the products ran out: {named}. "
+        text += f"{chart_name(label)}: not within tolerance when the products ran out: {named}. "
     if unsure:
         text += "Hatched bars are such eigenvalues. "
     bent = [label for label, r in results.items() if (r.bottom_eigenvalues_K < 0).any()]
     if bent:
-        whose = "all runs" if len(bent) == len(results) else ", ".join(bent)
+        whose = "all runs" if len(bent) == len(results) else ", ".join(map(chart_name, bent))
         text += (
             f"The smallest eigenvalue is negative for {whose}: along it the loss bends down. "
             "Early-stopped weights are no minimum: the gradient norm is not 0 either. "

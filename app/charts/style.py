@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
+from engine.foundation.strategies import without_seed
+
 CATEGORICAL = ("#2B6A87", "#D08310", "#598AFF", "#C84729", "#00AB50", "#AD8697")
-"""One colour a run. At least 3:1 against our light and our dark background, and told apart under
+"""One colour a strategy. At least 3:1 against our light and dark background, and told apart under
 simulated protanopia, deuteranopia and tritanopia; dashes and markers say the same a second time."""
 
 CATEGORIES = (*CATEGORICAL, "#9457C8", "#7C8A91")
@@ -34,8 +37,15 @@ CONFIG: dict[str, Any] = {
 """Plotly's toolbar: nothing that sends data away; pictures are saved as SVG."""
 
 
+KNOWN_STRATEGIES = (
+    "plain", "mg", "amr", "mg+amr", "sam", "noise", "mg-sgd", "asam", "gradient-norm",
+    "weight-decay", "swa", "ema", "pgd", "apr", "amr-published",
+)  # fmt: skip
+"""Presets, each of which always has the look of its place here."""
+
+
 class Look(NamedTuple):
-    """How one run is drawn, on every page alike."""
+    """How one strategy is drawn, on every page alike."""
 
     colour: str
     dash: str
@@ -43,19 +53,33 @@ class Look(NamedTuple):
 
 
 def look(index: int) -> Look:
-    """The look of the index-th run; repeats colours only with another dash and marker."""
+    """The look of the index-th strategy; repeats colours only with another dash and marker."""
     turn, place = divmod(index, len(CATEGORICAL))
     other = (place + turn) % len(CATEGORICAL)
     return Look(CATEGORICAL[place], DASHES[other], MARKERS[other])
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Looks in the order of the names: for notebooks, and where a page has none."""
-    return {name: look(i) for i, name in enumerate(dict.fromkeys(names))}
+    """A look for each strategy or run, by its name without the seed, on any dataset and chart.
+
+    Presets have theirs for good. Other names have one that follows from the name; where two would
+    have the same, the later of ``names`` has the next.
+    """
+    n_looks, n_known = len(CATEGORICAL) * len(MARKERS), len(KNOWN_STRATEGIES)
+    places: dict[str, int] = {}
+    for name in map(without_seed, names):
+        if name in KNOWN_STRATEGIES:
+            places[name] = KNOWN_STRATEGIES.index(name)
+        elif name not in places:
+            place = n_known + zlib.crc32(name.encode()) % (n_looks - n_known)
+            while place in places.values() and len(places) < n_looks - n_known:
+                place = place + 1 if place + 1 < n_looks else n_known
+            places[name] = place
+    return {name: look(places[without_seed(name)]) for name in names}
 
 
 def look_of(name: str, looks_by_name: Mapping[str, Look] | None, names: Sequence[str]) -> Look:
-    """The look of a run in ``looks_by_name``, else one by its place among the names."""
+    """The look of a run in ``looks_by_name``, else the one that its name has."""
     if looks_by_name and name in looks_by_name:
         return looks_by_name[name]
     return looks(names)[name]

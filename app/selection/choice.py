@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app.charts.style import Look, look
+from app.charts.style import DASHES, Look, looks
+from app.charts.text import escape
 from app.selection.groups import group_labels, with_groups
 from app.selection.strategy_picker import choose_strategies
 from app.selection.workspace import run_store
@@ -25,6 +26,7 @@ MOST_STRATEGIES = 4
 def look_at_runs(ids: list[str]) -> None:
     """Choose runs, on all pages, from the next run of the script on."""
     st.session_state["wanted_runs"] = ids
+    st.session_state["missing_runs"] = []
 
 
 def trained_runs() -> pd.DataFrame:
@@ -51,8 +53,8 @@ class Choice:
 
     @property
     def dataset(self) -> str:
-        """The dataset's name; all chosen runs share one."""
-        return str(self.table["dataset"].iloc[0]) if len(self.table) else ""
+        """The dataset's name, as markdown shows it; all chosen runs share one."""
+        return escape(self.table["dataset"].iloc[0]) if len(self.table) else ""
 
     def first(self) -> Run:
         """The oldest chosen run."""
@@ -60,10 +62,10 @@ class Choice:
 
     def looks_in_order(self, names: Sequence[str]) -> dict[str, Look]:
         """Looks for what a result calls the chosen runs, given in their order."""
-        looks: dict[str, Look] = {}
+        ordered: dict[str, Look] = {}
         for name, run in zip(names, self.ids, strict=False):
-            looks.setdefault(name, self.looks[self.labels[run]])
-        return looks
+            ordered.setdefault(name, self.looks[self.labels[run]])
+        return ordered
 
     def labels_of(self, runs: Sequence[str], otherwise: Sequence[str]) -> list[str]:
         """What this page calls a result's runs; the result's own names for runs unknown here."""
@@ -71,15 +73,24 @@ class Choice:
 
 
 def choose_runs() -> Choice:
-    """The sidebar's list of runs, and what is chosen there."""
+    """The sidebar's list of runs, and what is chosen there.
+
+    Runs that were chosen or linked to and are not there any more are named on the page; where no
+    other was chosen with them, none is.
+    """
     table = trained_runs()
     labels = dict(zip(table["id"], table["label"], strict=True))
     wanted = st.session_state.pop("wanted_runs", st.session_state.get("runs"))
     known = [run for run in wanted or [] if run in labels]
-    if not known and len(table) and wanted != []:
-        known = default_runs(table)
+    gone = [run for run in wanted or [] if run not in labels]
+    missing = gone or st.session_state.get("missing_runs", [])
+    if wanted is None and len(table):
+        known, missing = default_runs(table), []
+    st.session_state["missing_runs"] = missing
     if len(table):
         st.session_state["runs"] = known
+    else:
+        st.session_state.pop("runs", None)
     with st.sidebar:
         if len(table):
             choose_strategies(table, known, look_at_runs)
@@ -90,20 +101,35 @@ def choose_runs() -> Choice:
                 key="runs",
                 placeholder="Choose runs",
                 help="All pages show these runs, in the same colours.",
+                on_change=lambda: st.session_state.update(missing_runs=[]),
             )
+    _say_what_is_missing(missing)
     ids = st.session_state.get("runs", [])
     if ids:
         first = table.set_index("id").loc[ids[0], "fingerprint"]
         same = table[table["id"].isin(ids) & (table["fingerprint"] == first)]
+        dataset = escape(same["dataset"].iloc[0])
         if len(same) < len(ids):
             st.sidebar.warning(
-                f"Only the runs on {same['dataset'].iloc[0]} are shown: runs of different datasets "
-                "cannot be compared."
+                f"Only the runs on {dataset} are shown: runs of different datasets cannot be "
+                "compared."
             )
         ids = sorted(same["id"])
-        st.sidebar.caption(f"Trained on **{same['dataset'].iloc[0]}**")
+        st.sidebar.caption(f"Trained on **{dataset}**")
     chosen = table[table["id"].isin(ids)].sort_values("id").reset_index(drop=True)
-    return Choice(ids, labels, distinct_looks(table, ids), chosen)
+    return Choice(ids, labels, looks_of_runs(table, ids), chosen)
+
+
+def _say_what_is_missing(runs: Sequence[str]) -> None:
+    """Names the runs of a link, or of the last choice, that are not in the runs folder."""
+    if runs:
+        names, more = ", ".join(map(escape, runs[:3])), len(runs) - 3
+        st.warning(
+            f"Not in the runs folder {escape(run_store().root)}, or without a model: {names}"
+            f"{f' and {more} more' if more > 0 else ''}. They were deleted, or are in another "
+            "folder; the bin on the page Compare may hold them.",
+            icon=":material/link_off:",
+        )
 
 
 def default_runs(table: pd.DataFrame) -> list[str]:
@@ -112,22 +138,18 @@ def default_runs(table: pd.DataFrame) -> list[str]:
     return sorted(same.drop_duplicates("group")["id"].head(MOST_STRATEGIES))
 
 
-def distinct_looks(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
-    """A look for each chosen run by label: its place among all, moved on where it is taken.
+def looks_of_runs(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:
+    """The look of each chosen run by label: that of its strategy.
 
-    Seeds of one strategy look alike, unless only one strategy is chosen.
+    Where seeds of a single strategy are chosen, their dashes tell them apart.
     """
     oldest_first = table.sort_values("id")
+    by_strategy = looks(list(oldest_first["group"]))
     chosen = oldest_first[oldest_first["id"].isin(ids)]
-    by = "group" if chosen["group"].nunique() > 1 else "id"
-    places = {name: place for place, name in enumerate(oldest_first[by].unique())}
-    looks: dict[str, Look] = {}
-    for name in chosen[by].unique():
-        place = places[name]
-        while look(place).colour in {t.colour for t in looks.values()} and len(looks) < 6:
-            place += 1
-        looks[name] = look(place)
-    return {label: looks[name] for label, name in zip(chosen["label"], chosen[by], strict=True)}
+    styles = [by_strategy[group] for group in chosen["group"]]
+    if len(styles) > 1 and chosen["group"].nunique() == 1:
+        styles = [s._replace(dash=DASHES[i % len(DASHES)]) for i, s in enumerate(styles)]
+    return dict(zip(chosen["label"], styles, strict=True))
 
 
 def open_dataset_of(choice: Choice) -> Dataset:

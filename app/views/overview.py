@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.text import escape
 from app.panels.overview.catalogue import choose_dataset, popularity_and_categories, sizes
 from app.panels.overview.headline import headline
 from app.panels.overview.products import products
@@ -35,7 +36,7 @@ with st.container(border=True):
     else:
         headline(choice)
         for problem in status.problems if status else ():
-            st.warning(problem)
+            st.warning(escape(problem))
         demonstration.where_to_go()
         demonstration.start_button(first=status is None)
 

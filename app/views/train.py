@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.text import escape
 from app.panels.train.strategy_form import one_strategy
 from app.panels.train.trainings import offer_to_resume, watch_trainings
 from app.selection.workspace import dataset_path
@@ -11,7 +12,7 @@ from app.selection.workspace import dataset_path
 st.title("Train")
 st.markdown(
     f"A strategy is two choices: **what is minimised** and **how it steps**. Every combination "
-    f"works. Dataset: **{dataset_path()}** (change it on the Overview)."
+    f"works. Dataset: **{escape(dataset_path())}** (change it on the Overview)."
 )
 with st.spinner("Loading the engine ..."):
     from app.panels.train import sweeps

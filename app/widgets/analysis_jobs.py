@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.charts.text import escape
 from app.selection.workspace import run_store
-from app.widgets.error_boundary import show_errors
+from app.widgets.error_boundary import show_error, show_errors
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.config import Config
-from engine.foundation.errors import BasinError
+from engine.foundation.errors import BasinError, ConfigError
 from engine.foundation.result import Result
 from engine.jobs import Job, active_jobs, find_job, submit
 from engine.runs import RunStore
@@ -38,7 +39,7 @@ def results_or_offer(
     """
     asked = [tuple(runs)] if known_analysis(kind).compares else [(run,) for run in runs]
     values = config.model_dump(mode="json")
-    results = {names: find_result(store, kind, names, config) for names in asked}
+    results = {names: _readable_result(store, kind, names, config) for names in asked}
     missing = [names for names, result in results.items() if result is None]
     active = active_analyses(store, kind)
     running = {n: job for n in missing if (job := active.get(result_key(n, values)))}
@@ -55,6 +56,19 @@ def results_or_offer(
             remembered[result_key(names, values)] = submit(store, kind, params, names).id
         st.rerun()
     return {names: result for names, result in results.items() if result is not None}
+
+
+def _readable_result(
+    store: RunStore, kind: str, runs: Sequence[str], config: Config
+) -> Result | None:
+    """The result on disk; of a damaged one the page says so, and it can be computed again."""
+    try:
+        return find_result(store, kind, runs, config)
+    except ConfigError:
+        raise
+    except BasinError as error:
+        show_error(f"{error} It can be computed again.")
+        return None
 
 
 def active_analyses(store: RunStore, kind: str) -> dict[str, Job]:
@@ -80,7 +94,7 @@ def _say_why_it_failed(store: RunStore, job_id: str | None) -> None:
     if status.state == "cancelled":
         st.info("This was cancelled.", icon=":material/cancel:")
     elif status.is_over and status.state != "finished":
-        st.error(f"This {status.state}: {status.reason}", icon=":material/error:")
+        show_error(f"This {status.state}: {status.reason}")
         with st.expander("Log"):
             show_log(job)
 
@@ -96,7 +110,7 @@ def watch(job_ids: list[str]) -> None:
             job = find_job(run_store(), job_id)
             status = job.status()
         except BasinError as error:
-            st.error(str(error))
+            show_error(error)
             continue
         statuses.append(status)
         if not status.is_over:
@@ -113,7 +127,10 @@ def progress_row(job: Job, name: str = "") -> None:
         "" if status.seconds_left is None else f", about {max(status.seconds_left, 1):.0f} s left"
     )
     doing = "waiting for a free worker" if status.state == "queued" else status.message
-    bar.progress(min(max(status.share, 0.0), 1.0), text=f"**{name or job.task}**: {doing}{left}")
+    bar.progress(
+        min(max(status.share, 0.0), 1.0),
+        text=f"**{escape(name or job.task)}**: {escape(doing)}{left}",
+    )
     with log.popover("Log", width="stretch"):
         show_log(job, LOG_LINES)
     if stop.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
+from app.charts.text import escape
 from app.widgets.pictures import THUMBNAIL_SIDE, picture_uri, thumbnail
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def item_grid(items: pd.DataFrame) -> None:
     for _, item in items.iterrows():
         flag = f"<br><span class='basin-flag'>misleading {escape(item['noise'])}</span>"
         cards.append(
-            f"<div class='basin-card' title='{escape(item['description'][:300], quote=True)}'>"
+            f"<div class='basin-card' title=\"{escape(item['description'][:300])}\">"
             f"{_picture(item['image_path'], 160)}<div class='text'>{escape(item['title'])}"
             f"<div class='basin-small'>{escape(item['category'].replace('|', ' · '))}</div>"
             f"{flag if item['noise'] else ''}</div></div>"
@@ -97,6 +97,6 @@ def _picture(path: str, side: int) -> str:
     uri = picture_uri(path, side)
     if uri:
         return f"<img src='{uri}' alt='' loading='lazy'>"
-    problem = escape(thumbnail(path).problem, quote=True)
+    problem = escape(thumbnail(path).problem)
     words = "picture not readable" if problem and side >= THUMBNAIL_SIDE else ""
-    return f"<div class='none basin-small' title='{problem}'>{words}</div>"
+    return f"<div class='none basin-small' title=\"{problem}\">{words}</div>"

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import streamlit as st
 
+from app.widgets.error_boundary import show_error
 from engine.foundation.config import Config, ConfigField, choice_name, fields_of
 from engine.foundation.errors import ConfigError
 
@@ -47,7 +48,7 @@ def config_form(
     try:
         return config.parse(values)
     except ConfigError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return None
 
 

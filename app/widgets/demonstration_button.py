@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.text import escape
 from app.selection.choice import look_at_runs
 from app.selection.workspace import dataset_path, run_store
+from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
 from engine.foundation.errors import BasinError
 from engine.studies.demonstration import (
@@ -51,6 +53,7 @@ def start_button(first: bool) -> None:
 
 
 @st.fragment(run_every=1.0)
+@show_errors()
 def watch_demonstration() -> None:
     """Its progress; when it is over, the page is drawn anew with its runs chosen."""
     spare_the_collector()
@@ -60,7 +63,9 @@ def watch_demonstration() -> None:
     if status.is_over:
         look_at_runs(list(status.runs))
         st.rerun()
-    st.progress(min(status.share, 1.0), text=f"**Demonstration**: {status.message or 'starting'}")
+    st.progress(
+        min(status.share, 1.0), text=f"**Demonstration**: {escape(status.message or 'starting')}"
+    )
 
 
 def where_to_go() -> None:

@@ -1,6 +1,11 @@
 """Items and users in the plane: UMAP with exact neighbours, and maps of several runs aligned."""
 
-from engine.embedding.aligned import aligned_embeddings, neighbour_overlap, procrustes
+from engine.embedding.aligned import (
+    aligned_embeddings,
+    neighbour_overlap,
+    neighbours_lost,
+    procrustes,
+)
 from engine.embedding.embed import embed
 from engine.embedding.embedding_config import AlignedConfig, EmbeddingConfig
 from engine.embedding.embedding_result import AlignedEmbeddings, Embedding
@@ -15,6 +20,7 @@ __all__ = [
     "embed",
     "exact_neighbours",
     "neighbour_overlap",
+    "neighbours_lost",
     "procrustes",
     "trustworthiness",
 ]

@@ -30,8 +30,9 @@ def aligned_embeddings(
     """One map a run, of the same ids, made to lie on each other.
 
     The first run's map is exactly what ``embed`` gives under procrustes alignment; the others start
-    from its coordinates, so that what is alike lies alike. Raises ConfigError for fewer than two
-    runs, runs of different datasets, or as ``embed`` does.
+    from its coordinates, so that what is alike lies alike. The first run is laid out a second time
+    in the same way as the others, which tells how far points move by the layout alone. Raises
+    ConfigError for fewer than two runs, runs of different datasets, or as ``embed`` does.
     """
     config = config or AlignedConfig()
     started = time.perf_counter()
@@ -46,9 +47,11 @@ def aligned_embeddings(
     progress(0.2, "neighbour graphs")
     start = pca_start(rows[0], config.metric)
     if config.alignment == "joint":
-        maps = _joint(config, graphs, start, part(progress, 0.2, 0.95))
+        maps = _joint(config, graphs, start, part(progress, 0.2, 0.8))
+        again = _joint(config, [graphs[0]] * 2, start, part(progress, 0.8, 0.95))[1]
     else:
-        maps = _one_by_one(config, graphs, start, part(progress, 0.2, 0.95))
+        maps = _one_by_one(config, graphs, start, part(progress, 0.2, 0.8))
+        again = procrustes(maps[0], layout(config, graphs[0], maps[0], part(progress, 0.8, 0.95)))
     coordinates = np.stack(maps)
     k = config.n_neighbors - 1
     trust = [
@@ -64,6 +67,8 @@ def aligned_embeddings(
         trustworthiness=np.array(trust),
         overlap=neighbour_overlap([ids for ids, _ in neighbours]),
         moved=np.linalg.norm(coordinates - coordinates[0], axis=2),
+        moved_again=np.linalg.norm(again - maps[0], axis=1),
+        lost=neighbours_lost([ids for ids, _ in neighbours]),
         config=config.model_dump(mode="json"),
         provenance={
             "runs": [run.run for run in trained],
@@ -93,6 +98,18 @@ def neighbour_overlap(ids: Sequence[np.ndarray]) -> np.ndarray:
     keys = [(np.arange(n)[:, None] * n + x[:, 1:]).ravel() for x in ids]
     shares = [[np.isin(a, b, assume_unique=True).mean() for b in keys] for a in keys]
     return np.array(shares)
+
+
+def neighbours_lost(ids: Sequence[np.ndarray]) -> np.ndarray:
+    """Share of each point's true neighbours in the first run that it does not have in each: [S, n].
+
+    ``ids`` [n, k] of each run, as ``exact_neighbours`` gives them; no map is looked at.
+    """
+    n, k = ids[0].shape
+    points = np.arange(n)[:, None] * n
+    first = points + ids[0][:, 1:]
+    lost = [~np.isin(first, points + other[:, 1:], assume_unique=True) for other in ids]
+    return np.stack([is_lost.sum(axis=1) / max(k - 1, 1) for is_lost in lost])
 
 
 def _one_by_one(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -72,6 +72,8 @@ class AlignedEmbeddings(Result):
         "trustworthiness": ("run",),
         "overlap": ("run", "run"),
         "moved": ("run", "point"),
+        "moved_again": ("point",),
+        "lost": ("run", "point"),
     }
     units: ClassVar[dict[str, str]] = {
         "coordinates": "none",
@@ -79,6 +81,8 @@ class AlignedEmbeddings(Result):
         "trustworthiness": "0 to 1",
         "overlap": "share of true neighbours in common, 0 to 1",
         "moved": "unit of the coordinates",
+        "moved_again": "unit of the coordinates",
+        "lost": "share of the first run's true neighbours, 0 to 1",
     }
 
     coordinates: np.ndarray
@@ -90,6 +94,11 @@ class AlignedEmbeddings(Result):
     """Mean share of each point's true neighbours, before any map, that two runs have in common."""
     moved: np.ndarray
     """Distance of each point from its place in the first run."""
+    moved_again: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """The same for the first run's own second layout: how far points move by the layout alone."""
+    lost: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    """Share of each point's true neighbours in the first run that it does not have in each run,
+    before any map; it has no floor. Empty, as above, in results made before it was measured."""
 
     @property
     def caption(self) -> str:
@@ -100,12 +109,26 @@ class AlignedEmbeddings(Result):
         )
         return (
             f"The same {self.points}s in {len(self.labels)} runs, one map beside the other. True "
-            f"neighbours in common with {self.labels[0]}: {others}. Read a point's move against "
-            "this number: two seeds of one strategy move points as well. " + _LIMITS
+            f"neighbours in common with {self.labels[0]}: {others}. {self._floor} " + _LIMITS
         ).strip()
 
+    @property
+    def _floor(self) -> str:
+        """How far points move where nothing but the layout differs."""
+        if self.moved_again.size == 0:
+            return "Two layouts of one run move points as well."
+        moves = ", ".join(
+            f"{label} {apart.mean():.2f}"
+            for label, apart in zip(self.labels[1:], self.moved[1:], strict=True)
+        )
+        return (
+            f"Points move by {moves} on average, and by {self.moved_again.mean():.2f} where "
+            f"{self.labels[0]} itself is laid out twice: only moves well above that are the run's. "
+            "Neighbours lost are counted before the map and have no such floor."
+        )
+
     def to_frame(self) -> pd.DataFrame:
-        """One row for each run and point: run, id, x, y, moved."""
+        """One row for each run and point: run, id, x, y, moved, moved_again, neighbours_lost."""
         n_runs, n_points = self.moved.shape
         columns: dict[str, Any] = {
             "run": np.repeat(np.array(self.labels, dtype=object), n_points),
@@ -114,4 +137,22 @@ class AlignedEmbeddings(Result):
             "y": self.coordinates[:, :, 1].ravel(),
             "moved": self.moved.ravel(),
         }
+        if self.lost.size:
+            columns["moved_again"] = np.tile(self.moved_again, n_runs)
+            columns["neighbours_lost"] = self.lost.ravel()
         return pd.DataFrame(columns)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every point, and one row a run: mean moved, floor (the first run laid out twice) and
+        mean neighbours lost."""
+        tables = {"": self.to_frame()}
+        if self.lost.size:
+            tables["runs"] = pd.DataFrame(
+                {
+                    "run": self.labels,
+                    "moved": self.moved.mean(axis=1),
+                    "floor": self.moved_again.mean(),
+                    "neighbours_lost": self.lost.mean(axis=1),
+                }
+            )
+        return tables

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,5 +44,24 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BasinError(f"{path} does not exist.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BasinError(f"{path} could not be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise BasinError(f"{path} is nested too deep to be read; restore or delete it.") from None
+    except ValueError as error:  # JSON, UTF-8, or a number of thousands of digits
         raise BasinError(f"{path} is not valid JSON: {error}. Restore or delete it.") from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the advisory lock on a file, which is made if need be; others wait.
+
+    The kernel frees it however the process ends. Does nothing on a file system without locks.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

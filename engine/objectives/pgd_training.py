@@ -82,10 +82,10 @@ class PGDAdversary:
             moved = {m: x + leaves[m] if m in leaves else x for m, x in batch.features.items()}
             gradients = torch.autograd.grad(step.value_of(moved), list(leaves.values()))
             for m, gradient in zip(leaves, gradients, strict=True):
-                deltas[m] = self._ascended(deltas[m].detach(), gradient, radii[m])
+                deltas[m] = self._ascend(deltas[m].detach(), gradient, radii[m])
         return deltas
 
-    def _ascended(self, delta: Tensor, gradient: Tensor, radii: Tensor) -> Tensor:
+    def _ascend(self, delta: Tensor, gradient: Tensor, radii: Tensor) -> Tensor:
         if self.config.norm == "linf":
             bound = radii[:, None]
             moved = delta + self.config.step_size * bound * gradient.sign()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -9,10 +10,11 @@ import shutil
 import stat
 import zipfile
 import zlib
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from engine.foundation.errors import RunError
-from engine.foundation.files import whole_file
+from engine.foundation.files import locked, whole_file
 from engine.runs.records import read_record, read_record_or, write_record, writing
 from engine.runs.run import RESULT_NAME
 from engine.runs.status import RunStatus
@@ -22,6 +24,9 @@ MAX_FILES = 20_000
 
 MAX_BYTES = 8 * 1024**3
 """Most bytes that a zip may unpack to."""
+
+INCOMING, LOCK_NAME = ".incoming-", ".lock"
+"""Where a zip is unpacked, and what tells that somebody still does."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -55,10 +60,13 @@ def export_runs(folders: list[Path], path: Path) -> Path:
 
 def import_runs(path: Path, root: Path) -> list[Path]:
     """Unpack the runs of a zip into ``root``, all or none; see ``RunStore.import_zip``."""
-    incoming = root / f".incoming-{secrets.token_hex(8)}"
-    try:
+    remove_abandoned(root)
+    incoming = root / f"{INCOMING}{secrets.token_hex(8)}"
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, incoming, ignore_errors=True)
         with writing(incoming):
             incoming.mkdir()
+            stack.enter_context(locked(incoming / LOCK_NAME))
         try:
             with zipfile.ZipFile(path) as archive:
                 names = _checked_names(archive, path)
@@ -75,8 +83,18 @@ def import_runs(path: Path, root: Path) -> list[Path]:
             _settle(incoming / run_id)
         with writing(root):
             return _move_in(incoming, root, names)
-    finally:
-        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def remove_abandoned(root: Path) -> None:
+    """Delete what imports left that were killed while they unpacked."""
+    for folder in root.glob(f"{INCOMING}*"):
+        with suppress(OSError):
+            lock = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _checked_names(archive: zipfile.ZipFile, path: Path) -> list[str]:

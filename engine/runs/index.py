@@ -16,13 +16,14 @@ from typing import Any, get_args
 import pandas as pd
 from pydantic_core import from_json
 
-from engine.foundation.errors import BasinError
+from engine.foundation.errors import BasinError, RunError
 from engine.foundation.files import whole_file
 from engine.runs.records import SCHEMA_VERSION, read_record, read_record_or
+from engine.runs.shapes import wrong_shape
 from engine.runs.status import RunState, RunStatus, seconds_between
 
 INDEX_NAME = ".index.json"
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 RECORDS = ("config.json", "provenance.json", "labels.json", "status.json", "summary.json")
 
 Stamp = list[list[int] | None]
@@ -34,19 +35,26 @@ FIRST_COLUMNS = (
 
 
 def table_of_runs(root: Path) -> pd.DataFrame:
-    """One row a run, newest first; see ``RunStore.list`` for the columns."""
+    """One row a run, newest first; see ``RunStore.list`` for the columns.
+
+    Raises RunError where the folder cannot be read; a run that cannot be is a ``failed`` row.
+    """
     known = _read_index(root)
     fresh: dict[str, dict[str, Any]] = {}
-    for name in _run_folders(root):
+    rows: dict[str, dict[str, Any]] = {}
+    for name, problem in run_folders(root).items():
+        if problem:
+            rows[name] = _failed(name, problem)
+            continue
         stamp = _stamp(root / name)
         entry = known.get(name)
         if entry is None or entry.get("stamp") != stamp:
             entry = {"stamp": stamp, "row": _row(root / name)}
         fresh[name] = entry
+        rows[name] = entry["row"]
     if fresh != known:
         _write_index(root, fresh)
-    rows = [_current(root, name, fresh[name]["row"]) for name in sorted(fresh, reverse=True)]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame([_current(root, name, rows[name]) for name in sorted(rows, reverse=True)])
     for column in FIRST_COLUMNS:
         if column not in frame:
             frame[column] = pd.Series(dtype=object)
@@ -54,13 +62,42 @@ def table_of_runs(root: Path) -> pd.DataFrame:
     return frame[[*FIRST_COLUMNS, *others]]
 
 
-def _run_folders(root: Path) -> list[str]:
+def run_folders(root: Path) -> dict[str, str]:
+    """The names of all runs, and why a folder cannot be looked into ('' where it can).
+
+    A name that is not UTF-8 has its bytes written as ``\\xff``. Raises RunError where ``root``
+    cannot be read.
+    """
     try:
         with os.scandir(root) as entries:
-            names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+            names = [entry.name for entry in entries if not entry.name.startswith(".")]
     except FileNotFoundError:
-        return []
-    return [name for name in names if (root / name / "config.json").exists()]
+        return {}
+    except OSError as error:
+        raise RunError(
+            f"the runs folder {root} could not be read: {error.strerror or error}; name a folder."
+        ) from None
+    problems = {}
+    for name in names:
+        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        try:
+            os.stat(f"{root}/{name}/config.json")
+            problems[shown] = "" if shown == name else "Its name is not UTF-8; rename the folder."
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # not a run
+        except OSError as error:
+            problems[shown] = f"{root}/{shown} could not be read: {error.strerror or error}."
+    return problems
+
+
+def folder_named(root: Path, shown: str) -> Path | None:
+    """The folder of a run as ``run_folders`` names it; None where there is none."""
+    if shown not in run_folders(root):
+        return None
+    for name in os.listdir(root):
+        if os.fsencode(name).decode("utf-8", "backslashreplace") == shown:
+            return root / name
+    return None
 
 
 def _stamp(folder: Path) -> Stamp:
@@ -70,19 +107,26 @@ def _stamp(folder: Path) -> Stamp:
         try:
             stat = os.stat(f"{folder}/{record}")
             stamps.append([stat.st_mtime_ns, stat.st_size, stat.st_ino])
-        except FileNotFoundError:
+        except OSError:
             stamps.append(None)
     return stamps
 
 
+def _failed(name: str, reason: str) -> dict[str, Any]:
+    texts = dict.fromkeys(("note", "dataset", "fingerprint", "device"), "")
+    times = dict.fromkeys(("created", "started", "ended"), "")
+    row = {"id": name, "name": name, "state": "failed", "reason": reason, "star": False}
+    return {**row, "tags": [], "seed": None, "seconds": None, **texts, **times}
+
+
 def _row(folder: Path) -> dict[str, Any]:
     """The row as the records tell it; a damaged run shows as ``failed`` with the reason."""
-    records = _records_at_once(folder)
+    records = _records_if_sound(folder)
     if records is None:
         try:
             records = checked_records(folder)
         except BasinError as error:
-            return {"id": folder.name, "name": folder.name, "state": "failed", "reason": str(error)}
+            return _failed(folder.name, str(error))
     config, provenance, labels, status, summary = records
     config = config.get("config", {})
     dataset = provenance.get("dataset", {})
@@ -118,25 +162,25 @@ def checked_records(folder: Path) -> list[dict[str, Any]]:
     return [config, provenance, labels, status, summary]
 
 
-def _records_at_once(folder: Path) -> list[dict[str, Any]] | None:
+def _records_if_sound(folder: Path) -> list[dict[str, Any]] | None:
     """The same, several times faster, where nothing is wrong; None where something may be.
 
     Rebuilding the index of thousands of runs is mostly opening and parsing small files.
     """
-    found = []
+    records = []
     for name in RECORDS:
         try:
             with open(f"{folder}/{name}", "rb", buffering=0) as file:
                 record = from_json(file.read())
-            if not 0 < record.pop("schema_version") <= SCHEMA_VERSION:
+            if not 0 < record.pop("schema_version") <= SCHEMA_VERSION or wrong_shape(name, record):
                 return None
         except FileNotFoundError:
             record = {"state": "interrupted"} if name == "status.json" else {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        found.append(record)
-    known_state = found[RECORDS.index("status.json")].get("state") in get_args(RunState)
-    return found if known_state and "config" in found[0] else None
+        records.append(record)
+    known_state = records[RECORDS.index("status.json")].get("state") in get_args(RunState)
+    return records if known_state and "config" in records[0] else None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

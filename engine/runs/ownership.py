@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -87,10 +87,13 @@ class Owner:
     @classmethod
     def from_record(cls, record: Any) -> Self | None:
         """Read back what ``as_record`` gave; None for anything else."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(record, dict) or not names <= set(record):
+        if not isinstance(record, dict):
             return None
-        return cls(**{name: record[name] for name in names})
+        pid: Any = record.get("pid")
+        texts: list[Any] = [record.get(name) for name in ("host", "machine", "started")]
+        if type(pid) is not int or not all(isinstance(text, str) for text in texts):
+            return None
+        return cls(pid, *texts)
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.foundation.errors import BasinError, RunError
 from engine.foundation.files import read_json, write_json
+from engine.runs.shapes import wrong_shape
 
 SCHEMA_VERSION = 1
 """The version of every record this Basin writes, and the newest that it reads."""
@@ -59,14 +60,13 @@ def write_record(path: Path, values: Mapping[str, Any], error: type[BasinError] 
 def read_record(path: Path, error: type[BasinError] = RunError) -> dict[str, Any]:
     """Read one record without its version.
 
-    Raises ``error`` if it is missing, not valid JSON, not an object, or of a newer version.
+    Raises ``error`` if it is missing, not valid JSON, not an object, of a newer version, or a field
+    is not what it should be.
     """
     try:
         values = read_json(path)
     except BasinError as cause:
         raise error(str(cause)) from None
-    except OSError as cause:
-        raise error(f"{path} could not be read: {cause.strerror or cause}.") from cause
     if not isinstance(values, dict):
         raise error(
             f"{path} holds {type(values).__name__}, not a JSON object; restore or delete it."
@@ -79,6 +79,8 @@ def read_record(path: Path, error: type[BasinError] = RunError) -> dict[str, Any
             f"{path} was written by a newer Basin (schema version {version}, this one reads up to "
             f"{SCHEMA_VERSION}); update Basin. The file was left as it is."
         )
+    if problem := wrong_shape(path.name, values):
+        raise error(f"{path}: {problem}; restore or delete it.")
     return values
 
 

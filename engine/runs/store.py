@@ -7,21 +7,27 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from engine.foundation.errors import RunError
+from engine.foundation.errors import BasinError, RunError
 from engine.runs.archive import export_runs, import_runs
-from engine.runs.index import table_of_runs
+from engine.runs.index import folder_named, run_folders, table_of_runs
 from engine.runs.ownership import Ownership
 from engine.runs.records import write_record, writing
 from engine.runs.run import NO_LABELS, Run
-from engine.runs.status import now
+from engine.runs.status import RunStatus, now
 
 BIN_NAME = ".bin"
+
+MOMENT = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}-")
+"""How a run's id begins: when it was made, so that ids sort by age."""
+
+MOMENT_WIDTH = 19
 
 
 class RunStore:
@@ -84,24 +90,26 @@ class RunStore:
         """
         text = str(run)
         if text and "/" not in text and not text.startswith("."):
-            if (self.root / text / "config.json").is_file():
-                return Run(self.root / text)
-            found = self._matching(text)
-            if len(found) == 1:
-                return Run(self.root / found[0])
-            if found:
+            fitting = self._matching(text)
+            if len(fitting) == 1:
+                return Run(self.root / fitting[0])
+            if fitting:
                 raise RunError(
-                    f"'{text}' fits {len(found)} runs ({', '.join(found[:5])}"
-                    f"{', ...' if len(found) > 5 else ''}); give more of the id."
+                    f"'{text}' fits {len(fitting)} runs ({', '.join(fitting[:5])}"
+                    f"{', ...' if len(fitting) > 5 else ''}); give more of the id."
                 )
-        if text and (Path(text) / "config.json").is_file():
-            return Run(Path(text).absolute())
+        with suppress(OSError, ValueError):  # a text that no path can be
+            if text and (Path(text) / "config.json").is_file():
+                return Run(Path(text).absolute())
         raise RunError(
             f"There is no run '{text}' in {self.root}; `python -m engine list` shows what is there."
         )
 
     def _matching(self, text: str) -> list[str]:
-        names = sorted(path.parent.name for path in self.root.glob("[!.]*/config.json"))
+        folders = run_folders(self.root)
+        if text in folders and not folders[text]:
+            return [text]
+        names = sorted(name for name, problem in folders.items() if not problem)
         begins = [name for name in names if name.startswith(text)]
         if begins:
             return begins
@@ -118,15 +126,18 @@ class RunStore:
         return table_of_runs(self.root)
 
     def delete(self, run: str | Path) -> None:
-        """Move a run to the bin; raises RunError while it is being worked on."""
-        self._move(self.get(run), self.root / BIN_NAME)
+        """Move a run to the bin, whole or not; raises RunError while it is being worked on."""
+        unreadable = folder_named(self.root, str(run))
+        self._move(unreadable or self.get(run).path, self.root / BIN_NAME)
 
     def restore(self, run_id: str) -> Run:
-        """Bring a run back from the bin; raises RunError if it is not there."""
-        path = self.root / BIN_NAME / Path(run_id).name
-        if not (path / "config.json").is_file():
-            raise RunError(f"There is no run '{run_id}' in the bin {path.parent}.")
-        return Run(self._move(Run(path), self.root))
+        """Bring a run back from the bin; raises RunError if it is not there, or cannot be read."""
+        folder = self.root / BIN_NAME
+        problem = run_folders(folder).get(run_id, "")
+        path = folder_named(folder, run_id)
+        if problem or path is None:
+            raise RunError(problem or f"There is no run '{run_id}' in the bin {folder}.")
+        return Run(self._move(path, self.root))
 
     def binned(self) -> pd.DataFrame:
         """The runs in the bin, as ``list`` shows them."""
@@ -138,23 +149,28 @@ class RunStore:
             if (self.root / BIN_NAME).exists():
                 shutil.rmtree(self.root / BIN_NAME)
 
-    def _move(self, run: Run, folder: Path) -> Path:
-        target = folder / run.id
-        lock = Ownership(run.path, f"Run {run.id}")
-        lock.acquire(run.status.owner)
+    def _move(self, path: Path, folder: Path) -> Path:
+        target = folder / path.name
+        owner = None
+        with suppress(BasinError):
+            owner = RunStatus.read(path).owner
+        lock = Ownership(path, f"Run {path.name}")
+        is_folder = path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+        if is_folder:  # else nobody can work on it either
+            lock.acquire(owner)
         try:
             with writing(target):
                 folder.mkdir(parents=True, exist_ok=True)
-                if target.exists():
+                if os.path.lexists(target):
                     raise RunError(f"{target} already exists; move it away first.")
-                os.rename(run.path, target)
+                os.rename(path, target)
         finally:
             lock.release()
         return target
 
     def export_zip(self, runs: Sequence[str | Path], path: Path | str) -> Path:
         """Write runs as one zip; raises RunError where one is missing or the disk refuses."""
-        return export_runs([self.get(run).path for run in runs], Path(path))
+        return export_runs(list(dict.fromkeys(self.get(r).path for r in runs)), Path(path))
 
     def import_zip(self, path: Path | str) -> Sequence[Run]:
         """Add the runs of a zip that ``export_zip`` wrote.
@@ -168,8 +184,7 @@ class RunStore:
 def _renamed_to_new_id(temporary: Path, root: Path, label: str) -> Path:
     slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40].strip("-") or "run"
     while True:
-        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        target = root / f"{moment}-{slug}-{secrets.token_hex(2)}"
+        target = root / f"{_next_moment(root)}-{slug}-{secrets.token_hex(2)}"
         if target.exists() or (root / BIN_NAME / target.name).exists():
             continue
         try:
@@ -180,3 +195,13 @@ def _renamed_to_new_id(temporary: Path, root: Path, label: str) -> Path:
         except OSError:
             if not target.exists():
                 raise
+
+
+def _next_moment(root: Path) -> str:
+    """Now, or just after the newest run where the clock was set back, to the millisecond."""
+    moment = datetime.now(UTC)
+    newest = max(filter(MOMENT.match, os.listdir(root)), default="")[:MOMENT_WIDTH]
+    with suppress(ValueError, OverflowError):  # digits that are no date; the year 9999
+        last = datetime.strptime(f"{newest}000+0000", "%Y%m%d-%H%M%S-%f%z")
+        moment = max(moment, last + timedelta(milliseconds=1))
+    return moment.strftime("%Y%m%d-%H%M%S-%f")[:-3]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from engine.foundation.errors import RunError
+from engine.foundation.errors import ResultError, RunError
 from engine.runs import Run, RunStore
 from engine.runs.strategies import strategy_names
 
@@ -121,7 +121,10 @@ def _curvatures(runs: Sequence[Run]) -> dict[str, Curvature]:
     by_settings: dict[str, dict[str, Curvature]] = {}
     for run in runs:
         for key in run.results(Curvature.kind):
-            curvature = run.load_result(Curvature, key)
+            try:
+                curvature = run.load_result(Curvature, key)
+            except ResultError:  # the run is named among those without one
+                continue
             settings = json.dumps(curvature.config, sort_keys=True)
             by_settings.setdefault(settings, {})[run.id] = curvature
     return max(by_settings.values(), key=len, default={})
@@ -138,7 +141,10 @@ def _drops(runs: Sequence[Run], metric: str, strength: float) -> pd.DataFrame:
     frames = []
     for run in runs:
         for key in run.results(RobustnessCurves.kind):
-            curves = run.load_result(RobustnessCurves, key)
+            try:
+                curves = run.load_result(RobustnessCurves, key)
+            except ResultError:
+                continue
             if metric not in curves.metrics or curves.split != "test":
                 continue
             rows = curves.per_run(metric)

@@ -51,11 +51,11 @@ class Sweep:
         Raises JobError where a sweep of that name asks for something else, ConfigError where a
         setting is unknown.
         """
-        from engine.training.sweep_plan import planned
+        from engine.training.sweep_plan import plan_runs
 
         sweep = cls(store, name)
         asked = {"dataset": dataset, "sweep": config.model_dump(mode="json")}
-        planned(config)
+        plan_runs(config)
         if sweep.path.exists():
             record = sweep.record
             if {key: record[key] for key in asked} != asked:
@@ -79,9 +79,9 @@ class Sweep:
 
     def plan(self) -> list[tuple[str, TrainConfig]]:
         """Every run's name and config."""
-        from engine.training.sweep_plan import SweepConfig, planned
+        from engine.training.sweep_plan import SweepConfig, plan_runs
 
-        return planned(SweepConfig.parse(self.record["sweep"]))
+        return plan_runs(SweepConfig.parse(self.record["sweep"]))
 
     def runs(self) -> dict[str, Run]:
         """The runs made so far, by key; runs that were deleted are left out."""

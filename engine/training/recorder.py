@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything needed to go on from an epoch's end: named tensors and plain JSON values."""
+    """Everything needed to resume from an epoch's end: named tensors and plain JSON values."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]

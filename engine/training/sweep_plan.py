@@ -57,7 +57,7 @@ class SweepConfig(Config):
     """Seed of each config's first run; also decides the random draws."""
 
 
-def planned(sweep: SweepConfig) -> list[tuple[str, TrainConfig]]:
+def plan_runs(sweep: SweepConfig) -> list[tuple[str, TrainConfig]]:
     """Every run of a sweep: what its config is called, and the config with its seed.
 
     The name is the preset and what was swept, e.g. ``mg, stepper.alpha2=0.1``; equal for runs that
@@ -73,9 +73,9 @@ def planned(sweep: SweepConfig) -> list[tuple[str, TrainConfig]]:
             for _ in range(sweep.n_samples if sweep.random else 1):
                 values: dict[str, Any] = dict(zip(sweep.grid, point, strict=True))
                 values |= {field: _draw(draws.random(), r) for field, r in sweep.random.items()}
-                config, kept = _with_what_it_has(start, values)
-                used |= kept.keys()
-                label = ", ".join([name, *(f"{f}={_short(v)}" for f, v in kept.items())])
+                config, settings = _with_what_it_has(start, values)
+                used |= settings.keys()
+                label = ", ".join([name, *(f"{f}={_short(v)}" for f, v in settings.items())])
                 for seed in range(sweep.first_seed, sweep.first_seed + sweep.n_seeds):
                     runs.setdefault(config.changed({"seed": seed}), label)
     unused = (sweep.grid.keys() | sweep.random.keys()) - used
@@ -98,9 +98,9 @@ def _with_what_it_has(
     for path in sorted(choices & values.keys()):
         if _has(config, path):
             config = config.changed({path: values[path]})
-    kept = {path: value for path, value in values.items() if _has(config, path)}
-    rest = {path: value for path, value in kept.items() if path not in choices}
-    return config.changed(_lists_split(rest)), kept
+    settings = {path: value for path, value in values.items() if _has(config, path)}
+    rest = {path: value for path, value in settings.items() if path not in choices}
+    return config.changed(_lists_split(rest)), settings
 
 
 def _has(config: TrainConfig, path: str) -> bool:

@@ -39,7 +39,7 @@ class TrainConfig(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     """How the step size changes over the epochs."""
     averaging: AnyAveragingConfig | None = None
-    """Average of the weights that is judged and kept instead of them, or none."""
+    """Average of the weights that is evaluated and chosen instead of them, or none."""
     features: FeatureConfig = FeatureConfig()
     """How features are scaled before the model reads them."""
     noise: NoiseConfig = NoiseConfig()

@@ -56,9 +56,9 @@ class Trained:
         model = build_model(config.model, dataset, config.seed)
         for name, parameter in model.named_parameters():
             if name not in weights or weights[name].shape != parameter.shape:
-                found = tuple(weights[name].shape) if name in weights else "nothing"
+                shape = tuple(weights[name].shape) if name in weights else "nothing"
                 raise BasinError(
-                    f"weights of '{name}': {found} was found, {tuple(parameter.shape)} fits "
+                    f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
                     f"dataset '{dataset.name}'; open the run with the dataset it was trained on."
                 )
         model = model.to(place, dtype)

@@ -55,7 +55,7 @@ class TrainingNoise:
                 f"model reads {reads}; there is nothing to perturb. Choose other modalities, a "
                 "model with features, or no noise."
             )
-        self._kept: tuple[int, Features] = (-1, features)
+        self._last_draw: tuple[int, Features] = (-1, features)
 
     def features(self, epoch: int) -> Features:
         """What the model reads in an epoch (from 1): equal for equal seeds, whatever came before.
@@ -66,7 +66,7 @@ class TrainingNoise:
         if config.kind is None or config.strength == 0:
             return self.clean
         draw = epoch if config.redrawn == "epoch" and config.kind.is_drawn else 0
-        if self._kept[0] != draw:
+        if self._last_draw[0] != draw:
             change = config.kind.path(self.table, self.seed, draw).at(config.strength)
-            self._kept = draw, changed_features(self.clean, change)
-        return self._kept[1]
+            self._last_draw = draw, changed_features(self.clean, change)
+        return self._last_draw[1]

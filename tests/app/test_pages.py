@@ -211,7 +211,7 @@ def test_words_that_went_and_came_are_marked() -> None:
     from app.panels.robustness.edits import changed_words, diff_html
 
     shown = diff_html("a red <cup> for tea", "a red for green tea")
-    assert shown == "a red <del>&lt;cup&gt;</del> for <ins>green</ins> tea"
+    assert shown == "a red <del>&#60;cup&#62;</del> for <ins>green</ins> tea"
     assert changed_words("a red <cup> for tea", "a red for green tea") == (1, 1)
 
 

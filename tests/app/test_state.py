@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.selection.choice import default_runs, distinct_looks
+from app.charts.style import KNOWN_STRATEGIES, looks
+from app.selection.choice import default_runs, looks_of_runs
 from app.selection.groups import group_labels, with_groups
 from app.selection.strategy_picker import several_seeds, with_strategies
 from engine.evaluation import metric_intervals
@@ -67,11 +68,18 @@ def test_labels_are_unique_where_names_repeat() -> None:
     assert group_labels(table(["plain", "plain", "mg"], [0, 1, 0])).is_unique
 
 
-def test_repeated_names_are_told_apart_by_seed_else_by_the_end_of_the_id() -> None:
-    runs = table(["mg", "mg", "plain", "plain", "amr"], [0, 1, 3, 3, 0])
+def test_a_later_run_of_the_same_name_gets_its_seed_else_the_end_of_its_id() -> None:
+    runs = table(["mg", "mg", "plain", "plain", "plain", "amr"], [0, 1, 3, 3, 3, 0])
     assert list(group_labels(runs)) == [
-        "mg, seed 0", "mg, seed 1", "plain · 0002", "plain · 0003", "amr",
+        "mg", "mg, seed 1", "plain", "plain, seed 3", "plain · 0004", "amr",
     ]  # fmt: skip
+
+
+def test_later_runs_do_not_change_what_a_run_is_called() -> None:
+    names, seeds = ["plain", "mg", "plain", "plain", "mg"], [0, 0, 0, 1, 0]
+    every = list(group_labels(table(names, seeds)))
+    for n in range(1, len(names)):
+        assert list(group_labels(table(names[:n], seeds[:n]))) == every[:n]
 
 
 def test_choosing_a_strategy_adds_its_seeds_and_dropping_it_takes_them_away() -> None:
@@ -101,25 +109,36 @@ def test_the_newest_run_of_each_strategy_is_shown_first() -> None:
     assert default_runs(runs)[0].endswith("-b-0002"), "the newer seed"
 
 
-def test_chosen_runs_never_share_a_colour_while_there_are_enough() -> None:
-    runs = table([f"r{i}" for i in range(14)], [0] * 14, list(range(14)))
-    ids = [str(i) for i in runs["id"].iloc[[0, 6, 12]]]
-    looks = distinct_looks(runs, ids)
-    assert len({look.colour for look in looks.values()}) == 3
+def test_a_strategy_looks_the_same_on_every_dataset_and_beside_any_others() -> None:
+    mine = table(["amr", "plain", "mine"], [0, 0, 0], [1, 2, 3])
+    other = table(["mine", "sam", "plain, seed 4", "later"], [0, 0, 4, 0], [1, 2, 3, 4])
+    first, second = (looks_of_runs(runs, list(runs["id"])) for runs in (mine, other))
+    assert first["plain"] == second["plain, seed 4"] == looks(["plain"])["plain"]
+    assert first["mine"] == second["mine"]
+    assert looks_of_runs(mine, [mine["id"][1]])["plain"] == first["plain"]
 
 
-def test_a_runs_look_does_not_change_with_later_runs() -> None:
-    few = table(["a", "b"], [0, 0], [1, 2])
-    many = table(["a", "b", "c"], [0, 0, 0], [1, 2, 3])
-    assert distinct_looks(few, [few["id"][1]])["b"] == distinct_looks(many, [few["id"][1]])["b"]
+def test_presets_are_all_known_and_the_first_six_differ_in_colour() -> None:
+    from engine.training import PRESETS
+
+    assert set(PRESETS) == set(KNOWN_STRATEGIES)
+    styles = looks(KNOWN_STRATEGIES)
+    assert len(set(styles.values())) == len(KNOWN_STRATEGIES)
+    assert len({styles[name].colour for name in KNOWN_STRATEGIES[:6]}) == 6
 
 
-def test_seeds_of_a_strategy_look_alike_beside_other_strategies_and_differ_alone() -> None:
+def test_strategies_of_any_names_look_different() -> None:
+    names = [f"width {i}" for i in range(20)]
+    assert len(set(looks(names).values())) == 20
+
+
+def test_seeds_of_a_strategy_look_alike_beside_others_and_differ_in_dashes_alone() -> None:
     runs = table(["mg", "mg", "sam", "sam"], [0, 1, 0, 1], [8, 8, 9, 9])
-    together = distinct_looks(runs, list(runs["id"]))
-    assert together["mg, seed 0"] == together["mg, seed 1"] != together["sam, seed 0"]
-    alone = distinct_looks(runs, list(runs["id"][:2]))
-    assert alone["mg, seed 0"] != alone["mg, seed 1"]
+    together = looks_of_runs(runs, list(runs["id"]))
+    assert together["mg"] == together["mg, seed 1"] != together["sam"]
+    alone = looks_of_runs(runs, list(runs["id"][:2]))
+    assert alone["mg"].colour == alone["mg, seed 1"].colour == together["mg"].colour
+    assert alone["mg"].dash != alone["mg, seed 1"].dash
 
 
 def test_intervals_come_from_seeds() -> None:
@@ -140,3 +159,9 @@ def test_one_seed_has_no_interval() -> None:
 def test_only_settings_that_differ_are_listed() -> None:
     differing = settings_that_differ(table(["a", "b"], [0, 0], [8, 16]))
     assert list(differing["setting"]) == ["width"]
+
+
+def test_a_strategy_is_called_the_same_on_every_dataset() -> None:
+    runs = table(["plain", "plain"], [0, 0])
+    runs["fingerprint"] = ["one", "other"]
+    assert list(with_groups(runs)["group"]) == ["plain", "plain"]

@@ -166,3 +166,9 @@ def test_a_name_taken_by_another_sweep_is_refused(here: RunStore) -> None:
     assert len(test.error) == 1
     assert "with other settings" in test.error[0].value
     assert len(here.list()) == 4
+
+
+def test_a_new_session_proposes_a_name_that_is_free(here: RunStore) -> None:
+    test = filled(opened())
+    button(test, "Start the sweep").click().run()
+    assert opened().text_input(key="sweep.name").value == "sweep-2"

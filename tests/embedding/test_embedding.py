@@ -18,6 +18,7 @@ from engine.embedding import (
     embed,
     exact_neighbours,
     neighbour_overlap,
+    neighbours_lost,
     procrustes,
     trustworthiness,
 )
@@ -159,6 +160,28 @@ def test_overlap_is_the_share_of_common_neighbours():
     first = np.array([[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]])
     second = np.array([[0, 1, 3], [1, 0, 2], [2, 0, 3], [3, 0, 2]])
     np.testing.assert_allclose(neighbour_overlap([first, second]), [[1, 5 / 8], [5 / 8, 1]])
+
+
+def test_neighbours_lost_are_counted_point_by_point():
+    first = np.array([[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]])
+    second = np.array([[0, 1, 3], [1, 0, 2], [2, 0, 3], [3, 2, 0]])
+    np.testing.assert_array_equal(
+        neighbours_lost([first, second]), [[0, 0, 0, 0], [0.5, 0, 0.5, 0.5]]
+    )
+
+
+@pytest.mark.parametrize("alignment", ["procrustes", "joint"])
+def test_the_floor_is_how_far_the_same_run_moves_when_laid_out_again(runs, alignment):
+    config = AlignedConfig(epochs=30, n_neighbors=8, alignment=alignment)
+    found = aligned_embeddings([runs[0], runs[0]], config)
+    assert found.lost.max() == 0
+    assert found.moved_again.mean() == pytest.approx(found.moved[1].mean(), rel=0.5)
+    np.testing.assert_allclose(found.lost[1].mean(), 1 - found.overlap[0, 1])
+    rows = found.tables()["runs"]
+    assert (rows["floor"] > 0).all()
+    assert f"by {found.moved_again.mean():.2f} where" in found.caption
+    other = aligned_embeddings(runs, config)
+    np.testing.assert_allclose(other.lost.mean(axis=1), 1 - other.overlap[0])
 
 
 def test_aligned_maps_of_one_run_are_one_map(runs, mapped, tmp_path):

@@ -21,6 +21,7 @@ from engine.robustness.standard import (
     plain_twin,
     standard_attacks,
     tradeoff,
+    tradeoff_means,
 )
 from engine.training import TrainConfig, Trained
 from tests.robustness.test_attacks import smooth_recall
@@ -322,10 +323,16 @@ def test_the_trade_off_has_a_line_of_disuse_and_a_path_over_epsilon(trained_mode
     ]
     measured["reliance"] = measured["reliance"].where(~measured["is_attackable"], 0.1)
     table = tradeoff(measured, 0.3)
-    assert table["path"].tolist() == ["", "amr, seed 0", "amr, seed 0", ""]
+    assert table["path"].tolist() == ["", "amr", "amr", ""]
     assert table["epsilon"].tolist()[1:3] == [0.3, 0.05]
     # Plain and the featureless model are the line's ends; the same weights lie on it.
     np.testing.assert_allclose(table["above_disuse"], 0, atol=1e-12)
+    means = tradeoff_means(table.assign(strategy="one", seed=[0, 0, 1, 2])).iloc[0]
+    assert means["n_seeds"] == 3
+    assert means["worst"] == pytest.approx(
+        np.mean([table["worst"][:2].mean(), *table["worst"][2:]])
+    )
+    assert means["worst_low"] < means["worst"] < means["worst_high"]
     with pytest.raises(ConfigError, match=r"strength 0.2 was not measured; choose among 0.3"):
         found.tradeoff(0.2)
 

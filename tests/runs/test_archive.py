@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.foundation.errors import RunError
+from engine.foundation.files import locked
 from engine.runs import Run, RunStore, archive
 from engine.training.recorder import Snapshot
 
@@ -188,6 +189,26 @@ def test_a_file_that_is_no_zip_is_refused(store: RunStore, tmp_path: Path) -> No
         store.import_zip(tmp_path / "x.zip")
     with pytest.raises(RunError, match="does not exist"):
         store.import_zip(tmp_path / "y.zip")
+
+
+def test_a_run_named_twice_goes_out_once(store: RunStore, run: Run, tmp_path: Path) -> None:
+    path = store.export_zip([run.id, run.path, run.name], tmp_path / "x.zip")
+    assert [each.id for each in RunStore(tmp_path / "elsewhere").import_zip(path)] == [run.id]
+
+
+def test_what_a_killed_import_left_goes_with_the_next_import_and_one_at_work_stays(
+    store: RunStore, run: Run, tmp_path: Path
+) -> None:
+    left, at_work = (store.root / f".incoming-{name}" for name in ("left", "at-work"))
+    for folder in (left, at_work):
+        folder.mkdir()
+        (folder / ".lock").touch()
+    path = store.export_zip([run.id], tmp_path / "x.zip")
+    store.delete(run.id)
+    with locked(at_work / ".lock"):
+        store.import_zip(path)
+    assert not left.exists()
+    assert at_work.exists()
 
 
 def test_exporting_nothing_is_refused(store: RunStore, tmp_path: Path) -> None:

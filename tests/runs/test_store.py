@@ -59,6 +59,18 @@ def test_the_list_shows_records_summary_and_config(store: RunStore, run: Run) ->
     assert (row["config.model.name"], row["config.model.width"]) == ("vbpr", 64)
 
 
+def test_ids_sort_by_age_after_the_clock_was_set_back(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = store.create({}, {}).path
+    ahead.rename(store.root / "20990101-000000-999-ahead-0000")
+    ids = [store.create({}, {}).id for _ in range(3)]
+    assert ids == sorted(ids)
+    assert ids[0].startswith("20990101-000001-000-")
+    (store.root / "20991332-000000-000-no-date").mkdir()
+    assert store.create({}, {}).id < "2098", "a name that is no date decides nothing"
+
+
 def test_the_list_is_newest_first(store: RunStore) -> None:
     ids = [store.create({}, {}).id for _ in range(3)]
     assert store.list()["id"].tolist() == sorted(ids, reverse=True)
@@ -143,7 +155,7 @@ def test_whoever_asked_is_told_of_each_new_run(tmp_path: Path) -> None:
         ("provenance.json", ""),
     ],
 )
-def test_reading_all_records_at_once_says_what_reading_each_with_care_says(
+def test_reading_all_records_if_sound_says_what_reading_each_with_care_says(
     store: RunStore, run: Run, name: str, content: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if content is None:
@@ -151,7 +163,7 @@ def test_reading_all_records_at_once_says_what_reading_each_with_care_says(
     else:
         (run.path / name).write_text(content, encoding="utf-8")
     quick = index._row(run.path)
-    monkeypatch.setattr(index, "_records_at_once", lambda _: None)
+    monkeypatch.setattr(index, "_records_if_sound", lambda _: None)
     assert quick == index._row(run.path)
 
 

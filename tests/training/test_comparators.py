@@ -35,24 +35,24 @@ def one_step(make, lr=LR):
 def test_sam_steps_with_the_gradient_at_rho_uphill():
     g = H @ START
     expected = START - LR * H @ (START + 0.05 * g / g.norm())
-    found = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.05))
-    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+    weights = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.05))
+    torch.testing.assert_close(weights, expected, rtol=1e-13, atol=0)
 
 
 def test_asam_scales_the_neighbourhood_with_each_weight():
     g = H @ START
     t = START.abs() + 0.01
     expected = START - LR * H @ (START + 0.5 * t**2 * g / (t * g).norm())
-    found = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.5, eta=0.01))
-    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+    weights = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.5, eta=0.01))
+    torch.testing.assert_close(weights, expected, rtol=1e-13, atol=0)
 
 
 def test_the_gradient_norm_penalty_is_the_gradient_of_the_penalised_loss():
     theta = START.clone().requires_grad_()
     penalised = 0.5 * theta @ H @ theta + 0.3 * (H @ theta).norm()
     (gradient,) = torch.autograd.grad(penalised, theta)
-    found = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.05, share=0.3 / 0.05))
-    torch.testing.assert_close(found, START - LR * gradient, rtol=1e-10, atol=0)
+    weights = one_step(lambda optimiser: NeighbourGradient(optimiser, 0.05, share=0.3 / 0.05))
+    torch.testing.assert_close(weights, START - LR * gradient, rtol=1e-10, atol=0)
 
 
 def test_mirror_gradient_is_an_implicit_gradient_norm_penalty_to_second_order():
@@ -60,8 +60,8 @@ def test_mirror_gradient_is_an_implicit_gradient_norm_penalty_to_second_order():
     a1, a2, lr = 1.0, 0.3, 1e-4
     g = H @ START
     expected = START - (a1 - a2) * lr * g - a1 * a2 * lr**2 * H @ g
-    found = one_step(lambda optimiser: MirrorGradient(optimiser, a1, a2, 1), lr=lr)
-    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+    weights = one_step(lambda optimiser: MirrorGradient(optimiser, a1, a2, 1), lr=lr)
+    torch.testing.assert_close(weights, expected, rtol=1e-13, atol=0)
 
 
 def test_a_look_around_puts_the_weights_back_exactly():
@@ -198,12 +198,12 @@ def test_pooled_negatives_train_as_well(tiny):
 
 
 def test_features_kept_in_bfloat16_train_as_well_and_are_judged_in_float32(tiny):
-    found = {}
+    recalls = {}
     for precision in ("bfloat16", "same"):
         changes = QUICK | {"epochs": 20, "feature_precision": precision}
         fits = [fit(tiny, preset("plain", changes | {"seed": seed})) for seed in range(3)]
-        found[precision] = [one.valid["recall@20"] for one in fits]
+        recalls[precision] = [one.valid["recall@20"] for one in fits]
         assert {x.dtype for one in fits for x in one.features.values()} == {torch.float32}
-    spread = max(found["same"]) - min(found["same"])
+    spread = max(recalls["same"]) - min(recalls["same"])
     assert spread > 0
-    assert abs(statistics.mean(found["bfloat16"]) - statistics.mean(found["same"])) <= spread
+    assert abs(statistics.mean(recalls["bfloat16"]) - statistics.mean(recalls["same"])) <= spread

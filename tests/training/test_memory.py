@@ -60,8 +60,8 @@ def test_a_whole_run_in_pieces_counts_its_passes_once_and_goes_on_in_pieces(
     whole = fit(tiny, config)
     room_for(monkeypatch, 70, SAYINGS["CUDA"])
     recorder = MemoryRecorder()
-    found = fit(tiny, config, recorder)
-    assert found.gradient_passes == whole.gradient_passes
+    result = fit(tiny, config, recorder)
+    assert result.gradient_passes == whole.gradient_passes
     assert [e["kind"] for e in recorder.events].count("memory") == 1
     assert recorder.checkpoint.values["state"]["n_micro_batches"] == 2
     trainer = Trainer(tiny, config, MemoryRecorder())

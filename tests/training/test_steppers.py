@@ -113,6 +113,28 @@ def test_a_clip_norm_bounds_what_the_optimiser_sees():
     assert float(moved) == pytest.approx(0.1)
 
 
+def test_clipping_as_released_leaves_only_the_first_half_of_a_mirror_step_unclipped():
+    """The released trainer: clip_grad_norm_ stands before the last optimiser step of each batch."""
+    theta, optimiser = started(lr=0.1, clip_norm=0.5)
+    stepper = MirrorGradient(optimiser, 1.0, 0.2, 3, clip="second")
+    other = torch.nn.Parameter(theta.detach().clone())
+    sgd = torch.optim.SGD([other], lr=0.1)
+
+    def backward(scale):
+        sgd.zero_grad()
+        (scale * 0.5 * (H * other**2).sum()).backward()
+
+    for batch_index in range(7):
+        stepper.step(quadratic(H, theta))
+        backward(1.0)
+        if batch_index % 3 == 0:
+            sgd.step()
+            backward(-0.2)
+        torch.nn.utils.clip_grad_norm_([other], 0.5)
+        sgd.step()
+    torch.testing.assert_close(theta.detach(), other.detach(), rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_non_finite_gradient_moves_nothing(bad):
     theta, optimiser = started()

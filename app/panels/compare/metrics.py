@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts import metrics as charts
 from app.charts.style import CONFIG, Look
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.downloads import csv_button, table_and_csv
@@ -49,7 +50,9 @@ def metrics_of_strategies(choice: Choice) -> None:
     intervals, looks = metric_intervals(values, metrics), looks_of_strategies(values, choice)
     figure = charts.metric_dots(intervals, values, metrics, looks)
     st.plotly_chart(figure, config=CONFIG, alt="Test metrics of each strategy")
-    counts = ", ".join(f"{g}: {n}" for g, n in values.groupby("group", sort=False).size().items())
+    counts = ", ".join(
+        f"{escape(g)}: {n}" for g, n in values.groupby("group", sort=False).size().items()
+    )
     st.caption(
         f"{choice.dataset}, test split, all items ranked with the user's training items left out, "
         f"mean over users, at the epoch validation chose. Seeds ({counts}): small dots are seeds, "
@@ -82,7 +85,9 @@ def _differences(
         st.plotly_chart(figure, config=CONFIG, alt=f"Difference in {metric} to {baseline}")
         st.caption(differences_caption(gaps, choice.dataset, baseline, metric))
     else:
-        st.info(f"No seed is shared with {baseline}; a paired difference needs equal seeds.")
+        st.info(
+            f"No seed is shared with {escape(baseline)}; a paired difference needs equal seeds."
+        )
     columns = strategy_columns()
     st.dataframe(
         table, hide_index=True, width="stretch", column_config=columns, column_order=columns
@@ -114,7 +119,8 @@ def differences_caption(gaps: pd.DataFrame, dataset: str, baseline: str, metric:
     """Which interval is over what, and which differences may be chance."""
     seeds, users = (gaps[gaps["over"] == over] for over in ("seeds", "users"))
     text = (
-        f"{dataset}, test {metric} minus that of {baseline}, at the epoch validation chose; runs "
+        f"{dataset}, test {metric} minus that of {escape(baseline)}, at the epoch validation "
+        "chose; runs "
         "are paired by seed. **Filled, over seeds**: Student's t interval at 95 %: would other "
         "seeds show it too? "
     )
@@ -131,5 +137,7 @@ def differences_caption(gaps: pd.DataFrame, dataset: str, baseline: str, metric:
     for over, rows in (("seeds", seeds), ("users", users)):
         unclear = rows[(rows["low"] <= 0) & (rows["high"] >= 0)]
         if len(unclear):
-            text += f"Over {over}, zero lies inside for {', '.join(unclear['group'])}. "
+            text += (
+                f"Over {over}, zero lies inside for {', '.join(map(escape, unclear['group']))}. "
+            )
     return text.strip()

@@ -11,6 +11,8 @@ import streamlit as st
 
 from app.selection.choice import look_at_runs
 from app.selection.workspace import run_store
+from app.widgets.error_boundary import show_error
+from app.widgets.resume import STOPPED, resume
 from engine.foundation.errors import BasinError
 
 EDITABLE = ("star", "name", "note", "tags")
@@ -26,6 +28,7 @@ def runs_table() -> pd.DataFrame:
             "star": table["star"].fillna(False).astype(bool),
             "name": table["name"],
             "state": table["state"],
+            "reason": table["reason"].fillna(""),
             "dataset": table["dataset"],
             "seed": table["seed"],
             "recall": table.get("test.recall@20"),
@@ -53,6 +56,7 @@ def runs_table() -> pd.DataFrame:
             "star": column.CheckboxColumn("★", width=70, pinned=True),
             "name": column.TextColumn("Run", required=True, pinned=True),
             "state": column.TextColumn("State"),
+            "reason": column.TextColumn("Reason", help="Why it stopped before its end"),
             "dataset": column.TextColumn("Dataset"),
             "seed": column.NumberColumn("Seed", format="%d"),
             "recall": column.NumberColumn("Recall@20", format="%.4f", help=TEST_HELP),
@@ -99,10 +103,10 @@ def redraw() -> None:
 
 
 def actions(selected: pd.DataFrame) -> None:
-    """Buttons for the selected runs: look at, export, delete; and for the folder: import, bin."""
+    """Buttons for the selected runs, and for the folder: import, bin."""
     store, ids = run_store(), [str(i) for i in selected["id"]]
     none = not ids
-    look, export, delete, load, binned = st.columns(5)
+    look, go_on, export, delete, load, binned = st.columns(6)
     look.button(
         "Look at these",
         icon=":material/visibility:",
@@ -112,6 +116,15 @@ def actions(selected: pd.DataFrame) -> None:
         args=(ids,),
         help="Choose the ticked runs on all pages",
     )
+    can_resume = set(selected["state"]) & set(STOPPED)
+    if go_on.button(
+        "Resume", icon=":material/resume:", disabled=not can_resume, width="stretch",
+        help="Go on with the ticked runs that stopped before their end, from their checkpoints",
+    ):  # fmt: skip
+        with st.spinner("Queueing ..."):
+            started = resume(ids)
+        st.toast(f"{started} runs queued; watch them on the page Train.")
+        redraw()
     export.download_button(
         "Export",
         data=lambda: export_zip(ids),
@@ -160,5 +173,5 @@ def import_zip(content: bytes) -> None:
         try:
             run_store().import_zip(path)
         except BasinError as error:
-            st.error(str(error))
+            show_error(error)
             st.stop()

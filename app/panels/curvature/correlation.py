@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts import correlation as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.panels.curvature.flatness import flatness_by_strategy
 from app.selection.choice import Choice, trained_runs
 from app.selection.workspace import run_store
@@ -87,7 +88,8 @@ def _by_strategy(choice: Choice, study: FlatnessAndRobustness) -> None:
         st.dataframe(flatness_by_strategy(study.flatness), hide_index=True, height="content")
         st.caption(
             f"{choice.dataset}: means over seeds with 95 % intervals (Student's t), none for one "
-            f"seed. Curvatures of one setting only: {study.ground}. Larger is sharper; a flatter "
+            f"seed. Curvatures of one setting only: {escape(study.ground)}. Larger is sharper; a "
+            "flatter "
             "strategy is not thereby a more robust one."
         )
         csv_button(study.flatness, "flatness-by-strategy")
@@ -139,7 +141,7 @@ def _scatter_and_correlations(choice: Choice, study: FlatnessAndRobustness) -> N
     counts = study.table["strategy"].value_counts(sort=False)
     st.caption(
         f"{choice.dataset}, {len(study.table)} runs ("
-        + ", ".join(f"{name} {n}" for name, n in counts.items())
+        + ", ".join(f"{escape(name)} {n}" for name, n in counts.items())
         + f"): share of clean test {study.metric} lost under {_drop_title(drop)} at "
         f"strength {study.strength:g}, at the epoch validation chose. Right: Spearman's rank "
         f"correlation of each measure with that loss, 95 % bootstrap interval over seeds "

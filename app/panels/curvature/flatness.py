@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.charts import flatness as charts
 from app.charts.style import CONFIG, Look
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets.downloads import csv_button, table_and_csv
 
@@ -40,7 +41,8 @@ def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
                 st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
     low = " Values of 0 or less have no place here; the table has them."
     st.caption(
-        f"{choice.dataset}, frozen training triples. Each measure as a multiple of {baseline}'s, "
+        f"{choice.dataset}, frozen training triples. Each measure as a multiple of "
+        f"{escape(baseline)}'s, "
         "logarithmic; left of the dotted line is flatter. Those on the right move when the factors "
         "are written down differently, though no list changes (see What moves what). "
         f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
@@ -74,7 +76,7 @@ def _interval_note(table: pd.DataFrame) -> str:
     counts = table.groupby("strategy", sort=False)["n"].max()
     if counts.max() < 2:
         return "One seed a run, no interval."
-    seeds = ", ".join(f"{name} {n}" for name, n in counts.items())
+    seeds = ", ".join(f"{escape(name)} {n}" for name, n in counts.items())
     return (
         f"Means over seeds ({seeds}), bars and brackets their 95 % intervals (Student's t), none "
         "for one seed; the baseline's own uncertainty is its own bar."

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts.style import CONFIG
 from app.charts.symmetry import changes_by_transformation
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import config_class, results_or_offer
@@ -41,6 +42,6 @@ def what_moves_what(choice: Choice) -> None:
         st.plotly_chart(
             figure, config=CONFIG, alt="Largest relative change of each measure, by rewriting"
         )
-        st.caption(f"{choice.dataset}, one seed, no interval. {symmetry.caption}")
+        st.caption(f"{choice.dataset}, one seed, no interval. {escape(symmetry.caption)}")
         table_and_csv(symmetry.change_frame(), "symmetry", "Largest relative changes")
         table_and_csv(symmetry.to_frame(), "symmetry-copies", "Every rewriting")

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app.charts.maps import HOVER_LINES, ColourBy, embedding_maps
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.panels.embeddings.hover import hover_pictures
 from app.selection.choice import Choice, open_dataset_of
 from app.selection.workspace import run_store
@@ -44,7 +45,7 @@ def maps_of_runs(choice: Choice) -> None:
     sheet = picture_sheet(picture_paths(dataset.items)) if maps.points == "item" else None
     st.plotly_chart(figure, config=CONFIG, key="map", alt=f"Map of {maps.points}s in each run")
     hover_pictures("map", sheet, HOVER_LINES)
-    st.caption(f"{choice.dataset}, one seed a run. {maps.caption}")
+    st.caption(f"{choice.dataset}, one seed a run. {escape(maps.caption)}")
     table_and_csv(maps.table, "embedding")
 
 

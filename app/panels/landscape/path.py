@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts.path import ways_between
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import config_class, results_or_offer
@@ -49,5 +50,5 @@ def between_two_runs(choice: Choice) -> None:
             column.markdown(f"**{name}**")
             alt = f"{name} from {' to '.join(path.labels)}"
             column.plotly_chart(figure, config=CONFIG, alt=alt)
-        st.caption(f"{choice.dataset}, one seed a run, no interval. {path.caption}")
+        st.caption(f"{choice.dataset}, one seed a run, no interval. {escape(path.caption)}")
         table_and_csv(path.to_frame(), "path")

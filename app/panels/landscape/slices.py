@@ -9,11 +9,13 @@ import streamlit as st
 
 from app.charts import slices as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import config_class, is_under_way, results_or_offer
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 from engine.studies.previews import find_preview
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def draw_slice(result: Slice, choice: Choice) -> None:
         relative = st.toggle("Show the change from each run's own value", value=True)
         figure = charts.slice_lines(known, quantity, choice.looks, relative)
     st.plotly_chart(figure, config=CONFIG, alt=f"{quantity} around {', '.join(result.labels)}")
-    st.caption(f"{choice.dataset}, one seed a run, no interval. {result.caption}")
+    st.caption(f"{choice.dataset}, one seed a run, no interval. {escape(result.caption)}")
     if known is result:
         for name, table in result.tables().items():
             table_and_csv(table, name or "slice", f"Table of the {name or 'slice'}")
@@ -81,6 +83,7 @@ def with_page_labels(result: Slice, choice: Choice) -> Slice:
 
 
 @st.fragment(run_every=PREVIEW_SECONDS)
+@show_errors()
 def draw_slice_so_far(choice: Choice, config: Config) -> None:
     """What the job has found so far, redrawn as it sharpens; nothing before the first picture."""
     preview = find_preview(run_store(), "slice", choice.ids, config)

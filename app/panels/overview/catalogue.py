@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts import catalogue as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.workspace import dataset_path, known_datasets, look_at_dataset
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def sizes(dataset: Dataset) -> None:
     st.caption(
         f"Split: {len(dataset.train):,} interactions to train on, {len(dataset.valid):,} to choose "
         f"the epoch by (validation), {len(dataset.test):,} to report (test). "
-        + " ".join(dataset.notes)
+        + escape(" ".join(dataset.notes))
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from engine.foundation.errors import BasinError
@@ -78,7 +79,7 @@ def headline_table(choice: Choice) -> pd.DataFrame:
             sharp = [cast("Curvature", r).measures.get("invariant_top_eigenvalue") for r in bent]
             table[SHARPNESS] = pd.Series(sharp, table.index, dtype=float)
     except BasinError as error:
-        st.warning(str(error))
+        st.warning(escape(error))
     return table.dropna(axis=1, how="all")
 
 
@@ -124,7 +125,7 @@ def in_words(table: pd.DataFrame) -> str:
     left = (table["Under attack"] / table["Clean"]).to_numpy()
     best, worst = int(np.nanargmax(left)), int(np.nanargmin(left))
     return (
-        f"Under a small attack on the features, **{table['Run'].iloc[best]}** keeps "
-        f"**{left[best]:.0%}** of its accuracy and **{table['Run'].iloc[worst]}** keeps "
+        f"Under a small attack on the features, **{escape(table['Run'].iloc[best])}** keeps "
+        f"**{left[best]:.0%}** of its accuracy and **{escape(table['Run'].iloc[worst])}** keeps "
         f"**{left[worst]:.0%}**."
     )

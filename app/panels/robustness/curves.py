@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.charts import curves as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.panels.robustness.item_groups import by_item_group
 from app.panels.robustness.paired import which_training_held_better
 from app.panels.robustness.users import which_users_lose
@@ -16,6 +17,7 @@ from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import results_or_offer
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
@@ -42,6 +44,7 @@ def accuracy_against_strength(choice: Choice) -> None:
 
 
 @st.fragment
+@show_errors()
 def _curves(curves: RobustnessCurves, choice: Choice) -> None:
     """Everything that one result shows."""
     from engine.robustness import bands, indifferent, summary
@@ -66,7 +69,7 @@ def _curves(curves: RobustnessCurves, choice: Choice) -> None:
         warning = charts.indifference_warning(indifferent(per_run), metric)
         if warning:
             st.info(warning, icon=":material/visibility_off:")
-    st.caption(f"{choice.dataset}. {charts.curves_caption(with_titles)} {curves.caption}")
+    st.caption(f"{choice.dataset}. {charts.curves_caption(with_titles)} {escape(curves.caption)}")
     table_and_csv(summary(per_run), "robustness-summary", "Summary")
     table_and_csv(table, "robustness-bands", "Means, intervals and losses at each strength")
     table_and_csv(curves.to_frame(), "robustness-curves", "Every draw of every run")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from html import escape
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.charts.text import escape
 from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.error_boundary import show_errors
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @st.fragment
+@show_errors()
 def pictures_and_texts(dataset: Dataset) -> None:
     """One item's picture or text before and after a chosen edit."""
     st.header("What an edit does to a picture or text")
@@ -35,9 +36,9 @@ def pictures_and_texts(dataset: Dataset) -> None:
     with left:
         item = pick_item(dataset, f"edit.{what}.item", needs_picture=what == "picture")
     if item is None:
-        st.info(f"No item of {dataset.name} has a picture.")
+        st.info(f"No item of {escape(dataset.name)} has a picture.")
         return
-    with right, show_errors():
+    with right:
         picker, knob = st.columns(2, vertical_alignment="bottom")
         name = picker.selectbox(
             "Edit", list(kinds), format_func=lambda n: kinds[n].title, key=f"edit.{what}"
@@ -66,7 +67,9 @@ def _picture(dataset: Dataset, config: object, strength: float, item: int) -> No
     assert isinstance(config, PictureEditConfig)
     change = picture_edit(dataset, config, strength, item)
     cards.three_pictures(change)
-    st.caption(f"{dataset.name}, 224 x 224 pixels as the encoder sees them. {change.caption}")
+    st.caption(
+        f"{escape(dataset.name)}, 224 x 224 pixels as the encoder sees them. {change.caption}"
+    )
 
 
 def _text(dataset: Dataset, config: object, strength: float, item: int) -> None:
@@ -79,7 +82,8 @@ def _text(dataset: Dataset, config: object, strength: float, item: int) -> None:
     st.html(f"<style>{DIFF_STYLE}</style><p class='basin-diff'>{diff_html(text, edited)}</p>")
     gone, come = changed_words(text, edited)
     st.caption(
-        f"{dataset.name}, one draw. Struck through: words that went ({gone}); underlined: those "
+        f"{escape(dataset.name)}, one draw. Struck through: words that went ({gone}); underlined: "
+        "those "
         f"that came ({come}); of {len(text.split())}. What it does to features depends on the "
         "encoder; the curves below show it where the encoders' extra is installed."
     )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.charts.item_attack import share_by_rank
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets import cards
 from app.widgets.config_form import config_form
@@ -37,6 +38,7 @@ SHOWN_ITEMS = 10
 
 
 @st.fragment
+@show_errors()
 def attack_this_item(choice: Choice, dataset: Dataset) -> None:
     """One item or category, one way in, and how far it climbs with every chosen run."""
     st.header("Attack this item")
@@ -47,7 +49,7 @@ def attack_this_item(choice: Choice, dataset: Dataset) -> None:
     left, right = st.columns([1, 3], gap="large")
     with left:
         target = _choose_target(dataset)
-    with right, show_errors():
+    with right:
         attack = _choose_attack(dataset, target)
         if attack is None:
             return
@@ -75,14 +77,13 @@ def attack_this_item(choice: Choice, dataset: Dataset) -> None:
         rank = st.column_config.NumberColumn(format="%.0f")
         formats |= {c: rank for c in map(str, table) if c.startswith("rank")}
         st.dataframe(table, hide_index=True, column_config=formats)
-    with show_errors():
-        _pictures(known, config, strength)
-        run = st.selectbox(
-            "Lists of run", choice.ids, format_func=choice.labels.__getitem__, key="target.run"
-        )
-        _lists(dataset, known[run], answers[run], ranks[choice.labels[run]])
-        every = pd.concat([t.assign(run=name) for name, t in ranks.items()], ignore_index=True)
-        table_and_csv(every, "target-ranks", "Ranks of all users")
+    _pictures(known, config, strength)
+    run = st.selectbox(
+        "Lists of run", choice.ids, format_func=choice.labels.__getitem__, key="target.run"
+    )
+    _lists(dataset, known[run], answers[run], ranks[choice.labels[run]])
+    every = pd.concat([t.assign(run=name) for name, t in ranks.items()], ignore_index=True)
+    table_and_csv(every, "target-ranks", "Ranks of all users")
 
 
 def _choose_target(dataset: Dataset) -> dict[str, Any] | None:
@@ -106,7 +107,7 @@ def _choose_target(dataset: Dataset) -> dict[str, Any] | None:
 def _target_title(target: dict[str, Any] | None) -> str:
     """The target in a sentence."""
     category = (target or {}).get("target_category")
-    return f"the products of category {category}" if category else "this item"
+    return f"the products of category {escape(category)}" if category else "this item"
 
 
 def _choose_attack(
@@ -184,7 +185,8 @@ def _pictures(known: dict[str, RobustnessProbe], config: GoalConfig, strength: f
     change = picture_change(probe.model.trained, config, strength, item)
     cards.three_pictures(change)
     st.caption(
-        f"Attacked for {probe.model.trained.label}; other runs see another change. {change.caption}"
+        f"Attacked for {escape(probe.model.trained.label)}; other runs see another change. "
+        f"{escape(change.caption)}"
     )
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.charts.item_groups import found_by_group
 from app.charts.style import CONFIG, Look
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets.downloads import table_and_csv
 
@@ -49,7 +50,8 @@ def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: Choi
         f"stands among the user's first {metric}. Rings: clean; filled: under "
         f"{curves.titles[kind]} on {modality} features at strength {strength:g}, mean over "
         "draws. Popular: the fifth of the items with most training interactions; groups overlap. "
-        f"Seeds: {', '.join(f'{name} {n}' for name, n in seeds.items())}; bars are 95 % intervals "
+        f"Seeds: {', '.join(f'{escape(name)} {n}' for name, n in seeds.items())}; bars are 95 % "
+        "intervals "
         "over seeds, none for one seed."
     )
     table_and_csv(table, "item-groups")

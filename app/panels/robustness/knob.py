@@ -9,10 +9,12 @@ import streamlit as st
 
 from app.charts import curves as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 from app.widgets.probes import CUTOFFS, probes
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ MOST_LOSERS = 12
 
 
 @st.fragment
+@show_errors()
 def knob(choice: Choice, dataset: Dataset) -> None:
     """Kind, modality and strength; metrics of all runs; one user's list; who lost most."""
     from engine.robustness import FEATURE_PERTURBATIONS
@@ -79,8 +82,10 @@ def _accuracy(
     st.plotly_chart(figure, config=CONFIG, key="knob.chart", alt=f"{metric} before and after")
     first = next(iter(answers.values()))
     notes = {choice.labels[run]: a.note for run, a in answers.items() if a.note}
-    others = " ".join(f"{label}: {note}" for label, note in notes.items() if note != first.note)
-    st.caption(f"{choice.dataset}, test split, one seed a run. {first.caption} {others}")
+    others = " ".join(
+        f"{escape(label)}: {escape(note)}" for label, note in notes.items() if note != first.note
+    )
+    st.caption(f"{choice.dataset}, test split, one seed a run. {escape(first.caption)} {others}")
     export = table.rename(columns={"label": "run"}).assign(
         perturbation=config.title, strength=strength, unit=config.strength_unit, metric=metric
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets.downloads import table_and_csv
 
@@ -35,8 +36,8 @@ def which_training_held_better(
         column_config={c: st.column_config.NumberColumn(format="%+.4f") for c in DIFFERENCES},
     )  # fmt: skip
     st.caption(
-        f"{choice.dataset}, {curves.split}: {curves.user_metric} of {other} minus that of "
-        f"{baseline}, under the same draws. seed_low and seed_high: 95 % interval over the "
+        f"{choice.dataset}, {curves.split}: {curves.user_metric} of {escape(other)} minus that of "
+        f"{escape(baseline)}, under the same draws. seed_low and seed_high: 95 % interval over the "
         f"{int(table['n_seeds'].max())} seed(s) both have; user_low and user_high: 95 % bootstrap "
         "over users; effect: Cohen's d of the users' differences."
     )

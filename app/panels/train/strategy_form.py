@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.panels.train.trainings import start
 from app.widgets.config_form import config_form
+from app.widgets.error_boundary import show_errors
 
 
 def one_strategy() -> None:
@@ -32,6 +33,6 @@ def one_strategy() -> None:
     seed = right.number_input("First seed", 0, 2**31 - 1, 0)
     pressed = button.button("Train", type="primary", icon=":material/play_arrow:", width="stretch")
     if pressed and config is not None:
-        with st.spinner("Queueing ..."):
+        with st.spinner("Queueing ..."), show_errors():
             start(config.changed({"seed": seed}), label.strip() or name, int(n_seeds))
-        st.rerun()
+            st.rerun()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.charts.text import escape
 from app.widgets.config_form import NONE, label_of, nested_configs
+from app.widgets.error_boundary import show_error
 from engine.foundation.config import ConfigField, fields_of
 from engine.foundation.errors import ConfigError
 
@@ -67,9 +70,11 @@ def _example(field: ConfigField) -> str:
     return str(field.default) if field.default is not None else "0.1, 0.2"
 
 
-def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
+def sweep_form(
+    presets: Sequence[str], names_in_use: Sequence[str]
+) -> tuple[str, SweepConfig | None]:
     """Widgets for a sweep; its name, and what it asks for, or None where that is not valid."""
-    from engine.training.sweep_plan import SweepConfig, planned
+    from engine.training.sweep_plan import SweepConfig, plan_runs
 
     fields = sweepable_fields()
     chosen = st.pills(
@@ -82,8 +87,12 @@ def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
     with right:
         shared = _values_of(fields, "Settings that all runs share", "settings", "One value each")
     name, seeds, first = st.columns([3, 1, 1])
-    label = name.text_input("Name of the sweep", value="sweep-1", key="sweep.name",
-                            help="Letters, digits, '.', '_' and '-'")  # fmt: skip
+    if "sweep.name" not in st.session_state:
+        free = (f"sweep-{n}" for n in count(1))
+        st.session_state["sweep.name"] = next(n for n in free if n not in names_in_use)
+    label = name.text_input(
+        "Name of the sweep", key="sweep.name", help="Letters, digits, '.', '_' and '-'"
+    )
     n_seeds = seeds.number_input("Seeds of each", 1, 100, 3, key="sweep.seeds")
     first_seed = first.number_input("First seed", 0, 2**31 - 1, 0, key="sweep.first_seed")
     try:
@@ -99,13 +108,13 @@ def sweep_form(presets: Sequence[str]) -> tuple[str, SweepConfig | None]:
                 "first_seed": int(first_seed),
             }
         )
-        plan = planned(config)
+        plan = plan_runs(config)
     except ConfigError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return label.strip(), None
     strategies = list(dict.fromkeys(strategy for strategy, _ in plan))
     st.caption(
-        f"{len(plan)} runs: {len(strategies)} strategies ({_first_few(strategies)}) × "
+        f"{len(plan)} runs: {len(strategies)} strategies ({escape(_first_few(strategies))}) × "
         f"{int(n_seeds)} seeds. A varied setting that a preset lacks is passed over for it."
     )
     return label.strip(), config

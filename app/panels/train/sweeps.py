@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.charts.text import escape, short
 from app.panels.train.sweep_form import sweep_form
 from app.selection.workspace import dataset_path, run_store
 from app.widgets.downloads import csv_button
-from app.widgets.error_boundary import show_errors
+from app.widgets.error_boundary import show_error, show_errors
 from app.widgets.quiet import spare_the_collector
 from app.widgets.strategy_columns import strategy_columns
 from engine.foundation.errors import BasinError
@@ -26,7 +27,7 @@ FIRST_COLUMNS = ("strategy", "seed", "state", "reason", "best_epoch")
 def start_sweep() -> None:
     """The form and its button; says why a sweep is refused."""
     with st.container(border=True):
-        name, config = sweep_form(list(PRESETS))
+        name, config = sweep_form(list(PRESETS), sweep_names(run_store()))
         pressed = st.button(
             "Start the sweep", type="primary", icon=":material/grid_on:", disabled=config is None
         )
@@ -37,7 +38,7 @@ def start_sweep() -> None:
             sweep = Sweep.start(run_store(), name, dataset_path(), config)
             sweep.run_missing()
     except BasinError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     st.session_state["sweep.shown"] = sweep.name
     st.rerun()
@@ -74,10 +75,10 @@ def watch_sweep(name: str, metric: str, under_way: bool) -> None:
     counts = table["state"].value_counts()
     over = int(counts.reindex(["finished", "diverged", "failed", "cancelled"]).fillna(0).sum())
     words = ", ".join(f"{n} {word}" for word, n in counts.items())
-    st.progress(over / max(len(table), 1), text=f"**{name}**: {words}")
+    st.progress(over / max(len(table), 1), text=f"**{escape(short(name))}**: {words}")
     _buttons(sweep, table, jobs)
     for row in table[table["state"] == "failed"].head(5).itertuples():
-        st.error(f"**{row.strategy}**, seed {row.seed}: {row.reason}", icon=":material/error:")
+        show_error(f"{row.strategy}, seed {row.seed}: {row.reason}")
     if counts.get("finished", 0):
         _comparison(sweep, metric)
     columns = [*FIRST_COLUMNS, f"valid.{metric}", f"test.{metric}", "run"]
@@ -139,7 +140,7 @@ def _run_missing(sweep: Sweep, retry: bool) -> None:
         with st.spinner("Queueing ..."):
             started = sweep.run_missing(retry)
     except BasinError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     st.toast(f"{started} runs started.")
     st.rerun(scope="fragment")
@@ -152,8 +153,10 @@ def _comparison(sweep: Sweep, metric: str) -> None:
     shown = compared.reindex(columns=columns)
     st.dataframe(shown, hide_index=True, width="stretch", column_config=strategy_columns())
     st.caption(
-        f"{sweep.record['dataset']}, {metric} of the runs that have ended, best on validation "
+        f"{escape(sweep.record['dataset'])}, {metric} of the runs that have ended, best on "
+        "validation "
         "first; test at the epoch validation chose, 95 % t intervals over seeds, differences to "
-        f"**{compared.attrs['baseline']}** paired by seed. Do not choose a setting by its test "
+        f"**{escape(compared.attrs['baseline'])}** paired by seed. Do not choose a setting by its "
+        "test "
         "column."
     )

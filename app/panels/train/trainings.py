@@ -11,12 +11,14 @@ import streamlit as st
 
 from app.charts import learning
 from app.charts.style import CONFIG, looks
-from app.selection.workspace import dataset_path, run_store
+from app.charts.text import escape, short
+from app.selection.workspace import dataset_path, open_dataset, run_store
 from app.widgets.analysis_jobs import progress_row
 from app.widgets.error_boundary import show_errors
 from app.widgets.quiet import spare_the_collector
+from app.widgets.resume import jobs_under_way, resume, stopped_runs
 from engine.foundation.errors import BasinError
-from engine.jobs import Job, JobStatus, active_jobs, submit
+from engine.jobs import Job, JobStatus, submit
 from engine.runs import Run
 
 if TYPE_CHECKING:
@@ -29,38 +31,32 @@ BARS = 8
 """Trainings under way that have a bar each; a sweep may queue hundreds."""
 
 OFFERED = 5
-"""Interrupted runs that are offered to go on with, newest first."""
+"""Stopped runs that are offered to go on with, newest first."""
+
+ICONS = {
+    "interrupted": ":material/power_off:",
+    "cancelled": ":material/cancel:",
+    "failed": ":material/error:",
+}
 
 
 def start(config: TrainConfig, name: str, n_seeds: int) -> list[str]:
-    """Queue one run a seed, from the config's seed upwards; returns the run ids."""
+    """Queue one run a seed, from the config's seed upwards; returns the run ids.
+
+    Raises BasinError, and makes no run, where the config does not fit the dataset.
+    """
     from engine.studies.new_run import create_run
+    from engine.training.preflight import check_fits
 
     store, path, runs = run_store(), dataset_path(), []
+    check_fits(config, open_dataset(path))
     for seed in range(config.seed, config.seed + n_seeds):
         full = f"{name}, seed {seed}" if n_seeds > 1 else name
         runs.append(create_run(store, path, config.changed({"seed": seed}), full).id)
     for run in runs:
         submit(store, "train", {"run": run}, [run])
+    st.session_state.setdefault("trainings_seen", []).extend(runs)
     return runs
-
-
-def resume(run_ids: Sequence[str]) -> None:
-    """Queue runs that stopped on the way; each goes on from its checkpoint, if it has one."""
-    busy = runs_at_work()
-    for run in run_ids:
-        if run not in busy:
-            submit(run_store(), "train", {"run": run}, [run])
-
-
-def runs_at_work() -> set[str]:
-    """Runs that a queued or running training makes."""
-    return {run for job in jobs_under_way() for run in job.status().run_ids}
-
-
-def jobs_under_way() -> list[Job]:
-    """Trainings that are queued or running, whoever asked for them, oldest first."""
-    return [job for job in reversed(active_jobs(run_store())) if job.task == "train"]
 
 
 @st.fragment(run_every=1.0)
@@ -85,9 +81,10 @@ def watch_trainings() -> None:
         i for i in runs_to_draw(seen, standing) if (store.root / i / "config.json").is_file()
     ]
     runs = [store.get(run_id) for run_id in present]
-    for shown in runs:
-        if shown.id not in busy and shown.status.is_over:
-            _how_it_ended(shown)
+    offered = st.session_state.get("trainings_offered", [])
+    for run in runs:
+        if run.id not in [*busy, *offered] and run.status.is_over:
+            _show_end(run)
     _curves(runs)
 
 
@@ -105,25 +102,30 @@ def names_of(job: Job) -> str:
         with suppress(BasinError):  # deleted meanwhile
             names.append(run_store().get(run).name)
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}" if names else job.task
+    return f"{short(names[0])}{more}" if names else job.task
 
 
 def offer_to_resume() -> None:
-    """Runs whose process was lost, each with a button that goes on from its last checkpoint."""
-    table = run_store().list()
-    stopped = table[table["state"].isin(["interrupted"]) & ~table["id"].isin(runs_at_work())]
+    """Runs that stopped before their end and why, each with a button that goes on with it."""
+    stopped = stopped_runs()
+    st.session_state["trainings_offered"] = list(stopped["id"].head(OFFERED))
     if stopped.empty:
         return
-    st.subheader("Interrupted")
+    st.subheader("Stopped before the end")
     for run in stopped.head(OFFERED).itertuples():
         text, button = st.columns([6, 1], vertical_alignment="center")
-        text.warning(f"**{run.name}** was interrupted. {run.reason}", icon=":material/power_off:")
+        text.warning(_why_it_stopped(run.name, run.state, run.reason), icon=ICONS[str(run.state)])
         _resume_button(button, str(run.id), "offer")
     if len(stopped) > OFFERED:
-        st.caption(f"{len(stopped) - OFFERED} older ones are in the table of all runs.")
+        st.caption(f"{len(stopped) - OFFERED} older ones are in the table of all runs on Compare.")
     if len(stopped) > 1 and st.button(f"Resume all {len(stopped)}", icon=":material/resume:"):
         resume(list(stopped["id"]))
         st.rerun()
+
+
+def _why_it_stopped(name: object, state: object, reason: object) -> str:
+    was = "was " if state in ("interrupted", "cancelled") else ""
+    return f"**{escape(short(name))}** {was}{state}. {escape(reason or '')}"
 
 
 def _resume_button(place: Any, run: str, key: str) -> None:
@@ -135,17 +137,21 @@ def _resume_button(place: Any, run: str, key: str) -> None:
         st.rerun()
 
 
-def _how_it_ended(run: Run) -> None:
+def _show_end(run: Run) -> None:
+    """How a run ended; where it stopped on the way, why, with a button to go on."""
     status = run.status
-    name, state_words = run.name, {"finished": "finished", "diverged": "diverged"}
-    if status.state in state_words:
+    if status.state in ("finished", "diverged"):
         summary = run.summary
         took = f", {status.seconds:.0f} s" if status.seconds is not None else ""
         chosen = f"epoch {summary.get('best_epoch')} chosen by {summary.get('selected_by')}"
-        st.success(f"**{name}** {status.state}: {chosen}{took}.", icon=":material/check_circle:")
+        st.success(
+            f"**{escape(short(run.name))}** {status.state}: {chosen}{took}.",
+            icon=":material/check_circle:",
+        )
     else:
         text, button = st.columns([6, 1], vertical_alignment="center")
-        text.warning(f"**{name}** {status.state}. {status.reason}", icon=":material/cancel:")
+        words = _why_it_stopped(run.name, status.state, status.reason)
+        text.warning(words, icon=ICONS.get(status.state))
         _resume_button(button, run.id, "ended")
 
 

@@ -6,7 +6,7 @@ from engine.robustness.standard.standard_attacks import standard_attacks
 from engine.robustness.standard.standard_config import ATTACK_TITLES, StandardAttackConfig
 from engine.robustness.standard.standard_result import StandardAttacks
 from engine.robustness.standard.strategy_summary import strategy_summary
-from engine.robustness.standard.tradeoff import tradeoff
+from engine.robustness.standard.tradeoff_table import tradeoff, tradeoff_means
 
 __all__ = [
     "ATTACK_TITLES",
@@ -18,4 +18,5 @@ __all__ = [
     "standard_attacks",
     "strategy_summary",
     "tradeoff",
+    "tradeoff_means",
 ]

@@ -14,7 +14,7 @@ import pandas as pd
 from engine.foundation.result import Result
 from engine.robustness.standard.masking_checks import masking_checks
 from engine.robustness.standard.strategy_summary import strategy_summary
-from engine.robustness.standard.tradeoff import tradeoff
+from engine.robustness.standard.tradeoff_table import tradeoff, tradeoff_means
 from engine.robustness.standard.verdicts import verdicts
 
 FILLS = ("zero", "mean")
@@ -150,8 +150,14 @@ class StandardAttacks(Result):
         )
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Every run; strategies with intervals; and the checks that spoke."""
-        return {"": self.to_frame(), "summary": self.summary(), "checks": self.checks()}
+        """Every run; strategies with intervals; the trade-off at every strength; and the checks
+        that spoke."""
+        tables = {"": self.to_frame(), "summary": self.summary()}
+        strengths = [float(s) for s in self.strengths if s > 0]
+        if strengths:
+            points = [self.tradeoff(s) for s in strengths]
+            tables["tradeoff"] = pd.concat(map(tradeoff_means, points), ignore_index=True)
+        return tables | {"checks": self.checks()}
 
     def _place(self, metric: str) -> int:
         metric = metric or self.metric

@@ -1,4 +1,4 @@
-"""Averages of the weights along training, judged and kept in their place."""
+"""Averages of the weights along training, evaluated and chosen in their place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SWAConfig(Config):
 
     name: Literal["swa"] = "swa"
     start_epoch: int = Field(default=15, ge=1)
-    """First epoch that is averaged; before it the weights themselves are judged."""
+    """First epoch that is averaged; before it the weights themselves are evaluated."""
     every: int = Field(default=1, ge=1)
     """Epochs between two averaged weights (c in the paper)."""
 

@@ -59,7 +59,7 @@ class NeighbourGradient(Stepper):
     """Steps with ``(1 - share) * g(theta) + share * g(theta + e)``, e of length rho uphill.
 
     ``share`` 1 is SAM; ``weight / rho`` is the gradient-norm penalty, since
-    ``g(theta + rho g/||g||) - g(theta) ~ rho H g/||g||``. With ``eta`` given, e is ASAM's:
+    ``g(theta + rho g/||g||) - g(theta) ~ rho H g/||g||``. With ``eta``, e is ASAM's:
     ``e = rho T^2 g / ||T g||`` with ``T = |theta| + eta``. Weights are put back exactly.
     """
 

@@ -86,7 +86,8 @@ class MirrorGradientConfig(Config):
     counter: Literal["epoch", "global"] = "epoch"
     """Batches counted afresh each epoch (released code) or over the whole run (the paper)."""
     clip: Literal["both", "second"] = "both"
-    """Which half-steps a clip norm acts on; the released code clips the second only."""
+    """Which half of a mirror step a clip norm acts on: both, or as in the released code the second
+    only. Batches that do not mirror are clipped either way, as there."""
 
     @model_validator(mode="after")
     def _ascent_is_smaller(self) -> Self:
@@ -139,7 +140,7 @@ class MirrorGradient(Stepper):
         self.batches += 1
         loss = closure()
         if not mirrors:
-            self.optimiser.apply(clip=self.clip == "both")
+            self.optimiser.apply()
             return loss
         self.optimiser.apply(self.alpha1, clip=self.clip == "both")
         closure()
