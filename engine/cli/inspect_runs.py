@@ -26,8 +26,8 @@ def data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="report what is missing, repeated or dropped, and show some items; exit status 1 where "
-        "the dataset cannot be read",
+        help="report what is missing, repeated or dropped, and show some items; exit status 1 "
+        "where the dataset cannot be read",
     )
     add_reading(parser, "--seed")
     add_common(parser)

@@ -89,10 +89,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler)
         results.append(with_bar(run.id, work))
     for result in results:
+        valid, test = (result[s].get("recall@20", float("nan")) for s in ("valid", "test"))
         print(
             f"{result['run']}: {result['state']}, best epoch {result['best_epoch']} chosen by "
-            f"{result['selected_by']}; valid recall@20 {result['valid']['recall@20']:.4f}, test "
-            f"recall@20 {result['test'].get('recall@20', float('nan')):.4f}, "
+            f"{result['selected_by']}; valid recall@20 {valid:.4f}, test recall@20 {test:.4f}, "
             f"{result['seconds']:.1f} s"
         )
     if len(results) == 1:

@@ -95,7 +95,7 @@ def _row(
     row: dict[str, object] = {
         "strategy": name,
         "n_seeds": test.n,
-        "valid": float(np.mean([o.valid[metric] for o in group])),
+        "valid": float(np.mean([o.valid.get(metric, np.nan) for o in group])),
         "test": test.mean,
         "test_low": test.low,
         "test_high": test.high,

@@ -80,10 +80,11 @@ class Trainer:
                 "precision is float64, which Apple GPUs do not compute; use device cpu or "
                 "precision float32."
             )
-        if len(self.dataset.valid) == 0:
+        if len(self.dataset.valid) == 0 and not config.keep_last_epoch:
             raise TrainingError(
                 f"dataset '{self.dataset.name}' has no validation interactions, so no epoch can be "
-                "chosen; read it with another split, e.g. per-user time."
+                "chosen; read it with another split, e.g. per-user time, or set keep_last_epoch "
+                "to train for a fixed number of epochs."
             )
 
     @property
@@ -203,14 +204,18 @@ class Trainer:
         return evaluate(users, items, self.dataset, split, self.evaluation)
 
     def validate(self, epoch: int) -> dict[str, float]:
-        """Validation metrics of the weights, or of their average; the best weights are kept."""
+        """Validation metrics of the weights, or of their average; the best weights are kept.
+
+        With ``keep_last_epoch`` the last weights are; without validation there are no metrics.
+        """
         averaged = self.average.theta if self.average is not None else {}
         current = self.model.theta() if averaged else {}
         if averaged:
             self.model.load_theta(averaged)
-        values = self.evaluate("valid").means()
+        values = self.evaluate("valid").means() if len(self.dataset.valid) else {}
         if epoch > self.warm_epochs:
-            self.best.consider(epoch, values[self.config.selection], self.model)
+            value = epoch if self.config.keep_last_epoch else values[self.config.selection]
+            self.best.consider(epoch, value, self.model)
         if averaged:
             self.model.load_theta(current)
         return values

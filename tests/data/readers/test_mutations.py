@@ -181,7 +181,9 @@ def rows_in(folder: Path, name: str) -> int:
         return int(parquet.read_metadata(file).num_rows)
     text = text_of(file)
     if name == "interactions.csv":  # a title may go over lines
-        text = re.sub(r'"(""|[^"])*"', lambda field: field[0].replace("\n", " "), text)
+        text = re.sub(
+            r'(^|(?<=,))"(""|[^"])*"', lambda field: field[0].replace("\n", " "), text, flags=re.M
+        )
     if name == "pos.txt":  # each user's held-out item is an interaction, too
         return n_lines(text) + n_lines(text_of(folder / "neg.txt"))
     return n_lines(text) - (name != "rating.txt")
