@@ -16,6 +16,7 @@ from engine.geometry.curvature.measures import (
 )
 from engine.geometry.curvature.symmetry import Symmetry, SymmetryConfig, measure_symmetry
 from engine.geometry.paths import ModePath, ModePathConfig, mode_path
+from engine.geometry.profiles import LossProfiles, ProfileConfig, loss_profiles
 from engine.geometry.slices import Slice, SliceConfig, loss_slice
 from engine.geometry.triples import frozen_triples
 
@@ -23,9 +24,11 @@ __all__ = [
     "MEASURES",
     "Curvature",
     "CurvatureConfig",
+    "LossProfiles",
     "Measure",
     "ModePath",
     "ModePathConfig",
+    "ProfileConfig",
     "Slice",
     "SliceConfig",
     "Symmetry",
@@ -35,6 +38,7 @@ __all__ = [
     "flatness_versus_robustness",
     "frozen_triples",
     "in_table_order",
+    "loss_profiles",
     "loss_slice",
     "measure_of",
     "measure_symmetry",

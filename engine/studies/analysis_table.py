@@ -53,6 +53,14 @@ ANALYSES: dict[str, Analysis] = {
         help="loss-landscape slices of runs on shared directions",
         has_previews=True,
     ),
+    "profile": Analysis(
+        "engine.geometry",
+        "ProfileConfig",
+        "loss_profiles",
+        "LossProfiles",
+        compares=True,
+        help="rise of the loss along each run's sharpest direction, on an axis nothing rescales",
+    ),
     "path": Analysis(
         "engine.geometry",
         "ModePathConfig",

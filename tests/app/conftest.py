@@ -14,6 +14,7 @@ from engine.training import preset
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 SMALL: dict[str, dict] = {
+    "profile": {},
     "slice": {},
     "curvature": {},
     "robustness": {},
