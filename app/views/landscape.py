@@ -20,13 +20,13 @@ choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
 with show_errors():
-    profiles(choice)
+    profiles(choice.one_a_strategy())
 surface, between = st.tabs(
     ["Slices on shared directions", "Between two runs"], key="landscape.tab", on_change="rerun"
 )
 if surface.open:
     with surface, show_errors():
-        slices(choice)
+        slices(choice.one_a_strategy())
 if between.open:
     with between, show_errors():
         between_two_runs(choice)
