@@ -9,6 +9,7 @@ from app.panels.compare.metrics import metrics_of_strategies
 from app.panels.compare.report import offer_report
 from app.panels.compare.runs_table import actions, runs_table
 from app.panels.compare.settings import settings
+from app.panels.compare.tradeoff import tradeoff
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.empty_states import stop_without_runs
@@ -29,5 +30,7 @@ with show_errors():
     metrics_of_strategies(choice)
 with show_errors():
     learning(choice)
+with show_errors():
+    tradeoff(choice)
 settings(choice)
 offer_report(choice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.panels.curvature.along_training import along_training
 from app.panels.curvature.correlation import does_flatness_predict_robustness
 from app.panels.curvature.flatness import flatness
 from app.panels.curvature.input_sharpness import input_sharpness
@@ -30,4 +31,6 @@ with show_errors():
         input_sharpness(results, choice)
 with show_errors():
     what_moves_what(choice)
+with show_errors():
+    along_training(choice)
 does_flatness_predict_robustness(choice)

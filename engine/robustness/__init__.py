@@ -48,6 +48,12 @@ from engine.robustness.pixels import (
     picture_edit,
 )
 from engine.robustness.probing import ProbeAnswer, RobustnessProbe
+from engine.robustness.standard import (
+    StandardAttackConfig,
+    StandardAttacks,
+    standard_attacks,
+    tradeoff_means,
+)
 
 __all__ = [
     "FEATURE_PERTURBATIONS",
@@ -80,6 +86,8 @@ __all__ = [
     "RandomDirectionConfig",
     "RobustnessCurves",
     "RobustnessProbe",
+    "StandardAttackConfig",
+    "StandardAttacks",
     "SwapConfig",
     "TextConfig",
     "UniformConfig",
@@ -96,5 +104,7 @@ __all__ = [
     "picture_change",
     "picture_edit",
     "robustness_curves",
+    "standard_attacks",
     "summary",
+    "tradeoff_means",
 ]

@@ -79,6 +79,15 @@ ANALYSES: dict[str, Analysis] = {
         help="which flatness measures move when a run's factors are written down differently",
         demonstrated="no",
     ),
+    "sharpening": Analysis(
+        "engine.geometry",
+        "TrainingCurvatureConfig",
+        "curvature_along_training",
+        "TrainingCurvature",
+        compares=False,
+        help="top eigenvalues of a run by epoch, from weights kept along its training",
+        is_demonstrated=False,
+    ),
     "curvature": Analysis(
         "engine.geometry.curvature",
         "CurvatureConfig",
@@ -96,6 +105,15 @@ ANALYSES: dict[str, Analysis] = {
         compares=True,
         help="accuracy of runs under perturbations of growing strength",
         demonstrated="all runs",
+    ),
+    "attacks": Analysis(
+        "engine.robustness.standard",
+        "StandardAttackConfig",
+        "standard_attacks",
+        "StandardAttacks",
+        compares=True,
+        help="accuracy of runs under the worst of a standard set of attacks, and what they rely on",
+        is_demonstrated=False,
     ),
     "embed": Analysis(
         "engine.embedding",

@@ -25,9 +25,10 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
     run = store.get(params["run"])
     try:
         with run.running(unless_done=True):
-            dataset, config = dataset_of(run), TrainConfig.parse(run.config)
+            config, dataset = TrainConfig.parse(run.config), dataset_of(run)
+            start = store.get(config.start_from).weights() if config.start_from else None
             with threads_for(dataset, config):
-                return _keep(run, fit(dataset, config, run, progress))
+                return _keep(run, fit(dataset, config, run, progress, start))
     finally:
         if "group" in params:
             from engine.studies.demonstration import submit_analyses
