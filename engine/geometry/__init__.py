@@ -16,6 +16,7 @@ from engine.geometry.curvature.measures import (
 )
 from engine.geometry.curvature.symmetry import Symmetry, SymmetryConfig, measure_symmetry
 from engine.geometry.paths import ModePath, ModePathConfig, mode_path
+from engine.geometry.profiles import Profile, ProfileConfig, loss_profile
 from engine.geometry.slices import Slice, SliceConfig, loss_slice
 from engine.geometry.triples import frozen_triples
 
@@ -26,6 +27,8 @@ __all__ = [
     "Measure",
     "ModePath",
     "ModePathConfig",
+    "Profile",
+    "ProfileConfig",
     "Slice",
     "SliceConfig",
     "Symmetry",
@@ -35,6 +38,7 @@ __all__ = [
     "flatness_versus_robustness",
     "frozen_triples",
     "in_table_order",
+    "loss_profile",
     "loss_slice",
     "measure_of",
     "measure_symmetry",

@@ -53,6 +53,14 @@ ANALYSES: dict[str, Analysis] = {
         help="loss-landscape slices of runs on shared directions",
         has_previews=True,
     ),
+    "profile": Analysis(
+        "engine.geometry",
+        "ProfileConfig",
+        "loss_profile",
+        "Profile",
+        compares=False,
+        help="how the loss rises along a run's sharpest direction, at scale-free distances",
+    ),
     "path": Analysis(
         "engine.geometry",
         "ModePathConfig",
