@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from engine.cli.terminal import (
     with_bar,
 )
 from engine.foundation.config import Config
+from engine.foundation.errors import ResultError
 from engine.foundation.result import Result
 from engine.jobs.submit import run_and_wait
 from engine.runs import RunStore
@@ -94,7 +96,11 @@ def _found(
     store: RunStore, kind: str, runs: list[str], config: Config, arguments: argparse.Namespace
 ) -> Result:
     """The kept result of an analysis, computed first where there is none or it is forced."""
-    result = None if arguments.force else find_result(store, kind, runs, config)
+    try:
+        result = None if arguments.force else find_result(store, kind, runs, config)
+    except ResultError as error:
+        print(f"computed again: {error}", file=sys.stderr)
+        result = None
     if result is None:
         params = {"runs": runs, "config": config.model_dump(mode="json")}
         with_bar(kind, lambda bar: run_and_wait(store, kind, params, bar, arguments.scheduler))

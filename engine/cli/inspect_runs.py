@@ -134,8 +134,9 @@ def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
 def print_compared(table: pd.DataFrame) -> None:
     """The table of strategies with what its numbers are."""
     print(
-        "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals: t "
-        "over seeds, bootstrap over users"
+        "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals, "
+        "uncorrected: t over seeds, bootstrap over users; effect_size: Cohen's d over seeds; "
+        "p_value: paired t over seeds; p_holm: corrected for all rows"
     )
     print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep=""))
 

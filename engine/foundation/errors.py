@@ -25,6 +25,10 @@ class RunError(BasinError):
     """A run folder is missing, incomplete, or written by a newer version."""
 
 
+class ResultError(BasinError):
+    """A kept result is missing, damaged, of a newer version, or made from other weights."""
+
+
 class TrainingError(BasinError):
     """Training cannot start or go on with what it was given."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from engine.foundation.errors import BasinError
+from engine.foundation.errors import ResultError
 from engine.foundation.files import whole_file
 
 
@@ -77,25 +76,37 @@ class Result:
     def load(cls, path: Path) -> Self:
         """Read a saved result of this class.
 
-        Raises BasinError if the file is missing, damaged, of another kind or of a newer version.
+        Raises ResultError if the file is missing, damaged, of another kind or of a newer version.
         """
         try:
             with np.load(path, allow_pickle=False) as archive:
                 meta = json.loads(str(archive["__meta__"]))
                 arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
+            kind, version, plain = meta["kind"], int(meta["schema_version"]), dict(meta["fields"])
         except FileNotFoundError:
-            raise BasinError(f"{path} does not exist.") from None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise BasinError(
-                f"{path} is not a whole result file ({error}); delete it and compute it again."
-            ) from None
-        if meta["kind"] != cls.kind:
-            raise BasinError(f"{path} holds a '{meta['kind']}' result, not '{cls.kind}'.")
-        if meta["schema_version"] > cls.schema_version:
-            raise BasinError(
-                f"{path} was written by a newer Basin (version {meta['schema_version']} of "
-                f"'{cls.kind}', this one reads up to {cls.schema_version}); update Basin."
+            raise ResultError(f"{path} does not exist; compute it again.") from None
+        except (
+            Exception
+        ) as error:  # NumPy, zipfile and zlib raise some dozen kinds for flipped bytes
+            raise _damaged(path, error) from None
+        if kind != cls.kind:
+            raise ResultError(f"{path} holds a '{kind}' result, not '{cls.kind}'.")
+        if version > cls.schema_version:
+            raise ResultError(
+                f"{path} was written by a newer Basin (version {version} of '{cls.kind}', this one "
+                f"reads up to {cls.schema_version}); update Basin."
             )
         known = {item.name for item in dataclasses.fields(cls)}
-        values = {k: v for k, v in {**meta["fields"], **arrays}.items() if k in known}
-        return cls(**values)
+        values = {k: v for k, v in {**plain, **arrays}.items() if k in known}
+        for name, axes in cls.axes.items():
+            array = values.get(name)
+            if array is not None and np.size(array) and np.ndim(array) != len(axes):
+                raise _damaged(path, f"'{name}' has {np.ndim(array)} axes, not {len(axes)}")
+        try:
+            return cls(**values)
+        except TypeError as error:  # a field is missing
+            raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, problem: object) -> ResultError:
+    return ResultError(f"{path} is not a whole result file ({problem}); compute it again.")

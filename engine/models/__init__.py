@@ -10,9 +10,12 @@ from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
 from engine.models.bm3 import BM3Config
 from engine.models.bpr_mf import BPRMFConfig
+from engine.models.dualgnn import DualGNNConfig
 from engine.models.freedom import FREEDOMConfig
 from engine.models.grcn import GRCNConfig
+from engine.models.lattice import LATTICEConfig
 from engine.models.lightgcn import LightGCNConfig
+from engine.models.mgcn import MGCNConfig
 from engine.models.mmgcn import MMGCNConfig
 from engine.models.recommender import (
     Block,
@@ -32,7 +35,10 @@ AnyModelConfig = Annotated[
     | FREEDOMConfig
     | MMGCNConfig
     | GRCNConfig
-    | BM3Config,
+    | BM3Config
+    | LATTICEConfig
+    | MGCNConfig
+    | DualGNNConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

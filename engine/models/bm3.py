@@ -152,13 +152,10 @@ class BM3(Recommender):
         kept = torch.rand(rows.shape, generator=generator) >= share
         return rows * kept.to(rows) / (1.0 - share)
 
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return embedding(users, self.users), embedding(items, self.items)
-
     def regularised(
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return self.embeddings(users, items)
+        return embedding(users, self.users), embedding(items, self.items)
 
 
 def apart(online: Tensor, target: Tensor) -> Tensor:

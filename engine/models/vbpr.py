@@ -82,9 +82,3 @@ class VBPR(Recommender):
     def combine(self, projected: Tensor, items: Tensor | None = None) -> Tensor:
         free = self.items if items is None else nn.functional.embedding(items, self.items)
         return torch.cat([free, projected], dim=1) if self.is_concat else free + projected
-
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            nn.functional.embedding(users, self.users),
-            nn.functional.embedding(items, self.items),
-        )

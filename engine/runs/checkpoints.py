@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.training.recorder import Snapshot
+
+WEIGHTS_NAME = "weights.safetensors"
 
 KEPT = 2
 """How many checkpoints stay on disk: the newest, and one to fall back to."""
@@ -151,3 +154,18 @@ def _read_values(path: Path) -> dict[str, Any]:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def weights_fingerprint(run_folder: Path) -> str:
+    """SHA-256 of a run's weights file, 16 digits; '' where there is none."""
+    path = run_folder / WEIGHTS_NAME
+    try:
+        stat = path.stat()
+        return _cached_sha256(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)[:16]
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _cached_sha256(path: Path, *_stamp: int) -> str:
+    return _sha256(path)

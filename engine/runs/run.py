@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
 
-from engine.foundation.errors import BasinError, Cancelled, RunError
+from engine.foundation.errors import BasinError, Cancelled, ResultError, RunError
 from engine.foundation.files import locked, whole_file
 from engine.foundation.result import Result
-from engine.runs.checkpoints import Checkpoints, load_tensors, save_tensors
+from engine.runs.checkpoints import (
+    WEIGHTS_NAME,
+    Checkpoints,
+    load_tensors,
+    save_tensors,
+    weights_fingerprint,
+)
 from engine.runs.events import EventLog
 from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import read_record, read_record_or, write_record, writing
@@ -213,16 +219,21 @@ class Run:
 
     def save_weights(self, weights: dict[str, Tensor]) -> None:
         """Keep the weights that validation chose, whole or not at all."""
-        path = self.path / "weights.safetensors"
+        path = self.path / WEIGHTS_NAME
         with writing(path), whole_file(path) as temporary:
             save_tensors(temporary, weights)
 
     def weights(self) -> dict[str, Tensor]:
         """The kept weights, on the CPU; raises RunError where they are missing or damaged."""
-        path = self.path / "weights.safetensors"
+        path = self.path / WEIGHTS_NAME
         if not path.exists():
             raise RunError(f"Run {self.id} has no weights yet (state: {self.state}).")
         return load_tensors(path)
+
+    @property
+    def weights_fingerprint(self) -> str:
+        """Tells the kept weights apart from any others; '' where there are none."""
+        return weights_fingerprint(self.path)
 
     def save_snapshot(self, epoch: int, weights: dict[str, Tensor]) -> None:
         """Keep the weights at the end of an epoch in ``trajectory/``, whole or not at all."""
@@ -237,7 +248,7 @@ class Run:
 
     @property
     def has_weights(self) -> bool:
-        return (self.path / "weights.safetensors").exists()
+        return (self.path / WEIGHTS_NAME).exists()
 
     def save_result(self, result: Result, key: str = "default") -> Path:
         """Keep an analysis's result under its kind and a key; the same key replaces it."""
@@ -256,8 +267,22 @@ class Run:
         return self._result_path(kind, key).exists()
 
     def load_result(self, result_type: type[R], key: str = "default") -> R:
-        """A kept result; raises BasinError where it is missing, damaged or of a newer version."""
-        return result_type.load(self._result_path(result_type.kind, key))
+        """A kept result.
+
+        Raises ResultError where it is missing, damaged, of a newer version, or was made from other
+        weights than a run now has.
+        """
+        path = self._result_path(result_type.kind, key)
+        result = result_type.load(path)
+        made_from = result.provenance.get("weights")
+        for run_id, fingerprint in made_from.items() if isinstance(made_from, dict) else ():
+            now_there = weights_fingerprint(self.path.parent / str(run_id))
+            if now_there and now_there != fingerprint:
+                raise ResultError(
+                    f"{path} was made from other weights than run {run_id} has now, as it was "
+                    "trained again; compute it again."
+                )
+        return result
 
     def _result_path(self, kind: str, key: str) -> Path:
         name = f"{kind}-{key}.npz"

@@ -44,7 +44,8 @@ def find_result(
 ) -> Result | None:
     """The kept result of an analysis of these runs with these settings, or None.
 
-    Raises as ``requested_key``.
+    Raises as ``requested_key``, and ResultError where it is damaged or of other weights than the
+    runs now have: then it is to be computed again.
     """
     key = requested_key(kind, runs, config)
     result_class = known_analysis(kind).result_class()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.foundation.errors import JobError
@@ -34,7 +35,9 @@ def run_analysis(
         raise JobError(f"{kind} looks at one run at a time, but {len(runs)} were named.")
     config = analysis.config_class().parse(params.get("config") or {})
     progress(0.0, "opening runs")
-    opened = open_runs([store.get(run) for run in runs])
+    folders = [store.get(run) for run in runs]
+    weights = {run.id: run.weights_fingerprint for run in folders}
+    opened = open_runs(folders)
     if len({trained.dataset.fingerprint for trained in opened}) > 1:
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     subject = opened if analysis.compares else opened[0]
@@ -44,7 +47,8 @@ def run_analysis(
         if analysis.has_previews:
             more["preview"] = write_preview
         result = analysis.load_function()(subject, config, part(progress, 0.05, 1.0), **more)
-        path = store.get(runs[0]).save_result(result, key)
+        result = replace(result, provenance=result.provenance | {"weights": weights})
+        path = folders[0].save_result(result, key)
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
 
 

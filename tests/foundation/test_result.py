@@ -1,12 +1,13 @@
 """A saved result comes back whole, or not at all."""
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from engine.foundation.errors import BasinError
+from engine.foundation.errors import BasinError, ResultError
 from engine.foundation.result import Result
 
 
@@ -48,6 +49,35 @@ def test_numpy_alone_can_read_it(saved):
 def test_a_truncated_file_is_a_clear_error(saved):
     saved.write_bytes(saved.read_bytes()[:-40])
     with pytest.raises(BasinError, match="not a whole result file"):
+        Heights.load(saved)
+
+
+def test_bytes_flipped_anywhere_are_one_error_or_leave_the_result_as_it_was(saved):
+    whole = saved.read_bytes()
+    for place in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        saved.write_bytes(bytes(damaged))
+        try:
+            back = Heights.load(saved)
+        except ResultError:
+            continue
+        assert back.values.tolist() == [1.7, 1.8]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "meta"),
+    [
+        ({}, {}),
+        ({"values": np.zeros((2, 2))}, {}),
+        ({"values": np.zeros(2)}, {"fields": [1]}),
+        ({"values": np.zeros(2)}, {"schema_version": "new"}),
+    ],
+)
+def test_a_missing_array_a_wrong_shape_or_description_is_one_error(saved, arrays, meta):
+    described = {"kind": "heights", "schema_version": 1, "fields": {}} | meta
+    np.savez(saved, __meta__=np.array(json.dumps(described)), **arrays)
+    with pytest.raises(ResultError, match=r"not a whole result file .* compute it again"):
         Heights.load(saved)
 
 

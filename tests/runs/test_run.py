@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.foundation.errors import BasinError, Cancelled, DataError, RunError
+from engine.foundation.errors import BasinError, Cancelled, DataError, ResultError, RunError
 from engine.foundation.result import Result
 from engine.runs import Run, RunStore
 from engine.training.recorder import Snapshot
@@ -148,6 +148,20 @@ def test_results_are_kept_by_kind_and_key(run: Run) -> None:
     assert np.array_equal(run.load_result(Curve, "mg").values, np.arange(4.0))
     with pytest.raises(BasinError, match="does not exist"):
         run.load_result(Curve, "amr")
+
+
+def test_a_result_of_other_weights_is_not_shown(store: RunStore, run: Run) -> None:
+    other = store.create({}, {})
+    for each in (run, other):
+        each.save_weights({"w": torch.zeros(2)})
+    made_from = {each.id: each.weights_fingerprint for each in (run, other)}
+    run.save_result(Curve(np.zeros(2), provenance={"weights": made_from}))
+    assert run.load_result(Curve).values.tolist() == [0, 0]
+    other.save_weights({"w": torch.ones(2)})
+    with pytest.raises(ResultError, match=f"other weights than run {other.id} has now"):
+        run.load_result(Curve)
+    other.save_weights({"w": torch.zeros(2)})
+    assert run.load_result(Curve).values.tolist() == [0, 0], "the very same weights again"
 
 
 @pytest.mark.parametrize("key", ["", "../../x", "a/b", "x" * 300, "a b"])
