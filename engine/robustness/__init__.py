@@ -39,6 +39,7 @@ from engine.robustness.curves import (
     kept_area,
     robustness_curves,
     summary,
+    worst_attack_kept,
 )
 from engine.robustness.pixels import (
     PictureChange,
@@ -97,4 +98,5 @@ __all__ = [
     "picture_edit",
     "robustness_curves",
     "summary",
+    "worst_attack_kept",
 ]

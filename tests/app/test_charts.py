@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from app.charts import catalogue, flatness, learning, path, slices, spectrum, symmetry
+from app.charts import catalogue, flatness, learning, path, profiles, slices, spectrum, symmetry
 from app.charts import curves as robustness
 from app.charts import input_sharpness as inputs
 from app.charts import maps as embedding
@@ -21,7 +21,7 @@ from app.charts.style import looks, ratio_ticks
 from app.panels.curvature.flatness import flatness_by_strategy
 from app.panels.curvature.spectrum import numbers_of_runs
 from engine.embedding import AlignedEmbeddings
-from engine.geometry import Curvature, ModePath, Slice, flatness_table
+from engine.geometry import Curvature, ModePath, Profile, Slice, flatness_table
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
 from engine.studies.analysis_results import find_result
@@ -53,6 +53,24 @@ def axis_titles(figure: go.Figure) -> list[str]:
     ]
 
 
+def test_profiles_rise_from_zero_at_their_minimum_and_name_each_run(
+    trained: RunStore, runs: list[str]
+) -> None:
+    found = {run: results(trained, "profile", [run]) for run in runs}
+    by_label = {run: r for run, r in found.items() if isinstance(r, Profile) and not r.reason}
+    assert by_label
+    figure = profiles.rise_profiles(by_label)
+    lines = [t for t in figure.data if t.name and t.xaxis == "x"]
+    assert len(lines) == len(by_label)
+    for trace in lines:
+        assert min(trace.y) == pytest.approx(0)
+        assert trace.x[int(np.argmin(trace.y))] == pytest.approx(0)
+    bands_drawn = [t for t in figure.data if t.fill == "toself"]
+    assert len(bands_drawn) == len(by_label)
+    dotted = profiles.rise_profiles(by_label, with_parabola=True)
+    assert len(dotted.data) == len(figure.data) + len(by_label)
+
+
 def test_compared_contours_share_one_colour_scale_and_the_same_levels(plane: Slice) -> None:
     figure = slices.slice_contours(plane, "train_loss")
     contours = [trace for trace in figure.data if trace.type == "contour"]
@@ -60,7 +78,9 @@ def test_compared_contours_share_one_colour_scale_and_the_same_levels(plane: Sli
     assert {trace.coloraxis for trace in contours} == {"coloraxis"}
     assert len({(t.contours.start, t.contours.end, t.contours.size) for t in contours}) == 1
     values = plane.values_RQAB[:, plane.quantities.index("train_loss")]
-    assert figure.layout.coloraxis.cmin == pytest.approx(values.min())
+    assert figure.layout.coloraxis.cmin == 0  # each run's rise above its own lowest point
+    assert figure.layout.coloraxis.cmax == pytest.approx(np.ptp(values, axis=(1, 2)).max())
+    assert set(axis_titles(figure)) == {"direction 1", "direction 2"}
     assert any("shared by all runs" in note.text for note in figure.layout.annotations)
 
 
@@ -96,8 +116,12 @@ def test_true_losses_of_a_trajectory_stand_beside_the_line(plane: Slice) -> None
     points = [t for t in slices.slice_lines(walked, "train_loss").data if t.mode == "markers"]
     assert [list(p.y) for p in points] == [[0.9, 0.7]]
     (way,) = (t for t in slices.slice_surfaces(walked, "train_loss").data if t.type == "scatter3d")
-    assert list(way.z) == [0.9, 0.8, None, 0.7, 0.6, None]  # each true loss, then the surface's
-    assert slices.slice_surfaces(walked, "train_loss").layout.scene.zaxis.range[1] >= 0.9
+    floor = plane.values_RQAB[1, plane.quantities.index("train_loss")].min()
+    heights = [None if z is None else z + floor for z in way.z]
+    # Each true loss, then the surface's, above the same zero as the surface.
+    assert heights == pytest.approx([0.9, 0.8, None, 0.7, 0.6, None])
+    top = slices.slice_surfaces(walked, "train_loss").layout.scene.zaxis.range[1]
+    assert top >= 0.9 - floor - 1e-9
     assert not [
         t for t in slices.slice_surfaces(walked, "valid_loss").data if t.type == "scatter3d"
     ]
