@@ -14,6 +14,7 @@ from app.charts.text import escape
 from app.selection.groups import group_labels, with_groups
 from app.selection.strategy_picker import choose_strategies
 from app.selection.workspace import run_store
+from engine.jobs import list_runs
 from engine.runs import Run
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def trained_runs() -> pd.DataFrame:
 
     Column ``group`` is equal for runs that differ in nothing but their seed.
     """
-    table = run_store().list()
+    table = list_runs(run_store())
     table = table[table["state"].isin(["finished", "diverged"])].reset_index(drop=True)
     table["label"] = group_labels(table)
     return with_groups(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.terminal import add_common, records, store_of
 from engine.foundation.errors import ConfigError
+from engine.jobs.run_list import list_runs as runs_table
 from engine.runs import Run
 from engine.runs.records import writing
 
@@ -57,7 +58,7 @@ def data(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def list_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     """One line a run."""
-    table = store_of(arguments).list()
+    table = runs_table(store_of(arguments))
     columns = [
         "id",
         "name",
@@ -82,7 +83,9 @@ def show_options(parser: argparse.ArgumentParser) -> None:
 
 def show(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything kept about one run."""
-    run = store_of(arguments).get(arguments.run)
+    store = store_of(arguments)
+    runs_table(store)  # ends it if nothing will train it any more
+    run = store.get(arguments.run)
     kept = sorted(p.name for p in (run.path / "results").glob("*.npz"))
     shown = {
         "run": run.id,
@@ -147,7 +150,7 @@ def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.runs:
         runs = [store.get(run) for run in arguments.runs]
     else:
-        table = store.list()
+        table = runs_table(store)
         runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
     found = compared(runs, arguments)
     if not arguments.json:

@@ -25,7 +25,6 @@ from engine.evaluation.strategy_comparison import SeedOutcome, compare, compare_
 from engine.evaluation.strategy_means import (
     item_group_means,
     metric_intervals,
-    one_run_a_seed,
 )
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
     "mean_interval",
     "metric_intervals",
     "metrics_of_hits",
-    "one_run_a_seed",
     "paired_p_value",
     "top_items",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -32,8 +32,6 @@ class SeedOutcome:
     seconds: float = 0.0
     diverged: bool = False
     """Whether it met a value that was not finite; its metrics are those of its best weights."""
-    run: str = ""
-    """The run's id; of a seed trained several times the last in order of ids counts."""
 
 
 def compare_metrics(
@@ -67,7 +65,7 @@ def compare(
     by_user_high`` (difference of each user's mean over the paired seeds, bootstrap over users),
     ``n_users``, ``note``; and ``gradient_passes, seconds`` (means).
     Intervals are uncorrected; ``note`` says over what a difference shows, and whether it stays
-    after the correction. A seed trained several times counts once, by its last run.
+    after the correction. Runs of one seed count as one value, their mean.
     ``baseline`` None takes 'plain' where there is one, else the first strategy.
 
     Raises ConfigError where there is nothing to compare, the metric was not measured, or the
@@ -87,9 +85,9 @@ def _uncorrected(
         there = ", ".join(missing[0].test)
         raise ConfigError(f"'{metric}' was not measured; there are {there}.")
     groups: dict[str, dict[int, SeedOutcome]] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.run):
-        groups.setdefault(outcome.strategy, {})[outcome.seed] = outcome
-    groups = {outcome.strategy: groups[outcome.strategy] for outcome in outcomes}
+    for outcome in outcomes:
+        same = [o for o in outcomes if (o.strategy, o.seed) == (outcome.strategy, outcome.seed)]
+        groups.setdefault(outcome.strategy, {})[outcome.seed] = _mean_of_seed(same)
     if baseline is None:
         baseline = "plain" if "plain" in groups else next(iter(groups))
     if baseline not in groups:
@@ -101,6 +99,23 @@ def _uncorrected(
     table = pd.DataFrame(rows).sort_values("valid", ascending=False, ignore_index=True)
     table.attrs |= {"metric": metric, "baseline": baseline}
     return table
+
+
+def _mean_of_seed(runs: Sequence[SeedOutcome]) -> SeedOutcome:
+    """One outcome of the runs that one seed was trained in, their mean."""
+    if len(runs) == 1:
+        return runs[0]
+    by_users = [run.by_user for run in runs if run.by_user]
+    users = set.intersection(*map(set, by_users)) if by_users else set()
+    return replace(
+        runs[0],
+        valid={name: float(np.mean([r.valid[name] for r in runs])) for name in runs[0].valid},
+        test={name: float(np.mean([r.test[name] for r in runs])) for name in runs[0].test},
+        by_user={user: float(np.mean([of[user] for of in by_users])) for user in users} or None,
+        gradient_passes=round(np.mean([run.gradient_passes for run in runs])),
+        seconds=float(np.mean([run.seconds for run in runs])),
+        diverged=any(run.diverged for run in runs),
+    )
 
 
 def _row(

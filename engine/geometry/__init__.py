@@ -16,7 +16,7 @@ from engine.geometry.curvature.measures import (
 )
 from engine.geometry.curvature.symmetry import Symmetry, SymmetryConfig, measure_symmetry
 from engine.geometry.paths import ModePath, ModePathConfig, mode_path
-from engine.geometry.profiles import Profile, ProfileConfig, loss_profile
+from engine.geometry.profiles import LossProfiles, ProfileConfig, loss_profiles
 from engine.geometry.slices import Slice, SliceConfig, loss_slice
 from engine.geometry.triples import frozen_triples
 
@@ -24,10 +24,10 @@ __all__ = [
     "MEASURES",
     "Curvature",
     "CurvatureConfig",
+    "LossProfiles",
     "Measure",
     "ModePath",
     "ModePathConfig",
-    "Profile",
     "ProfileConfig",
     "Slice",
     "SliceConfig",
@@ -38,7 +38,7 @@ __all__ = [
     "flatness_versus_robustness",
     "frozen_triples",
     "in_table_order",
-    "loss_profile",
+    "loss_profiles",
     "loss_slice",
     "measure_of",
     "measure_symmetry",

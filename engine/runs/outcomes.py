@@ -40,7 +40,6 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
                 gradient_passes=int(summary.get("gradient_passes", 0)),
                 seconds=float(summary.get("seconds", 0.0)),
                 diverged=run.state == "diverged",
-                run=run.id,
             )
         )
     return found

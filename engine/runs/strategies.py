@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -39,11 +39,3 @@ def strategies_in(table: pd.DataFrame) -> pd.Series:
         )
     ]  # fmt: skip
     return pd.Series(strategies.strategy_names(described), index=table.index, dtype=object)
-
-
-def newest_of_each_seed(runs: Sequence[Run], strategies: Mapping[str, str]) -> list[Run]:
-    """The runs without those whose seed was trained again later; ``strategies`` is by run id."""
-    newest = {
-        (strategies[r.id], r.config.get("seed")): r.id for r in sorted(runs, key=lambda r: r.id)
-    }
-    return [run for run in runs if run.id in newest.values()]

@@ -56,10 +56,10 @@ ANALYSES: dict[str, Analysis] = {
     "profile": Analysis(
         "engine.geometry",
         "ProfileConfig",
-        "loss_profile",
-        "Profile",
-        compares=False,
-        help="how the loss rises along a run's sharpest direction, at scale-free distances",
+        "loss_profiles",
+        "LossProfiles",
+        compares=True,
+        help="rise of the loss along each run's sharpest direction, on an axis nothing rescales",
     ),
     "path": Analysis(
         "engine.geometry",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from engine.foundation.errors import ResultError, RunError
 from engine.runs import Run, RunStore
-from engine.runs.strategies import newest_of_each_seed, strategy_names
+from engine.runs.strategies import strategy_names
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
@@ -81,8 +81,7 @@ def gather_flatness_and_robustness(
     Only results of one config may be compared: of the configs kept, the one that most runs have
     counts. Curves of several runs lie in the folder of one of them, so all the given runs' folders
     are read. Draws are averaged and random controls left out. ``strategies`` names each run's
-    strategy by id; by default as ``strategy_names`` does. Of a seed trained several times only the
-    newest run counts. Raises RunError where the runs were
+    strategy by id; by default as ``strategy_names`` does. Raises RunError where the runs were
     trained on different datasets.
     """
     from engine.geometry import flatness_table
@@ -92,7 +91,6 @@ def gather_flatness_and_robustness(
         raise RunError("the runs were trained on different datasets; choose runs of one dataset.")
     strategy_of = dict(zip((run.id for run in all_runs), strategy_names(all_runs), strict=True))
     strategy_of |= strategies or {}
-    all_runs = newest_of_each_seed(all_runs, strategy_of)
     curvatures = _curvatures(all_runs)
     drops = _drops(all_runs, metric, strength)
     rows = []

@@ -16,14 +16,14 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
     """Train the run ``params['run']``, from its checkpoint if it has one.
 
     Returns ``run``, ``folder``, ``state``, ``best_epoch``, ``valid``, ``test``, ``selected_by``.
-    Raises what training raises.
+    Raises RunError where it has ended by itself before, and what training raises.
     """
     from engine.runs.opened import dataset_of
     from engine.training import TrainConfig, fit
 
     run = store.get(params["run"])
     try:
-        with run.running():
+        with run.running(unless_done=True):
             return _keep(run, fit(dataset_of(run), TrainConfig.parse(run.config), run, progress))
     finally:
         if "group" in params:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from engine.data.features import FeatureConfig
+from engine.data.negatives import NegativeSource
 from engine.foundation.config import Config
 from engine.foundation.devices import DeviceName
 from engine.models import AnyModelConfig
@@ -48,6 +49,10 @@ class TrainConfig(Config):
     """Most passes over the training interactions."""
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
+    negatives_from: NegativeSource = "train"
+    """``train``: negatives are items that occur in training, as MMRec, Mirror Gradient and AMR draw
+    them; an item that does not (a cold item) is then never pushed down, keeps its drawn embedding
+    and scores by its features. ``all``: of the whole catalogue, which ranks cold items last."""
     negative_pool: int | None = Field(default=None, ge=1)
     """Negatives (items) that a batch shares, drawn anew for each batch; none draws every triple's
     negative alone. Each negative stays uniform; a pool makes large catalogues faster."""

@@ -48,7 +48,7 @@ class Trained:
         """Build the config's model and put ``weights`` in place.
 
         ``precision`` overrides the config's, e.g. 'float64' for reference results.
-        Raises BasinError where names or shapes do not fit the dataset.
+        Raises BasinError where names or shapes do not fit the dataset, or a weight is not finite.
         """
         place = resolve_device(device)
         exact = (precision or config.precision) == "float64"
@@ -60,6 +60,11 @@ class Trained:
                 raise BasinError(
                     f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
                     f"dataset '{dataset.name}'; open the run with the dataset it was trained on."
+                )
+            if not bool(torch.isfinite(weights[name]).all()):
+                raise BasinError(
+                    f"weights of '{name}' hold values that are not finite, so no number of this "
+                    "run would mean anything; train it again, e.g. with a smaller learning rate."
                 )
         model = model.to(place, dtype)
         model.load_theta(weights)

@@ -49,7 +49,7 @@ class Trainer:
             config.noise, dataset, self.features, config.features.scaling, config.seed
         )
         self.epoch_features = self.features
-        self.sampler = NegativeSampler(dataset)
+        self.sampler = NegativeSampler(dataset, config.negatives_from)
         self.train_users = torch.tensor(dataset.train.users)
         self.train_items = torch.tensor(dataset.train.items)
         self.objective = Objective(config.objective, self.model, self.features)

@@ -45,7 +45,7 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = RunStore(tmp_path_factory.mktemp("runs"))
     runs = [train(store, "plain"), train(store, "amr")]
     for kind, config in SMALL.items():
-        single = kind in ("curvature", "embed", "symmetry", "profile")
+        single = kind in ("curvature", "embed", "symmetry")
         for names in [[run] for run in runs] if single else [runs]:
             job = run_here(store, kind, {"runs": names, "config": config}, run_ids=names)
             assert job.status().state == "finished", f"{kind}: {job.status().reason}"

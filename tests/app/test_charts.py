@@ -21,7 +21,7 @@ from app.charts.style import looks, ratio_ticks
 from app.panels.curvature.flatness import flatness_by_strategy
 from app.panels.curvature.spectrum import numbers_of_runs
 from engine.embedding import AlignedEmbeddings
-from engine.geometry import Curvature, ModePath, Profile, Slice, flatness_table
+from engine.geometry import Curvature, LossProfiles, ModePath, Slice, flatness_table
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
 from engine.studies.analysis_results import find_result
@@ -53,22 +53,14 @@ def axis_titles(figure: go.Figure) -> list[str]:
     ]
 
 
-def test_profiles_rise_from_zero_at_their_minimum_and_name_each_run(
-    trained: RunStore, runs: list[str]
-) -> None:
-    found = {run: results(trained, "profile", [run]) for run in runs}
-    by_label = {run: r for run, r in found.items() if isinstance(r, Profile) and not r.reason}
-    assert by_label
-    figure = profiles.rise_profiles(by_label)
-    lines = [t for t in figure.data if t.name and t.xaxis == "x"]
-    assert len(lines) == len(by_label)
-    for trace in lines:
-        assert min(trace.y) == pytest.approx(0)
-        assert trace.x[int(np.argmin(trace.y))] == pytest.approx(0)
-    bands_drawn = [t for t in figure.data if t.fill == "toself"]
-    assert len(bands_drawn) == len(by_label)
-    dotted = profiles.rise_profiles(by_label, with_parabola=True)
-    assert len(dotted.data) == len(figure.data) + len(by_label)
+def test_every_run_has_its_profile_and_parabola(trained: RunStore, runs: list[str]) -> None:
+    result = results(trained, "profile", runs)
+    assert isinstance(result, LossProfiles)
+    figure = profiles.profile_curves(result)
+    lines = [t for t in figure.data if t.name]
+    np.testing.assert_allclose([t.y for t in lines], result.sharpest_RX)
+    dotted = [t for t in figure.data if t.line.dash == "dot"]
+    np.testing.assert_allclose([t.y for t in dotted], result.parabolas())
 
 
 def test_compared_contours_share_one_colour_scale_and_the_same_levels(plane: Slice) -> None:

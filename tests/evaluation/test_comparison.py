@@ -68,15 +68,18 @@ def test_users_are_paired_over_seeds():
     assert row["n_users"] == 200
 
 
-def test_a_seed_trained_twice_counts_once_by_its_last_run():
+def test_a_seed_trained_twice_counts_as_one_value_their_mean():
     seeds = [("plain", s, 0.1 + 0.01 * s) for s in range(3)] + [("x", s, 0.2) for s in range(3)]
-    once = [replace(outcome(*of), run=f"b{place}") for place, of in enumerate(seeds)]
-    again = [replace(o, run="a", test={"recall@20": 0.9}) for o in once]
-    expected = compare(once, "recall@20")
-    for order in ([*once, *again], [*again, *once]):
-        pd.testing.assert_frame_equal(compare(order, "recall@20"), expected)
-    rows = pd.DataFrame({"group": "g", "seed": [0, 1, 0], "id": ["a", "b", "c"], "m": [9, 1, 2.0]})
-    assert metric_intervals(rows, ["m"])[["mean", "n"]].iloc[0].tolist() == [1.5, 2]
+    once = [outcome(*of, by_user={0: of[2], 1: 0.5}) for of in seeds]
+    low, high = ([replace(o, test={"recall@20": o.test["recall@20"] + d},
+                          by_user={0: o.by_user[0] + d, 1: 0.5}) for o in once]
+                 for d in (-0.05, 0.05))  # fmt: skip
+    pd.testing.assert_frame_equal(
+        compare([*low, *high], "recall@20"), compare(once, "recall@20"), atol=1e-12
+    )
+    pd.testing.assert_frame_equal(compare([*once, *once], "recall@20"), compare(once, "recall@20"))
+    rows = pd.DataFrame({"group": "g", "seed": [0, 1, 0], "m": [9, 1, 2.0]})
+    assert metric_intervals(rows, ["m"])[["mean", "n"]].iloc[0].tolist() == [3.25, 2]
 
 
 @pytest.mark.parametrize(

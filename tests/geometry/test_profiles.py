@@ -1,84 +1,114 @@
-"""Profiles: exact along their lines, and the same however the factors are written down."""
-
-from __future__ import annotations
+"""Profiles of the loss against the loss itself, and under all that changes no order."""
 
 import numpy as np
 import pytest
 import torch
 
-from engine.geometry import ProfileConfig, SymmetryConfig, loss_profile
-from engine.geometry.curvature.curvature_config import CurvatureConfig
-from engine.geometry.curvature.measurement_point import MeasurementPoint
+from engine.data import synthetic
+from engine.foundation.errors import ConfigError
+from engine.geometry import ProfileConfig, SymmetryConfig, loss_profiles
 from engine.geometry.curvature.symmetry.transformations import (
     transformations,
     with_factors_as_weights,
 )
-from engine.geometry.profiles.profile_computation import LossAlongLine
-from engine.training import TrainConfig, Trained, fit
+from engine.geometry.profiles.profile_computation import Line, _sharpest
+from engine.training import TrainConfig, fit
 
-SMALL = ProfileConfig(n_points=11, n_random=2, n_triples=200, tolerance=1e-6, reach=1.2)
+CONFIG = ProfileConfig(n_points=11, n_directions=3, n_triples=300, tolerance=1e-8)
+
+
+def fitted(data, model="bpr-mf", **settings):
+    """A run after a few epochs, in float64."""
+    some = {"model.width": 4, "precision": "float64", "epochs": 12, "batch_size": 128}
+    config = TrainConfig().changed({"model": model, "device": "cpu"})
+    config = config.changed({"optimiser.learning_rate": 0.02} | some | settings)
+    return fit(data, config).trained(data, model)
 
 
 @pytest.fixture(scope="module")
-def run(tiny) -> Trained:
-    """A run that orders its validation triples better than chance."""
-    config = TrainConfig().changed(
-        {"epochs": 12, "batch_size": 128, "optimiser.learning_rate": 0.02, "device": "cpu",
-         "model.width": 4, "precision": "float64"}
-    )  # fmt: skip
-    return fit(tiny, config).trained(tiny, "plain")
+def run(tiny):
+    return fitted(tiny)
 
 
-def test_the_loss_along_a_line_is_the_loss_there(run: Trained) -> None:
-    point = MeasurementPoint(run, CurvatureConfig(n_triples=200))
-    loss = point.invariant_loss
-    assert loss is not None
-    direction = point.invariant_start() / 30
-    line = LossAlongLine(loss, direction)
-    for t in (-2.0, -0.3, 0.0, 0.7, 3.0):
-        assert line(t) == pytest.approx(loss.loss(t * direction), rel=1e-9)
+def test_a_profile_is_the_loss_along_the_line(run) -> None:
+    loss, _, value, direction = _sharpest(run, "run", CONFIG)
+    line = Line.through(loss, direction)
+    assert float(direction.norm()) == pytest.approx(1)
+    rises, here = line.rises(np.array([-0.7, 0.0, 0.4]))
+    for distance, rise in zip((-0.7, 0.0, 0.4), rises, strict=True):
+        slow = loss.loss(distance * direction) - loss.loss(0 * direction)
+        assert rise == pytest.approx(slow, abs=1e-12)
+    assert here == pytest.approx(loss.loss(0 * direction))
+    step = 1e-3
+    bend = (line.loss(step) - 2 * line.loss(0) + line.loss(-step)) / step**2
+    assert bend == pytest.approx(value, rel=1e-4)
+    slope = (line.loss(step) - line.loss(-step)) / (2 * step)
+    assert line.slope == pytest.approx(slope, rel=1e-4, abs=1e-9)
 
 
-def test_the_loss_doubles_where_it_is_said_to_and_random_directions_are_flatter(
-    run: Trained,
-) -> None:
-    profile = loss_profile(run, SMALL)
-    rise = profile.sharpest_X - profile.minimum
-    lowest = profile.distances_X[profile.sharpest_X.argmin()]
-    beyond = np.abs(profile.distances_X - lowest) > 1.15 * profile.doubling_distance
-    assert (rise[beyond] > profile.minimum).any()
-    assert profile.distances_X[-1] == pytest.approx(1.2 * profile.doubling_distance)
-    spread = np.ptp(profile.random_NX, axis=1)
-    assert spread.max() < np.ptp(profile.sharpest_X)
-    assert profile.eigenvalue > 0
-    frame = profile.to_frame()
-    assert len(frame) == 3 * 11
-    assert (frame["rise"] >= 0).all()
+def test_the_loss_has_doubled_where_it_is_said_to(run) -> None:
+    profiles = loss_profiles([run], CONFIG)
+    loss, _, _, direction = _sharpest(run, "run", CONFIG)
+    reach = float(profiles.doubling_R[0])
+    line = Line.through(loss, direction)
+    assert max(line.loss(reach), line.loss(-reach)) == pytest.approx(2 * line.loss(0), rel=1e-6)
+    assert profiles.distances_X[-1] == pytest.approx(reach)
 
 
-def test_no_rewriting_of_the_factors_moves_a_profile(run: Trained) -> None:
-    own = loss_profile(with_factors_as_weights(run, None), SMALL)
-    ways = list(transformations(run.factors()[1], SymmetryConfig(condition=10.0)))
-    for how in ways[::3]:
-        other = loss_profile(with_factors_as_weights(run, how), SMALL)
-        np.testing.assert_allclose(other.doubling_distance, own.doubling_distance, rtol=1e-3)
-        np.testing.assert_allclose(other.eigenvalue, own.eigenvalue, rtol=1e-4)
-        mirrored = min(
-            np.abs(other.sharpest_X - own.sharpest_X).max(),
-            np.abs(other.sharpest_X[::-1] - own.sharpest_X).max(),
-        )  # an eigenvector has no sign
-        assert mirrored < 1e-3
+def test_curves_stay_when_factors_are_rewritten(run) -> None:
+    before = loss_profiles([run], CONFIG)
+    config = SymmetryConfig(scales=(3.0,), n_draws=1, temperatures=(4.0,), shifts=(5.0,))
+    seen = set()
+    for how in transformations(run.factors()[1], config):
+        after = loss_profiles([with_factors_as_weights(run, how)], CONFIG)
+        seen.add(how.name)
+        np.testing.assert_allclose(after.distances_X, before.distances_X, rtol=1e-4)
+        # A direction and its opposite are the same direction.
+        ends = np.sort(before.sharpest_RX[:, [0, -1]]), np.sort(after.sharpest_RX[:, [0, -1]])
+        np.testing.assert_allclose(*ends, rtol=1e-4)
+        assert after.eigenvalues_R == pytest.approx(before.eigenvalues_R, rel=1e-4)
+    assert seen == {"scale", "rotation", "mixing", "temperature", "shift"}
 
 
-def test_a_run_whose_scores_say_nothing_has_a_reason_in_place_of_a_profile(run: Trained) -> None:
-    import copy
-    import dataclasses
+def test_models_of_different_kinds_share_one_axis(run, tiny) -> None:
+    profiles = loss_profiles([run, fitted(tiny, "vbpr"), fitted(tiny, "lightgcn")], CONFIG)
+    assert profiles.sharpest_RX.shape == (3, 11)
+    middle = profiles.sharpest_RX[:, 5]
+    np.testing.assert_array_equal(middle, 0)
+    near = profiles.distances_X[4:7]
+    inner = loss_profiles([run], CONFIG.changed({"radius": float(near[-1]) / 20}))
+    np.testing.assert_allclose(
+        inner.sharpest_RX, inner.parabolas(), atol=0.05 * np.abs(inner.parabolas()).max()
+    )
+    assert (profiles.random_mean_RX[:, -1] < profiles.sharpest_RX[:, -1]).all()
+    frame = profiles.to_frame()
+    assert len(frame) == 3 * 4 * 11
+    assert set(frame["direction"]) == {"sharpest", "random mean", "random low", "random high"}
+    assert (profiles.random_low_RX <= profiles.random_high_RX).all()
 
-    model = copy.deepcopy(run.model)
+
+def test_a_saved_profile_comes_back(run, tmp_path) -> None:
+    profiles = loss_profiles([run], CONFIG)
+    profiles.save(tmp_path / "p.npz")
+    again = type(profiles).load(tmp_path / "p.npz")
+    np.testing.assert_array_equal(again.sharpest_RX, profiles.sharpest_RX)
+    assert again.caption == profiles.caption
+
+
+def test_runs_without_a_common_ground_are_refused(run) -> None:
+    other = fitted(synthetic(30, 20, 300, image_width=4, text_width=3, seed=9))
+    with pytest.raises(ConfigError, match="one dataset"):
+        loss_profiles([run, other], CONFIG)
+
+
+def test_scores_that_order_nothing_are_shown_and_said_to_be_uncalibrated(run) -> None:
+    broken = with_factors_as_weights(run)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
-    profile = loss_profile(dataclasses.replace(run, model=model), SMALL)
-    assert profile.reason
-    assert profile.to_frame().empty
-    assert profile.reason in profile.caption
+        broken.model.users.neg_()
+    profiles = loss_profiles([broken], CONFIG)
+    assert np.isnan(profiles.temperatures_R).all()
+    assert "no better than chance" in profiles.caption
+    with torch.no_grad():
+        broken.model.users.zero_()
+    with pytest.raises(ConfigError, match="all scores"):
+        loss_profiles([broken], CONFIG)

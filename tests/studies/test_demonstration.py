@@ -107,6 +107,19 @@ def test_one_whose_process_died_before_all_was_asked_for_is_over_and_says_so(
     assert "not started in full" in status.problems[0]
 
 
+def test_one_whose_cluster_was_killed_is_over_and_says_so(store: RunStore) -> None:
+    group = start_demonstration(store, DATA)
+    for path in (store.root / ".jobs").glob("[!.]*/request.json"):
+        record = json.loads(path.read_text())
+        record["submitter"]["started"] = "1"
+        path.write_text(json.dumps(record))
+    group_status(store, group)  # submits the analyses, here of no run
+    status = group_status(store, group)
+    assert status.is_over
+    assert "No cluster took it" in status.problems[0]
+    assert {run.state for run in runs_of(store, group)} == {"interrupted"}
+
+
 def test_an_unknown_group_is_refused(store: RunStore) -> None:
     with pytest.raises(JobError, match="no group 'x'"):
         group_status(store, "x")

@@ -1,5 +1,8 @@
 """The task ``train``: the run's folder says what came of it."""
 
+import pytest
+
+from engine.foundation.errors import RunError
 from engine.foundation.progress import silent
 from engine.runs import RunStore
 from engine.studies.new_run import create_run
@@ -25,3 +28,14 @@ def test_a_run_holds_what_fit_returns(tmp_path):
     assert run.has_weights
     assert run.has_checkpoint
     assert run.results("user-metrics") != []
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    run = create_run(store, DATA, preset("plain", QUICK))
+    train(store, {"run": run.id}, silent)
+    weights = (run.path / "weights.safetensors").read_bytes()
+    with pytest.raises(RunError, match="has finished; it is not trained again"):
+        train(store, {"run": run.id}, silent)
+    assert run.state == "finished"
+    assert (run.path / "weights.safetensors").read_bytes() == weights

@@ -1,142 +1,161 @@
-"""Computes profiles: ``loss_profile``."""
+"""Computes the profiles of the loss around the weights of runs: ``loss_profiles``.
+
+Scores are inner products, so along a straight line of the factors each margin is a quadratic of the
+distance, exactly: three passes over the triples give the loss at every distance.
+
+Legend: R runs, X distances, T triples, P entries of a whitened step of the factors.
+"""
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from engine.foundation.progress import Progress, part, silent
+from engine.foundation.errors import ConfigError
+from engine.foundation.progress import Progress, silent
 from engine.foundation.seeding import torch_generator
+from engine.geometry.comparable_runs import name_of
 from engine.geometry.curvature.curvature_config import CurvatureConfig
 from engine.geometry.curvature.invariant_metric import InvariantLoss
 from engine.geometry.curvature.measurement_point import MeasurementPoint
 from engine.geometry.profiles.profile_config import ProfileConfig
-from engine.geometry.profiles.profile_result import Profile
-from engine.geometry.ranking_loss import margins_of
+from engine.geometry.profiles.profile_result import LossProfiles
 from engine.training import Trained
 
-
-class LossAlongLine:
-    """The mean ranking loss along a straight line of factors.
-
-    Margins of factors on a line are quadratic in the distance, so three evaluations of all triples
-    give the loss everywhere on it.
-    """
-
-    def __init__(self, loss: InvariantLoss, direction_P: Tensor) -> None:
-        users_UR, items_IR = loss.factor_step(direction_P)
-
-        def margins_at(t: float) -> Tensor:
-            moved = loss.users_UR + t * users_UR, loss.items_IR + t * items_IR
-            return margins_of(*moved, loss.triples).double()
-
-        below_T, self.origin_T, above_T = margins_at(-1.0), margins_at(0.0), margins_at(1.0)
-        self.slope_T = (above_T - below_T) / 2
-        self.bend_T = (above_T + below_T) / 2 - self.origin_T
-
-    def __call__(self, distance: float) -> float:
-        """The loss at a distance along the line, in lengths of the direction."""
-        margins_T = self.origin_T + distance * self.slope_T + distance**2 * self.bend_T
-        return float(nn.functional.softplus(-margins_T).mean())
+LARGEST = 64.0
+"""A loss that has not doubled within so many lengths of score changes counts as never doubling."""
 
 
-def loss_profile(
-    trained: Trained, config: ProfileConfig | None = None, progress: Progress = silent
-) -> Profile:
-    """The loss of a run along its sharpest direction and along random ones (method.md).
+def loss_profiles(
+    trained: Sequence[Trained],
+    config: ProfileConfig | None = None,
+    progress: Progress = silent,
+) -> LossProfiles:
+    """Profiles along each run's sharpest and along random directions, on one axis.
 
-    Where no temperature calibrates the run's scores, the result says why and holds no points.
+    The runs may be of different models. Scores that no temperature calibrates (they order
+    validation triples no better than chance) are taken as they are, and the result says so. Raises
+    ConfigError where the runs are of different datasets, or all scores of one are equal.
     """
     config = config or ProfileConfig()
     started = time.perf_counter()
-    point = MeasurementPoint(
-        trained,
-        CurvatureConfig(
-            n_triples=config.n_triples, seed=config.seed, tolerance=config.tolerance,
-            max_products=config.max_products,
-        ),
-    )  # fmt: skip
-    loss = point.invariant_loss
-    if loss is None:
-        why = point.temperature.reason or "all its scores are equal"
-        return _profile(trained, config, point, started, reason=why)
-    point.progress = part(progress, 0.0, 0.6)
-    start_P = point.invariant_start()
-    pairs = point.eigenpairs("sharpest direction", loss.gauss_newton_product, start_P)
-    sharpest = LossAlongLine(loss, pairs.vectors_KP[0])
-    doubling = doubling_distance(sharpest)
-    half = (config.n_points - 1) // 2
-    distances_X = config.reach * doubling * np.arange(-half, half + 1) / half
-    randoms = []
-    for n in range(config.n_random):
-        progress(0.6 + 0.4 * n / config.n_random, f"random direction {n + 1}")
-        draws = torch_generator(config.seed, "profile direction", n)
-        direction_P = torch.randn(loss.size, generator=draws).to(start_P)
-        line = LossAlongLine(loss, direction_P / torch.linalg.vector_norm(direction_P))
-        randoms.append([line(t) for t in distances_X])
-    return _profile(
-        trained, config, point, started,
-        distances_X=distances_X,
-        sharpest_X=np.array([sharpest(t) for t in distances_X]),
-        random_NX=np.array(randoms).reshape(config.n_random, config.n_points),
-        eigenvalue=pairs.top,
-        doubling_distance=doubling,
-    )  # fmt: skip
-
-
-def doubling_distance(line: LossAlongLine) -> float:
-    """The distance, from the minimum along a line, at which the loss is twice that minimum.
-
-    The nearer of both sides; the minimum is sought within the range that the doubling spans.
-    """
-    far = 1.0
-    while min(line(far), line(-far)) < 2 * line(0.0) and far < 1e9:
-        far *= 2
-    while min(line(far / 2), line(-far / 2)) >= 2 * line(0.0) and far > 1e-9:
-        far /= 2
-    grid = np.linspace(-far, far, 401)
-    lowest = float(grid[int(np.argmin([line(t) for t in grid]))])
-    level = 2 * line(lowest)
-    ends = [_crossing(line, lowest, side, level) for side in (-1.0, 1.0)]
-    return min(abs(end - lowest) for end in ends)
-
-
-def _crossing(line: LossAlongLine, start: float, side: float, level: float) -> float:
-    """Where the loss first reaches a level on one side of ``start``, by doubling and bisection."""
-    step = 1e-3
-    while line(start + side * step) < level and step < 1e12:
-        step *= 2
-    low, high = step / 2, step
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if line(start + side * middle) >= level else (middle, high)
-    return start + side * high
-
-
-def _profile(
-    trained: Trained, config: ProfileConfig, point: MeasurementPoint, started: float, *,
-    reason: str = "", eigenvalue: float = math.nan, doubling_distance: float = math.nan,
-    **arrays: np.ndarray,
-) -> Profile:  # fmt: skip
-    empty = {"distances_X": np.zeros(0), "sharpest_X": np.zeros(0), "random_NX": np.zeros((0, 0))}
-    return Profile(
-        **(empty | arrays),
-        label=trained.label,
-        run=trained.run,
-        eigenvalue=eigenvalue,
-        doubling_distance=doubling_distance,
-        n_triples=len(point.triples),
-        reason=reason,
+    if len({run.dataset.fingerprint for run in trained}) != 1:
+        raise ConfigError("profiles compare runs of one dataset; name runs of one dataset.")
+    lines, numbers = [], []
+    for r, run in enumerate(trained):
+        progress(r / len(trained), f"sharpest direction of {name_of(trained, r)}")
+        loss, temperature, value, direction_P = _sharpest(run, name_of(trained, r), config)
+        line = Line.through(loss, direction_P)
+        lines.append((loss, line))
+        numbers.append((line.rises(np.zeros(1))[1], line.slope, value, temperature))
+    reaches = [line.doubling() for _, line in lines]
+    finite = [reach for reach in reaches if np.isfinite(reach)]
+    radius = config.radius or (min(finite) if finite else LARGEST)
+    distances_X = np.linspace(-radius, radius, config.n_points | 1)
+    sharpest, means, lows, highs = [], [], [], []
+    for r, (loss, line) in enumerate(lines):
+        progress((r + 0.5) / len(trained), f"random directions of {name_of(trained, r)}")
+        sharpest.append(line.rises(distances_X)[0])
+        draws = torch_generator(config.seed, "profile directions", r)
+        rises = []
+        for _ in range(config.n_directions):
+            step_P = torch.randn(loss.size, generator=draws).to(loss.users_UR)
+            rises.append(Line.through(loss, step_P / step_P.norm()).rises(distances_X)[0])
+        means.append(np.mean(rises, axis=0))
+        lows.append(np.percentile(rises, 5, axis=0))
+        highs.append(np.percentile(rises, 95, axis=0))
+    losses, slopes, values, temperatures = (
+        np.array(column) for column in zip(*numbers, strict=True)
+    )
+    progress(1.0, "")
+    return LossProfiles(
+        distances_X, np.array(sharpest), np.array(means), np.array(lows), np.array(highs),
+        losses, slopes, values, np.array(reaches), temperatures,
+        [name_of(trained, r) for r in range(len(trained))], [run.run for run in trained],
         config=config.model_dump(mode="json"),
         provenance={
-            "dataset": trained.dataset.fingerprint,
-            "dataset_name": trained.dataset.name,
-            "runs": [trained.run],
-            "unconverged": point.unconverged,
+            "runs": [run.run for run in trained],
+            "dataset": trained[0].dataset.fingerprint,
             "seconds": time.perf_counter() - started,
         },
+    )  # fmt: skip
+
+
+def _sharpest(
+    run: Trained, name: str, config: ProfileConfig
+) -> tuple[InvariantLoss, float, float, Tensor]:
+    """The loss in whitened steps, its temperature, top eigenvalue and unit eigenvector."""
+    point = MeasurementPoint(
+        run,
+        CurvatureConfig(
+            n_top=1, n_bottom=0, n_triples=config.n_triples, tolerance=config.tolerance,
+            seed=config.seed,
+        ),
+    )  # fmt: skip
+    loss = InvariantLoss(*point.factors, point.temperature.factor, point.triples)
+    if not loss.rank:
+        raise ConfigError(f"all scores of '{name}' are equal, so no direction changes one.")
+    start_P = torch.randn(loss.size, generator=torch_generator(config.seed, "profile start"))
+    pairs = point.eigenpairs("sharpest direction", loss.product, start_P.to(loss.users_UR))
+    temperature = point.temperature.value
+    return (
+        loss,
+        float("nan") if temperature is None else temperature,
+        pairs.top,
+        pairs.vectors_KP[0],
     )
+
+
+class Line:
+    """The loss along one straight line of the factors: margins ``a + b t + c t^2`` [T]."""
+
+    def __init__(self, constant_T: Tensor, linear_T: Tensor, square_T: Tensor) -> None:
+        self.constant_T, self.linear_T, self.square_T = constant_T, linear_T, square_T
+
+    @classmethod
+    def through(cls, loss: InvariantLoss, direction_P: Tensor) -> Line:
+        """The line through the weights along a whitened direction."""
+        users_UR, items_IR = loss.factor_step(direction_P)
+        margins = loss.factor_loss.pattern.margins
+        return cls(
+            margins((loss.users_UR, loss.items_IR)).double(),
+            margins((users_UR, loss.items_IR), (loss.users_UR, items_IR)).double(),
+            margins((users_UR, items_IR)).double(),
+        )
+
+    def loss(self, distance: float) -> float:
+        """The mean loss at a distance."""
+        margins_T = self.constant_T + distance * (self.linear_T + distance * self.square_T)
+        return float(torch.nn.functional.softplus(-margins_T).mean())
+
+    def rises(self, distances_X: np.ndarray) -> tuple[np.ndarray, float]:
+        """The loss above that at the weights at each distance [X], and that at the weights."""
+        here = self.loss(0.0)
+        return np.array([self.loss(float(t)) - here for t in distances_X]), here
+
+    @property
+    def slope(self) -> float:
+        """The loss's slope at the weights."""
+        return float((-torch.sigmoid(-self.constant_T) * self.linear_T).mean())
+
+    def doubling(self) -> float:
+        """The nearest distance, on either side, at which the loss has doubled; NaN beyond 64."""
+        here = self.loss(0.0)
+        reaches = []
+        for side in (1.0, -1.0):
+            low, high = 0.0, 0.25
+            while self.loss(side * high) < 2 * here and high < LARGEST:
+                low, high = high, 2 * high
+            if high >= LARGEST:
+                continue
+            for _ in range(40):
+                middle = (low + high) / 2
+                low, high = (
+                    (low, middle) if self.loss(side * middle) >= 2 * here else (middle, high)
+                )
+            reaches.append(high)
+        return min(reaches, default=float("nan"))
