@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from app.charts.style import Look, finish, look_of, translucent
-from app.charts.text import chart_name
+from app.charts.text import chart_name, escape
 
 if TYPE_CHECKING:
     from engine.geometry import LossProfiles
@@ -49,3 +49,15 @@ def profile_curves(result: LossProfiles, looks: Mapping[str, Look] | None = None
     figure.update_xaxes(title="distance: length of the change of scores (calibrated)")
     figure.update_yaxes(title="rise of the training loss (nats)", range=[-0.04 * top, 1.08 * top])
     return finish(figure, height=HEIGHT)
+
+
+def profile_sentence(result: LossProfiles) -> str:
+    """Which run rises fastest and which slowest, in numbers."""
+    values = dict(zip(result.labels, result.eigenvalues_R, strict=True))
+    sharpest, flattest = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
+    if sharpest == flattest:
+        return f"{escape(sharpest)}: curvature {values[sharpest]:.3g} nats per squared score."
+    return (
+        f"Around {escape(sharpest)} the loss rises fastest (curvature {values[sharpest]:.3g} nats "
+        f"per squared score), around {escape(flattest)} slowest ({values[flattest]:.3g})."
+    )

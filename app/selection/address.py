@@ -25,8 +25,8 @@ def open_from_address() -> None:
             look_at_dataset(dataset)
         else:
             st.warning(
-                f"The link names dataset {escape(short(dataset, 200))}, which is not among those found here; to open "
-                "it, type its path on the Overview."
+                f"The link names dataset {escape(short(dataset, 200))}, which is not among those "
+                "found here; to open it, type its path on the Overview."
             )
     if "runs" in st.query_params:
         look_at_runs(st.query_params["runs"].split(","))

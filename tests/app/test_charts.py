@@ -59,7 +59,7 @@ def test_every_run_has_its_profile_and_parabola(trained: RunStore, runs: list[st
     figure = profiles.profile_curves(result)
     lines = [t for t in figure.data if t.name]
     np.testing.assert_allclose([t.y for t in lines], result.sharpest_RX)
-    dotted = [t for t in figure.data if t.line.dash == "dot"]
+    dotted = [t for t in figure.data if t.line.width == 1]
     np.testing.assert_allclose([t.y for t in dotted], result.parabolas())
 
 

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.charts.metrics import paired_differences
-from app.panels.compare.metrics import differences_caption
+from app.panels.compare.differences import differences_caption
 from app.selection.groups import with_groups
 from engine.evaluation import UserMetrics, bootstrap_interval, mean_interval
 from engine.jobs import run_here

@@ -33,7 +33,7 @@ def profiles(choice: Choice) -> None:
         results = results_or_offer(
             run_store(), "profile", choice.ids, config, "Compute the profiles"
         )
-        for result in map(lambda r: cast("LossProfiles", r), results.values()):
+        for result in (cast("LossProfiles", r) for r in results.values()):
             result = replace(result, labels=choice.labels_of(result.runs, result.labels))
             sentence = sharpness_sentence(result, choice)
             st.markdown(sentence)
