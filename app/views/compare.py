@@ -9,7 +9,9 @@ import streamlit as st
 from app.panels.compare.differences import differences
 from app.panels.compare.learning import learning
 from app.panels.compare.metrics import metrics_of_strategies
+from app.panels.compare.report import offer_report
 from app.panels.compare.settings import settings
+from app.panels.compare.tradeoff import tradeoff
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
@@ -26,7 +28,9 @@ lazy_tabs(
     "compare",
     {
         "Difference to a baseline": partial(differences, choice, metrics),
+        "Reliance and robustness": partial(tradeoff, choice),
         "How training went": partial(learning, choice),
         "Settings that differ": partial(settings, choice),
+        "Report": partial(offer_report, choice),
     },
 )

@@ -10,10 +10,12 @@ from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
 from engine.models.bm3 import BM3Config
 from engine.models.bpr_mf import BPRMFConfig
+from engine.models.dragon import DRAGONConfig
 from engine.models.dualgnn import DualGNNConfig
 from engine.models.freedom import FREEDOMConfig
 from engine.models.grcn import GRCNConfig
 from engine.models.lattice import LATTICEConfig
+from engine.models.layergcn import LayerGCNConfig
 from engine.models.lightgcn import LightGCNConfig
 from engine.models.mgcn import MGCNConfig
 from engine.models.mmgcn import MMGCNConfig
@@ -25,6 +27,8 @@ from engine.models.recommender import (
     MultimodalConfig,
     Recommender,
 )
+from engine.models.selfcf import SelfCFConfig
+from engine.models.slmrec import SLMRecConfig
 from engine.models.terms import TermInputs
 from engine.models.vbpr import VBPRConfig
 
@@ -38,7 +42,11 @@ AnyModelConfig = Annotated[
     | BM3Config
     | LATTICEConfig
     | MGCNConfig
-    | DualGNNConfig,
+    | DualGNNConfig
+    | SLMRecConfig
+    | DRAGONConfig
+    | LayerGCNConfig
+    | SelfCFConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

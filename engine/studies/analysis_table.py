@@ -95,6 +95,15 @@ ANALYSES: dict[str, Analysis] = {
         compares=True,
         help="accuracy of runs under perturbations of growing strength",
     ),
+    "attacks": Analysis(
+        "engine.robustness.standard",
+        "StandardAttackConfig",
+        "standard_attacks",
+        "StandardAttacks",
+        compares=True,
+        help="accuracy of runs under the worst of a standard set of attacks, and what they rely on",
+        is_demonstrated=False,
+    ),
     "embed": Analysis(
         "engine.embedding",
         "EmbeddingConfig",

@@ -24,7 +24,9 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
     run = store.get(params["run"])
     try:
         with run.running(unless_done=True):
-            return _keep(run, fit(dataset_of(run), TrainConfig.parse(run.config), run, progress))
+            config = TrainConfig.parse(run.config)
+            start = store.get(config.start_from).weights() if config.start_from else None
+            return _keep(run, fit(dataset_of(run), config, run, progress, start))
     finally:
         if "group" in params:
             from engine.studies.demonstration import submit_analyses

@@ -45,8 +45,12 @@ class TrainConfig(Config):
     """How features are scaled before the model reads them."""
     noise: NoiseConfig = NoiseConfig()
     """Perturbation of the features while training, or none."""
+    start_from: str | None = None
+    """Id of the finished run whose chosen weights training begins at, with a fresh optimiser and
+    without a warm start; same dataset, model and shapes. None: weights drawn from the seed."""
     epochs: int = Field(default=150, ge=1, le=100_000)
-    """Most passes over the training interactions."""
+    """Most passes over the training interactions; with an adversary's warm start, of those after
+    it."""
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
     negatives_from: NegativeSource = "train"
@@ -59,7 +63,8 @@ class TrainConfig(Config):
     match_gradient_passes: int | None = Field(default=None, ge=1)
     """Train for so many gradient passes, whatever epochs and patience say: the compute-matched
     baseline of a strategy that used that many. Exactly so many where a step takes one; else the
-    last step that would take more is left out. A decay ends with them. None: off."""
+    last step that would take more is left out. A decay ends with them; a warm start counts, and
+    ends as always. None: off."""
     max_seconds: float | None = Field(default=None, gt=0)
     """Stop at the end of the epoch in which training has taken so long, in seconds."""
     validation_metric: Literal["recall", "ndcg", "precision", "map", "hr"] = "recall"
