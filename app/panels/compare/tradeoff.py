@@ -43,7 +43,8 @@ def _tradeoff(attacks: StandardAttacks, choice: Choice) -> None:
     strengths = [float(s) for s in attacks.strengths if s > 0]
     strength = st.segmented_control(
         "Strength of the attacks", strengths, default=strengths[0], required=True,
-        format_func=lambda s: f"{s:g}", help=attacks.unit, key="tradeoff.strength", bind="query-params",
+        format_func=lambda s: f"{s:g}", help=attacks.unit, key="tradeoff.strength",
+        bind="query-params",
     ) or strengths[0]  # fmt: skip
     points = attacks.tradeoff(strength)
     means = tradeoff_means(points)
