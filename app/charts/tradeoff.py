@@ -34,7 +34,8 @@ def tradeoff_scatter(
     for path, group in means[means["path"] != ""].groupby("path", sort=False):
         ordered = group.sort_values("epsilon")
         figure.add_scatter(
-            x=ordered["reliance"], y=ordered["worst"], mode="lines", name=f"{chart_name(path)} by epsilon",
+            x=ordered["reliance"], y=ordered["worst"], mode="lines",
+            name=f"{chart_name(path)} by epsilon",
             line={"color": NEUTRAL, "width": 1.5}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
     strategies = list(means["strategy"])
@@ -54,8 +55,8 @@ def tradeoff_scatter(
             x=[row["reliance"]], y=[row["worst"]], mode="markers", name=chart_name(row["strategy"]),
             marker={"color": style.colour, "symbol": style.marker, "size": 12},
             error_x=_interval(row, "reliance"), error_y=_interval(row, "worst"),
-            hovertemplate=f"{chart_name(row['strategy'])}, mean of {row['n_seeds']} seeds<br>relies on "
-            "features for %{x:.4f}<br>keeps %{y:.4f} under the worst attack<extra></extra>",
+            hovertemplate=f"{chart_name(row['strategy'])}, mean of {row['n_seeds']} seeds"
+            "<br>relies on features for %{x:.4f}<br>keeps %{y:.4f} under the worst attack<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title=f"reliance on features ({metric}, clean minus removed)")
     figure.update_yaxes(title=f"{metric} under the worst attack", rangemode="tozero")

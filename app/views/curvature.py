@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from app.panels.curvature.along_training import along_training
 from app.panels.curvature.correlation import does_flatness_predict_robustness
 from app.panels.curvature.flatness import comparable_flatness, every_measure
 from app.panels.curvature.input_sharpness import input_sharpness
@@ -35,6 +36,7 @@ if results:
         "Sensitivity to features": partial(input_sharpness, results, choice),
     }
 contents |= {
+    "Along training": partial(along_training, choice),
     "What moves what": partial(what_moves_what, choice),
     "Does flatness predict robustness?": partial(does_flatness_predict_robustness, choice),
 }

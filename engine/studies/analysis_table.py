@@ -79,6 +79,15 @@ ANALYSES: dict[str, Analysis] = {
         help="which flatness measures move when a run's factors are written down differently",
         is_demonstrated=False,
     ),
+    "sharpening": Analysis(
+        "engine.geometry",
+        "TrainingCurvatureConfig",
+        "curvature_along_training",
+        "TrainingCurvature",
+        compares=False,
+        help="top eigenvalues of a run by epoch, from weights kept along its training",
+        is_demonstrated=False,
+    ),
     "curvature": Analysis(
         "engine.geometry.curvature",
         "CurvatureConfig",

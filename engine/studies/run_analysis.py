@@ -53,6 +53,18 @@ def run_analysis(
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
 
 
+def _snapshots(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
+    """A run's weights kept along training, with their epochs."""
+    del config
+    run = store.get(opened[0].run)
+    if not run.snapshot_epochs:
+        raise JobError(
+            f"{run.name or run.id} kept no weights along its training; train with snapshots_every "
+            "set, e.g. to 2."
+        )
+    return {"snapshots": run.trajectory(), "epochs": run.snapshot_epochs}
+
+
 def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
     """What a slice needs beside the runs: weights kept along training, perturbed features."""
     inputs: dict[str, Any] = {}
@@ -77,5 +89,5 @@ def _attack_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> d
     return {"twins": open_plain_twins(store, opened)}
 
 
-INPUTS = {"slice": _slice_inputs, "attacks": _attack_inputs}
+INPUTS = {"slice": _slice_inputs, "sharpening": _snapshots, "attacks": _attack_inputs}
 """What analyses need beside the runs, as further arguments by name."""
