@@ -56,7 +56,8 @@ def tradeoff_scatter(
             marker={"color": style.colour, "symbol": style.marker, "size": 12},
             error_x=_interval(row, "reliance"), error_y=_interval(row, "worst"),
             hovertemplate=f"{chart_name(row['strategy'])}, mean of {row['n_seeds']} seeds"
-            "<br>relies on features for %{x:.4f}<br>keeps %{y:.4f} under the worst attack<extra></extra>",
+            "<br>relies on features for %{x:.4f}<br>keeps %{y:.4f} under the worst attack"
+            "<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title=f"reliance on features ({metric}, clean minus removed)")
     figure.update_yaxes(title=f"{metric} under the worst attack", rangemode="tozero")
