@@ -138,7 +138,7 @@ def _say_what_is_missing(runs: Sequence[str]) -> None:
         st.warning(
             f"Not in the runs folder {escape(run_store().root)}, or without a model: {names}"
             f"{f' and {more} more' if more > 0 else ''}. They were deleted, or are in another "
-            "folder; the bin on the page Compare may hold them.",
+            "folder; the bin on the page Runs may hold them.",
             icon=":material/link_off:",
         )
 

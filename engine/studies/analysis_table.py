@@ -86,7 +86,7 @@ ANALYSES: dict[str, Analysis] = {
         "TrainingCurvature",
         compares=False,
         help="top eigenvalues of a run by epoch, from weights kept along its training",
-        is_demonstrated=False,
+        demonstrated="no",
     ),
     "curvature": Analysis(
         "engine.geometry.curvature",
@@ -113,7 +113,7 @@ ANALYSES: dict[str, Analysis] = {
         "StandardAttacks",
         compares=True,
         help="accuracy of runs under the worst of a standard set of attacks, and what they rely on",
-        is_demonstrated=False,
+        demonstrated="no",
     ),
     "embed": Analysis(
         "engine.embedding",
