@@ -1,23 +1,29 @@
-"""Landscape: the loss around each solution, on shared directions and one colour scale."""
+"""Landscape: which solution is flat and which sharp?"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 
 from app.panels.landscape.path import between_two_runs
+from app.panels.landscape.profiles import profiles
 from app.panels.landscape.slices import slices
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.lazy_tabs import lazy_tabs
 
-st.title("Landscape")
-st.markdown(
-    "How fast does the loss rise when the weights move away from what training found? All runs are "
-    "moved along shared directions and measured on the same frozen triples."
-)
+st.title("Landscape", help="Which solution lies in a flat basin, and which in a sharp one?")
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
-slices(choice)
 with show_errors():
-    between_two_runs(choice)
+    profiles(choice.one_a_strategy())
+lazy_tabs(
+    "landscape",
+    {
+        "Contours and surfaces": partial(slices, choice.one_a_strategy()),
+        "Between two runs": partial(between_two_runs, choice),
+    },
+)

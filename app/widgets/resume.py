@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from app.selection.workspace import run_store
-from engine.jobs import Job, active_jobs, submit
+from engine.jobs import Job, active_jobs, list_runs, submit
 
 STOPPED = ("interrupted", "cancelled", "failed")
 """States of runs that can be gone on with."""
@@ -25,7 +25,7 @@ def runs_at_work() -> set[str]:
 
 def stopped_runs() -> pd.DataFrame:
     """Rows of the runs that stopped before their end and that nobody works on, newest first."""
-    table = run_store().list()
+    table = list_runs(run_store())
     return table[table["state"].isin(STOPPED) & ~table["id"].isin(runs_at_work())]
 
 

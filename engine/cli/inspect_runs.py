@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.cli.reading import add_reading, source_of
 from engine.cli.terminal import add_common, records, store_of
 from engine.foundation.errors import ConfigError, DataError
+from engine.jobs.run_list import list_runs as runs_table
 from engine.runs import Run
 from engine.runs.records import writing
 
@@ -86,7 +87,7 @@ def check(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def list_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     """One line a run."""
-    table = store_of(arguments).list()
+    table = runs_table(store_of(arguments))
     columns = [
         "id",
         "name",
@@ -111,7 +112,9 @@ def show_options(parser: argparse.ArgumentParser) -> None:
 
 def show(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything kept about one run."""
-    run = store_of(arguments).get(arguments.run)
+    store = store_of(arguments)
+    runs_table(store)  # ends it if nothing will train it any more
+    run = store.get(arguments.run)
     kept = sorted(p.name for p in (run.path / "results").glob("*.npz"))
     shown = {
         "run": run.id,
@@ -163,8 +166,9 @@ def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
 def print_compared(table: pd.DataFrame) -> None:
     """The table of strategies with what its numbers are."""
     print(
-        "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals: t "
-        "over seeds, bootstrap over users"
+        "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals, "
+        "uncorrected: t over seeds, bootstrap over users; effect_size: Cohen's d over seeds; "
+        "p_value: paired t over seeds; p_holm: corrected for all rows"
     )
     print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep=""))
 
@@ -175,7 +179,7 @@ def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.runs:
         runs = [store.get(run) for run in arguments.runs]
     else:
-        table = store.list()
+        table = runs_table(store)
         runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
     found = compared(runs, arguments)
     if not arguments.json:

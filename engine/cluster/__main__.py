@@ -1,4 +1,4 @@
-"""``python -m engine.cluster cluster`` and ``python -m engine.jobs worker``."""
+"""``python -m engine.cluster cluster|worker``: be a cluster or workers until ended."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def add_options(command: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpu", action="store_true", help="each takes one GPU task at a time")
 
 
-def serve(command: str, given: argparse.Namespace) -> None:
+def serve(command: str, arguments: argparse.Namespace) -> None:
     """Be a cluster or workers until ended."""
     if command == "cluster":
         from engine.cluster.embedded_cluster import serve as serve_cluster
 
-        serve_cluster(RunStore(given.runs), given.workers, given.idle)
+        serve_cluster(RunStore(arguments.runs), arguments.workers, arguments.idle)
     else:
         from engine.cluster.outside_worker import serve_worker
 
-        serve_worker(given.scheduler, given.workers, given.gpu)
+        serve_worker(arguments.scheduler, arguments.workers, arguments.gpu)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         ("worker", "workers for a scheduler on another machine"),
     ):
         add_options(name, commands.add_parser(name, help=help_))
-    given = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     try:
-        serve(given.command, given)
+        serve(arguments.command, arguments)
     except BasinError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,6 +1,13 @@
 """Ranking metrics, intervals and paired comparisons."""
 
-from engine.evaluation.intervals import Interval, bootstrap_interval, effect_size, mean_interval
+from engine.evaluation.intervals import (
+    Interval,
+    bootstrap_interval,
+    effect_size,
+    holm,
+    mean_interval,
+    paired_p_value,
+)
 from engine.evaluation.per_user import UserMetrics
 from engine.evaluation.ranking_metrics import (
     METRICS,
@@ -15,7 +22,10 @@ from engine.evaluation.ranking_metrics import (
 )
 from engine.evaluation.sampled import evaluate_released, evaluate_sampled
 from engine.evaluation.strategy_comparison import SeedOutcome, compare, compare_metrics
-from engine.evaluation.strategy_means import item_group_means, metric_intervals
+from engine.evaluation.strategy_means import (
+    item_group_means,
+    metric_intervals,
+)
 
 __all__ = [
     "METRICS",
@@ -33,10 +43,12 @@ __all__ = [
     "evaluate_released",
     "evaluate_sampled",
     "hits_among_top",
+    "holm",
     "is_relevant",
     "item_group_means",
     "mean_interval",
     "metric_intervals",
     "metrics_of_hits",
+    "paired_p_value",
     "top_items",
 ]

@@ -64,3 +64,28 @@ def effect_size(differences: np.ndarray) -> float:
     differences = np.asarray(differences, dtype=np.float64)
     spread = differences.std(ddof=1) if len(differences) > 1 else 0.0
     return float(differences.mean() / spread) if spread > 0 else float("nan")
+
+
+def paired_p_value(differences: np.ndarray) -> float:
+    """Two-sided p of Student's t test that paired differences [n] have mean 0; NaN below two."""
+    differences = np.asarray(differences, dtype=np.float64)
+    n = len(differences)
+    if n < 2:
+        return float("nan")
+    error = float(differences.std(ddof=1)) / np.sqrt(n)
+    mean = float(differences.mean())
+    if error == 0:
+        return float(mean == 0)
+    return float(2 * stats.t.sf(abs(mean) / error, n - 1))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction (1979) of p values [n]: below alpha with a family-wise error of
+    at most alpha, whatever their dependence. NaN stays and is not counted."""
+    p_values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(len(p_values), np.nan)
+    tested = np.flatnonzero(np.isfinite(p_values))
+    order = tested[np.argsort(p_values[tested], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p_values[order]), 1.0)
+    return adjusted

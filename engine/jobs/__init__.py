@@ -5,6 +5,7 @@ Importing this room imports neither torch nor Dask: pages submit and watch throu
 
 from engine.jobs.cluster_address import Cluster, ensure_cluster, find_cluster
 from engine.jobs.job import Job, JobState, JobStatus
+from engine.jobs.run_list import list_runs
 from engine.jobs.submit import active_for, active_jobs, find_job, jobs, run_here, submit
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "find_cluster",
     "find_job",
     "jobs",
+    "list_runs",
     "run_here",
     "submit",
 ]

@@ -16,7 +16,8 @@ from engine.foundation.errors import BasinError, JobError
 from engine.jobs.cluster_address import JOBS_NAME
 from engine.jobs.groups import Group, newest_group
 from engine.jobs.job import Job
-from engine.jobs.job_folders import active_jobs, job_folders
+from engine.jobs.job_folders import job_folders
+from engine.jobs.run_list import end_orphaned_runs
 from engine.runs import RunStore
 from engine.runs.ownership import Ownership
 
@@ -28,9 +29,6 @@ KEPT_DAYS = 30.0
 
 FRESH_SECONDS = 24 * 3600.0
 """Jobs that ended so lately always stay: a page may still be showing them."""
-
-ORPHAN_SECONDS = 300.0
-"""A run that is queued without a job for so long was left by a process that died meanwhile."""
 
 PAUSE_SECONDS = 3600.0
 """Between two rounds that a submitting process makes."""
@@ -114,21 +112,3 @@ def _delete(path: Path) -> bool:
         ownership.release()
     shutil.rmtree(gone, ignore_errors=True)
     return True
-
-
-def end_orphaned_runs(store: RunStore) -> int:
-    """End queued runs that no queued or running job will train; returns how many.
-
-    A process that dies between making a run and asking for its job leaves one.
-    """
-    awaited = {run for job in active_jobs(store) for run in job.status().run_ids}
-    table = store.list()
-    ended = 0
-    for run_id in table.loc[table["state"] == "queued", "id"]:
-        with suppress(BasinError, OSError):
-            run = store.get(str(run_id))
-            age = time.time() - (run.path / "status.json").stat().st_mtime
-            if run.id not in awaited and age > ORPHAN_SECONDS and run.state == "queued":
-                run.end("interrupted", "No job was asked for: its process ended before.")
-                ended += 1
-    return ended

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import time
 import traceback
@@ -23,13 +25,20 @@ from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import read_record_or, write_record
 from engine.runs.status import RunState
 
+imports_failed = threading.Event()
+"""Set in a worker process that imported only half of a package; it must not begin a job."""
+
 
 def perform(path: str, progress: Progress = silent) -> str:
     """Do the job in a folder, once, and return the state it ended in.
 
     A job is never done twice: where a scheduler sends it again because its worker was lost, it ends
-    as ``interrupted``. Only KeyboardInterrupt and SystemExit leave this function.
+    as ``interrupted``. Only a job that failed while its modules were imported in a worker, so that
+    none of it was done, is left to another worker, once. Only KeyboardInterrupt and SystemExit
+    leave this function.
     """
+    if imports_failed.is_set():
+        os._exit(1)  # the worker is started again; the job moves on
     job = Job(Path(path))
     ownership = Ownership(job.path, f"Job {job.id}", JobError)
     while True:
@@ -52,9 +61,11 @@ def perform(path: str, progress: Progress = silent) -> str:
             reporter.end(end, reason)
         else:
             _do(job, reporter)
-        return reporter.state
     finally:
         ownership.release()
+    if imports_failed.is_set():
+        os._exit(1)
+    return reporter.state
 
 
 def _do(job: Job, reporter: Reporter) -> None:
@@ -78,12 +89,36 @@ def _do(job: Job, reporter: Reporter) -> None:
         raise
     except BaseException as error:
         reporter.log(traceback.format_exc())
+        if _is_in_worker() and _failed_while_importing(error):
+            imports_failed.set()
+            if not reporter.was_requeued:
+                reporter.requeue()
+                return
         reporter.end("failed", _one_line(f"{type(error).__name__}: {error}"))
     finally:
         settle_runs(job.path, reporter.state, reporter.reason)
     if request["task"] == "train":  # after the end is written, so that nobody waits for a server
         with _log_to(job.path / "log.txt"):
             log_ended_runs(store, reporter.run_ids)
+
+
+def _is_in_worker() -> bool:
+    """Whether this is a Dask worker's process, which is started again when it ends."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import get_worker
+
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
+
+
+def _failed_while_importing(error: BaseException) -> bool:
+    """Whether a module's own code raised it, so that the module is imported by half."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_name == "<module>" for frame, _ in frames)
 
 
 def _one_line(text: str) -> str:

@@ -58,6 +58,17 @@ class Reporter:
         write_record(self._job.path / "progress.json", self._record, JobError)
         self._raise_if_cancelled()
 
+    @property
+    def was_requeued(self) -> bool:
+        """Whether an earlier worker failed to begin it."""
+        return bool(self._record.get("requeued"))
+
+    def requeue(self) -> None:
+        """Say that it waits again, once, because this process could not begin it."""
+        self._record |= {"state": "queued", "requeued": True, "started": "", "message": ""}
+        self.log("This worker could not begin it; another one will.")
+        self._write()
+
     def __call__(self, share: float, message: str = "") -> None:
         """Report; raises Cancelled if somebody asked to stop."""
         moment = time.monotonic()

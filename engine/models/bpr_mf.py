@@ -39,6 +39,3 @@ class BPRMF(Recommender):
 
     def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
         return self.items if items is None else nn.functional.embedding(items, self.items)
-
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return self.user_factors({}, users), self.item_factors({}, items)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.models.feature_graph import FeatureGraph, GraphOrigin
 from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import layer_mean, normalised_adjacency, pruned_adjacency, sparse_tensor
-from engine.models.item_graph import ItemGraph, shares_beside, smoothed_with_gradient
+from engine.models.item_graph import shares_beside
 from engine.models.recommender import (
     ModelOutput,
     MultimodalConfig,
     readable_modalities,
     xavier_uniform,
 )
-from engine.models.terms import TermInputs, without_gradient
+from engine.models.terms import TermInputs
 
 
 class FREEDOMConfig(MultimodalConfig):
@@ -46,7 +45,7 @@ class FREEDOMConfig(MultimodalConfig):
     modality_weight: float = Field(default=1e-3, ge=0)
     """Factor of the BPR losses by which users rank projected features (grid 0 to 1e-3 in the
     released code)."""
-    item_graph: Literal["rebuilt", "frozen"] = "rebuilt"
+    item_graph: GraphOrigin = "rebuilt"
     """Where perturbed features come in: ``rebuilt`` finds neighbours in the features it is given;
     ``frozen`` keeps those of the dataset's own, as the released code does, so that features changed
     after training change no score at all."""
@@ -55,36 +54,12 @@ class FREEDOMConfig(MultimodalConfig):
         return FREEDOM(self, dataset, generator)
 
 
-@dataclass(frozen=True)
-class KnownGraph:
-    """An item graph and the features it was made of, held so that their memory is not reused."""
-
-    features: Features
-    versions: tuple[int, ...]
-    graph: ItemGraph
-
-    def is_of(self, features: Features, dtype: torch.dtype) -> bool:
-        """Whether it was made of just these features, in this format."""
-        return self.graph.matrix.dtype == dtype and all(
-            known.data_ptr() == features[m].data_ptr()
-            and known.shape == features[m].shape
-            and known.stride() == features[m].stride()
-            and known.dtype == features[m].dtype
-            and known.device == features[m].device
-            and version == features[m]._version
-            for (m, known), version in zip(self.features.items(), self.versions, strict=True)
-        )
-
-
 class FREEDOM(GraphRecommender):
     """``U = mean of layers``, ``V = mean of layers + S^n q`` with S the item graph; affine.
 
     Features reach the scores through S alone; ``item_graph.py`` says what its gradient by them is.
     Beside the ranking loss, users rank the projected features ``W_m x_i^m + b_m``;
     these projections are used nowhere else.
-
-    Finding neighbours costs I^2 F operations. The graphs of the two features seen last are kept, so
-    fixed features pay once, but adversarial training finds them anew at each step.
 
     The released code makes features trainable embeddings of the projections; here they are inputs.
     It starts projections from torch's default, here Xavier's. It has no penalty on embeddings: set
@@ -114,13 +89,8 @@ class FREEDOM(GraphRecommender):
         )
         self.pruned: Tensor | None = None
         self._dataset = dataset
-        self._known: tuple[KnownGraph, ...] = ()
-        self._frozen: KnownGraph | None = None
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Each modality's share of the item graph."""
-        return shares_beside("image", self.settings.image_share, self.modalities)
+        shares = shares_beside("image", config.image_share, self.modalities)
+        self.item_graph = FeatureGraph(dataset, shares, config.n_neighbours, config.item_graph)
 
     def start_epoch(self, seed: int, epoch: int) -> None:
         share = self.settings.pruned_share
@@ -133,48 +103,9 @@ class FREEDOM(GraphRecommender):
         adjacency = self.pruned if is_pruned else self.adjacency
         assert adjacency is not None
         mean = layer_mean(adjacency, self.users, self.items, self.settings.n_layers)
-        items = mean[self.n_users :] + self.smoothed_items(features)
+        smooth = self.item_graph.smoothed(features, self.items, self.settings.n_item_layers)
+        items = mean[self.n_users :] + smooth
         return ModelOutput(mean[: self.n_users], items)
-
-    def smoothed_items(self, features: Features) -> Tensor:
-        """``S^n q`` [I, D]: the items' embeddings smoothed over the item graph."""
-        settings = self.settings
-        if settings.item_graph == "frozen":
-            smooth = self.frozen_graph.smoothed(self.items, settings.n_item_layers)
-            return without_gradient(smooth, features)
-        if any(features[m].requires_grad for m in self.modalities):
-            return smoothed_with_gradient(
-                features, settings.n_neighbours, self.shares, self.items, settings.n_item_layers
-            )
-        return self.graph_of(features).smoothed(self.items, settings.n_item_layers)
-
-    @property
-    def frozen_graph(self) -> ItemGraph:
-        """The graph of the dataset's own features; no scaling moves it, as cosines know none."""
-        like = self.users
-        if self._frozen is None or not (
-            self._frozen.graph.matrix.device == like.device
-            and self._frozen.graph.matrix.dtype == like.dtype
-        ):
-            own = {
-                m: torch.from_numpy(np.array(self._dataset.features[m])).to(like)
-                for m in self.modalities
-            }
-            graph = ItemGraph.of(own, self.settings.n_neighbours, self.shares, like.dtype)
-            self._frozen = KnownGraph({}, (), graph)
-        return self._frozen.graph
-
-    def graph_of(self, features: Features) -> ItemGraph:
-        """The item graph of the given features."""
-        for known in self._known:
-            if known.is_of(features, self.users.dtype):
-                self._known = (known, *(other for other in self._known if other is not known))
-                return known.graph
-        used = {m: features[m].detach() for m in self.modalities}
-        graph = ItemGraph.of(used, self.settings.n_neighbours, self.shares, self.users.dtype)
-        versions = tuple(x._version for x in used.values())
-        self._known = (KnownGraph(used, versions, graph), *self._known[:1])
-        return graph
 
     def terms(self, batch: TermInputs) -> dict[str, Tensor]:
         found = {}

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
+from engine.data import Dataset
 from engine.data.features import Features
-from engine.models.recommender import ModelOutput, Recommender
+from engine.models.recommender import (
+    Block,
+    ModelOutput,
+    MultimodalConfig,
+    Recommender,
+    readable_modalities,
+)
+
+
+class TrainableFeaturesConfig(MultimodalConfig):
+    """Base of the configs of models whose released code trains the features themselves."""
+
+    trainable_features: bool = False
+    """Train the features along with the model, as the released code does. Perturbations still reach
+    it; each takes as many more weights as the features have entries."""
 
 
 class GraphRecommender(Recommender):
     """Base of models that make every factor in ``output`` and give rows of them.
 
-    Penalties act on the free embeddings ``users`` [n_users, .] and ``items`` [n_items, .].
+    Penalties act on the free embeddings ``users`` [n_users, .] and ``items`` [n_items, .], or on
+    the factors where a model says so.
     """
 
+    penalises_factors: ClassVar[bool] = False
     users: nn.Parameter
     items: nn.Parameter
 
@@ -45,13 +66,38 @@ class GraphRecommender(Recommender):
         whole = self.output(features)
         return ModelOutput(whole.users[users], whole.items[items], whole.extras)
 
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            nn.functional.embedding(users, self.users),
-            nn.functional.embedding(items, self.items),
-        )
-
     def regularised(
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return self.embeddings(users, items)
+        if self.penalises_factors:
+            return user_factors, item_factors
+        return embedding(users, self.users), embedding(items, self.items)
+
+
+class MultimodalGraphRecommender(GraphRecommender):
+    """Base of graph models that read features, which may be made trainable.
+
+    Trainable features are those it is given plus an offset that starts at zero, so that a change of
+    the features still reaches the scores.
+    """
+
+    row_local: ClassVar[bool] = False
+    blocks: ClassVar[Mapping[str, Block]] = {
+        "users": "users",
+        "items": "items",
+        "feature_offset": "features",
+    }
+
+    def __init__(self, config: MultimodalConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.modalities = readable_modalities(config, dataset)
+        shapes = {m: dataset.features[m].shape for m in self.modalities}
+        is_trained = isinstance(config, TrainableFeaturesConfig) and config.trainable_features
+        offsets = {m: nn.Parameter(torch.zeros(s)) for m, s in shapes.items() if is_trained}
+        self.feature_offset = nn.ParameterDict(offsets)
+
+    def seen(self, features: Features) -> Features:
+        """The features [n_items, width] as the model reads them, by modality."""
+        if not len(self.feature_offset):
+            return {m: features[m] for m in self.modalities}
+        return {m: features[m] + self.feature_offset[m] for m in self.modalities}

@@ -42,17 +42,31 @@ class Propagate(torch.autograd.Function):
         return ctx.matrix @ tangent
 
 
-def layer_mean(adjacency: Tensor, users: Tensor, items: Tensor, n_layers: int) -> Tensor:
+def layer_mean(
+    adjacency: Tensor,
+    users: Tensor,
+    items: Tensor,
+    n_layers: int,
+    transposed: Tensor | None = None,
+) -> Tensor:
     """Mean of the embeddings after 0 to ``n_layers`` steps over the graph [N, D].
 
-    LightGCN's propagation (arXiv 2002.02126); ``adjacency`` is symmetric.
+    LightGCN's propagation (arXiv 2002.02126); ``adjacency`` is symmetric unless its transpose is
+    given.
     """
     layer = torch.cat([users, items])
     total = layer
     for _ in range(n_layers):
-        layer = Propagate.apply(adjacency, adjacency, layer)
+        layer = Propagate.apply(adjacency, adjacency if transposed is None else transposed, layer)
         total = total + layer
     return total / (n_layers + 1)
+
+
+def users_from_items(adjacency: Tensor, items_ID: Tensor, n_users: int) -> Tensor:
+    """The items' embeddings, with ``R V`` of the normalised interactions for users [N, D]."""
+    silent = torch.cat([items_ID.new_zeros(n_users, items_ID.shape[1]), items_ID])
+    users = Propagate.apply(adjacency, adjacency, silent)[:n_users]
+    return torch.cat([users, items_ID])
 
 
 def bipartite(ratings_UI: sparse.spmatrix) -> sparse.csr_matrix:
@@ -92,6 +106,37 @@ def pruned_adjacency(dataset: Dataset, share: float, seed: int, epoch: int) -> s
     rows, columns = ratings.row[kept], ratings.col[kept]
     graph = sparse.csr_matrix((np.ones(n_kept), (rows, columns)), shape=ratings.shape)
     return symmetrically_normalised(bipartite(graph))
+
+
+def most_common_neighbours(ratings_UI: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
+    """Counts [U, U] of the items that two users share, without the diagonal.
+
+    Each row keeps its k largest, on ties the lower ids.
+    """
+    n_rows, rows, columns, counts = ratings_UI.shape[0], [], [], []
+    for start in range(0, n_rows, 1024):
+        shared = sparse.coo_matrix(ratings_UI[start : start + 1024] @ ratings_UI.T)
+        row, column, count = shared.row + start, shared.col, shared.data
+        others = (row != column) & (count > 0)
+        row, column, count = row[others], column[others], count[others]
+        order = np.lexsort((column, -count, row))
+        row, column, count = row[order], column[order], count[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        rows.append(row[place < k])
+        columns.append(column[place < k])
+        counts.append(count[place < k])
+    entries = np.concatenate(counts), (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csr_matrix(entries, shape=(n_rows, n_rows))
+
+
+def softmax_of_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Each row's stored entries to their softmax; an empty row stays empty."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    largest = np.full(matrix.shape[0], -np.inf)
+    np.maximum.at(largest, rows, matrix.data)
+    odds = np.exp(matrix.data - largest[rows])
+    totals = np.bincount(rows, odds, minlength=matrix.shape[0])
+    return sparse.csr_matrix((odds / totals[rows], matrix.indices, matrix.indptr), matrix.shape)
 
 
 def _power_of_degrees(graph: sparse.spmatrix, power: float) -> np.ndarray:

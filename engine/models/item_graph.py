@@ -1,17 +1,18 @@
 """The item-item graph of nearest features, and how attacks see it.
 
 Each item points to the k items whose features have the largest cosine with its own, itself among
-them; edges weigh ``1 / sqrt(d_i d_j)`` with d the number of edges that leave an item (Zhang et al.,
-arXiv 2104.09036; frozen in arXiv 2211.06924). An item whose features are
-all zero points to itself alone.
+them. An edge's value is 1 (``binary``, arXiv 2211.06924) or the cosine (``cosine``, Zhang et al.,
+arXiv 2104.09036; a negative one counts as 0), and it weighs ``value / sqrt(d_i d_j)`` with d the
+sum of the values that leave an item. An item whose features are all zero points to itself alone.
 
-A list of neighbours is piecewise constant in the features, so the true gradient by them is zero
-almost everywhere and says nothing about how to break the graph. Features that ask for a gradient
-get a straight-through one instead: exact edges forward, and backward as if each edge's weight moved
-with its cosine. To let it see what might come in, as many edges of weight 0, to the next nearest
-items, take part. It finds what it seeks, a higher loss on the triples it is taken on; that is not
-yet a lower recall on others, so compare with noise of equal length. Input sharpness is of this
-gradient too, and not comparable with that of models whose gradient is the true one.
+Cosine edges have a true gradient by the features, as long as the neighbours stay the same. Of
+binary edges it is zero almost everywhere and says nothing about how to break the graph, so features
+that ask for a gradient get a straight-through one instead: exact edges forward, and backward as if
+each edge's weight moved with its cosine. To let it see what might come in, as many edges of weight
+0, to the next nearest items, take part. It finds what it seeks, a higher loss on the triples it is
+taken on; that is not yet a lower recall on others, so compare with noise of equal length. Input
+sharpness is of this gradient too, and not comparable with that of models whose gradient is the true
+one.
 
 Legend: I items, F feature width, k edges of an item, E edges of an item over all modalities, D
 width.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -34,6 +35,15 @@ BLOCK_ENTRIES = 1 << 24
 """Cosines held at a time while neighbours are sought (64 MiB in float32)."""
 
 
+EdgeValues = Literal["binary", "cosine"]
+"""What an edge counts before it is normalised."""
+
+
+Pool = Literal["sum", "max"]
+"""What becomes of an edge that several modalities have: weights times shares, added up; or the
+largest weight."""
+
+
 @dataclass(frozen=True)
 class ItemGraph:
     """A sparse item graph [I, I] and its transpose."""
@@ -43,14 +53,26 @@ class ItemGraph:
 
     @staticmethod
     def of(
-        features: Features, k: int, shares: Mapping[str, float], dtype: torch.dtype
+        features: Features,
+        k: int,
+        shares: Mapping[str, float],
+        dtype: torch.dtype,
+        values: EdgeValues = "binary",
+        pool: Pool = "sum",
     ) -> ItemGraph:
         """The modalities' graphs, each times its share, added up; entries of ``dtype``."""
         with torch.no_grad():
             parts = [
-                _matrix(*edges(unit_rows(features[m]), k), share) for m, share in shares.items()
+                (*weighted_edges(unit_rows(features[m]), k, values), share)
+                for m, share in shares.items()
             ]
-            total = sum(parts[1:], start=parts[0]).to(dtype)
+            if pool == "max":
+                near_IE = torch.cat([near for near, _, _ in parts], dim=1)
+                weights_IE = torch.cat([share * weights for _, weights, share in parts], dim=1)
+                total = _matrix(near_IE, largest_of_equal(near_IE, weights_IE), 1.0).to(dtype)
+            else:
+                matrices = [_matrix(*part) for part in parts]
+                total = sum(matrices[1:], start=matrices[0]).to(dtype)
             return ItemGraph(compressed(total), compressed(total.t()))
 
     def smoothed(self, items_ID: Tensor, n_layers: int) -> Tensor:
@@ -72,22 +94,65 @@ def shares_beside(special: str, share: float, modalities: tuple[str, ...]) -> di
 
 
 def smoothed_with_gradient(
-    features: Features, k: int, shares: Mapping[str, float], items_ID: Tensor, n_layers: int
+    features: Features,
+    k: int,
+    shares: Mapping[str, float],
+    items_ID: Tensor,
+    n_layers: int,
+    values: EdgeValues = "binary",
+    pool: Pool = "sum",
 ) -> Tensor:
-    """``S^n E`` [I, D], the same values, with the straight-through gradient by the features."""
+    """``S^n E`` [I, D], the same values, with the gradient by the features said above."""
     neighbours, weights = [], []
     for m, share in shares.items():
         unit_IF = unit_rows(features[m])
-        with torch.no_grad():
-            near_Ik, exact_Ik = edges(unit_IF, k, with_candidates=True)
-        through_Ik = EdgesFollowCosine.apply(unit_IF, near_Ik, exact_Ik, k)
+        if values == "cosine":
+            near_Ik, through_Ik = weighted_edges(unit_IF, k, values)
+        else:
+            with torch.no_grad():
+                near_Ik, exact_Ik = edges(unit_IF, k, with_candidates=True)
+            through_Ik = EdgesFollowCosine.apply(unit_IF, near_Ik, exact_Ik, k)
         neighbours.append(near_Ik)
         weights.append(share * through_Ik.to(items_ID.dtype))
     near_IE, weights_IE = torch.cat(neighbours, dim=1), torch.cat(weights, dim=1)
+    if pool == "max":
+        weights_IE = largest_of_equal(near_IE, weights_IE)
     for _ in range(n_layers):
-        gathered = torch.nn.functional.embedding(near_IE, items_ID)
-        items_ID = torch.einsum("ie,ied->id", weights_IE, gathered)
+        items_ID = over_edges(near_IE, weights_IE, items_ID)
     return items_ID
+
+
+def largest_of_equal(near_IE: Tensor, weights_IE: Tensor) -> Tensor:
+    """The weights [I, E], 0 for edges to an item that a heavier, or earlier, edge leads to too."""
+    is_same = near_IE[:, :, None] == near_IE[:, None, :]
+    is_heavier = weights_IE[:, None, :] > weights_IE[:, :, None]
+    is_equal = weights_IE[:, None, :] == weights_IE[:, :, None]
+    is_earlier = torch.ones_like(is_same[0]).tril(-1)
+    is_beaten = (is_same & (is_heavier | (is_equal & is_earlier))).any(dim=2)
+    return weights_IE.masked_fill(is_beaten, 0.0)
+
+
+def over_edges(near_IE: Tensor, weights_IE: Tensor, items_ID: Tensor) -> Tensor:
+    """``sum_e w_ie E[near_ie]`` [I, D], differentiable by weights and rows to any order."""
+    gathered = torch.nn.functional.embedding(near_IE, items_ID)
+    return torch.einsum("ie,ied->id", weights_IE, gathered)
+
+
+def weighted_edges(unit_IF: Tensor, k: int, values: EdgeValues) -> tuple[Tensor, Tensor]:
+    """Each item's k nearest items, itself first, and the edges' weights: [I, k] each."""
+    if values == "binary":
+        return edges(unit_IF, k)
+    with torch.no_grad():
+        near_Ik, _ = edges(unit_IF, k)
+    return near_Ik, normalised_cosines(near_Ik, EdgeCosines.apply(unit_IF, near_Ik))
+
+
+def normalised_cosines(near_Ik: Tensor, cosines_Ik: Tensor) -> Tensor:
+    """``cos / sqrt(d_i d_j)`` [I, k] with d an item's sum; itself comes first among the edges."""
+    itself = torch.ones_like(cosines_Ik[:, :1])
+    values_Ik = torch.cat([itself, cosines_Ik[:, 1:].clamp_min(0)], dim=1)
+    degrees_I = values_Ik.sum(dim=1)
+    return values_Ik * (degrees_I[:, None] * degrees_I[near_Ik]).rsqrt()
 
 
 def unit_rows(x_IF: Tensor) -> Tensor:
@@ -129,6 +194,23 @@ def _matrix(near_Ik: Tensor, weights_Ik: Tensor, share: float) -> Tensor:
         (n_items, n_items),
         check_invariants=False,
     )
+
+
+class EdgeCosines(torch.autograd.Function):
+    """``<u_i, u_j>`` [I, E] of each edge, without gathering rows as wide as the features."""
+
+    @staticmethod
+    def forward(ctx: Any, unit_IF: Tensor, near_IE: Tensor) -> Tensor:
+        ctx.save_for_backward(unit_IF, near_IE)
+        columns = [(unit_IF * unit_IF[near_IE[:, e]]).sum(dim=1) for e in range(near_IE.shape[1])]
+        return torch.stack(columns, dim=1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        unit_IF, near_IE = ctx.saved_tensors
+        pull = _matrix(near_IE, gradients[0], 1.0)
+        return pull @ unit_IF + pull.t() @ unit_IF, None
 
 
 class EdgesFollowCosine(torch.autograd.Function):

@@ -111,10 +111,6 @@ class Recommender(nn.Module, ABC):
         """As ``batch_factors``, with what ``terms`` need besides from the same computation."""
         return ModelOutput(*self.batch_factors(features, users, items))
 
-    @abstractmethod
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        """The free embeddings of the given users and items: [len(users), .], [len(items), .]."""
-
     def regularised(
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
     ) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,8 @@ from datetime import datetime
 from typing import Any
 
 from engine.foundation.errors import JobError
-from engine.runs import Run, RunStore
+from engine.runs.run import Run
+from engine.runs.store import RunStore
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
@@ -28,18 +29,14 @@ USERNAME, PASSWORD, TOKEN = (
     "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
 )  # fmt: skip
 
-DEFAULT_EXPERIMENT = "basin"
 TIMEOUT_SECONDS = 10.0
 """For one call."""
 
-MOST_METRICS, MOST_PARAMS, MOST_TEXT = 500, 100, 500
-"""What one call may hold: 1,000 values in all, 100 of them params, of 500 characters each."""
+MOST = {"params": 100, "metrics": 500}
+"""What one call may hold; a param has 500 characters at most."""
 
 RUN_TAG = "basin.run"
 """The tag by which a run is found again, so that it is logged once."""
-
-ENDED = ("FINISHED", "FAILED")
-"""What MLflow calls a run that finished, and one that did not; written last of all."""
 
 LOGGER = logging.getLogger("engine.runs.mlflow_log")
 
@@ -54,29 +51,39 @@ def log_ended_runs(store: RunStore, run_ids: Sequence[str]) -> None:
         return
     try:
         server = Server(address)
-        for run_id in run_ids:
-            run = store.get(run_id)
+        for run in map(store.get, run_ids):
             if run.state in ("finished", "diverged"):
-                log_run(server, run)
+                server.log(run)
     except Exception as error:  # whatever a server may answer
         LOGGER.warning("The run is whole, but was not logged to MLflow: %s", error)
 
 
 class Server:
-    """The REST API of one tracking server; raises JobError where it refuses or does not answer."""
+    """The REST API of one tracking server; raises JobError where it refuses or does not answer.
+
+    A user and password in the address are sent as credentials, and shown nowhere.
+    """
 
     def __init__(self, address: str) -> None:
         parts = urllib.parse.urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        host = parts.netloc.rpartition("@")[2]
+        if parts.scheme not in ("http", "https") or not host:
             raise JobError(
-                f"{TRACKING_URI} is '{address}'; an http:// or https:// address of a server is "
-                "needed (`mlflow server` starts one on a folder or database)."
+                f"{TRACKING_URI} is no http:// or https:// address of a server, which is needed "
+                "(`mlflow server` starts one on a folder or database)."
             )
-        self._base = address.rstrip("/") + "/api/2.0/mlflow/"
-        self._headers = {"Content-Type": "application/json", **_authorisation()}
+        self._base = f"{parts.scheme}://{host}{parts.path.rstrip('/')}/api/2.0/mlflow/"
+        user = os.environ.get(USERNAME) or urllib.parse.unquote(parts.username or "")
+        password = os.environ.get(PASSWORD) or urllib.parse.unquote(parts.password or "")
+        self._headers = {"Content-Type": "application/json"}
+        if token := os.environ.get(TOKEN):
+            self._headers["Authorization"] = f"Bearer {token}"
+        elif user:
+            pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {pair}"
 
     def call(self, path: str, values: Mapping[str, Any], method: str = "POST") -> dict[str, Any]:
-        """One call with a JSON body, or with a query where the method is GET."""
+        """One call with a JSON body, or with a query where the method is GET; {} for a 404."""
         url, body = self._base + path, None
         if method == "GET":
             url += "?" + urllib.parse.urlencode(values)
@@ -88,89 +95,37 @@ class Server:
                 return dict(json.loads(answer.read() or b"{}"))
         except urllib.error.HTTPError as error:
             with error:
-                raise Refused(path, error.code, error.read()) from None
+                if error.code == 404:
+                    return {}
+                says = error.read()[:300].decode("utf-8", "replace")
+                raise JobError(f"{path} was refused ({error.code}): {says}") from None
         except urllib.error.URLError as error:
             raise JobError(f"{self._base} does not answer: {error.reason}") from None
 
-    def experiment(self) -> str:
-        """The id of the experiment that runs go to (``MLFLOW_EXPERIMENT_NAME``, else basin)."""
-        name = os.environ.get(EXPERIMENT_NAME) or DEFAULT_EXPERIMENT
-        for attempt in ("look", "make", "look again"):  # another process may make it meanwhile
-            try:
-                if attempt == "make":
-                    return str(self.call("experiments/create", {"name": name})["experiment_id"])
-                found = self.call("experiments/get-by-name", {"experiment_name": name}, "GET")
-                return str(found["experiment"]["experiment_id"])
-            except Refused as error:
-                if error.code not in ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"):
-                    raise
-        raise JobError(f"experiment '{name}' is neither there nor can it be made.")
-
-
-class Refused(JobError):
-    """The server answered with an error."""
-
-    def __init__(self, path: str, status: int, body: bytes) -> None:
-        try:
-            said = json.loads(body)
-            self.code, message = str(said["error_code"]), str(said.get("message", ""))
-        except (ValueError, KeyError, TypeError):
-            self.code, message = "", ""
-        super().__init__(f"{path} was refused ({status} {self.code}): {message[:300]}")
-
-
-def _authorisation() -> dict[str, str]:
-    if token := os.environ.get(TOKEN):
-        return {"Authorization": f"Bearer {token}"}
-    if name := os.environ.get(USERNAME):
-        pair = f"{name}:{os.environ.get(PASSWORD, '')}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return {}
-
-
-def log_run(server: Server, run: Run) -> str:
-    """Log one ended run, once; returns its id on the server. Raises JobError."""
-    experiment, status = server.experiment(), run.status
-    found = server.call(
-        "runs/search",
-        {
-            "experiment_ids": [experiment],
-            "filter": f"tags.`{RUN_TAG}` = '{run.id}'",
-            "max_results": 1,
-        },
-    ).get("runs")
-    if found:
-        logged = str(found[0]["info"]["run_id"])
-        if found[0]["info"].get("status") in ENDED:
-            return logged
-    else:
-        made = server.call(
-            "runs/create",
-            {
-                "experiment_id": experiment,
-                "run_name": run.name,
-                "start_time": _milliseconds(status.started),
-                "tags": [{"key": key, "value": value} for key, value in _tags(run).items()],
-            },
+    def log(self, run: Run) -> None:
+        """Log one ended run, unless it is there already. Raises JobError."""
+        name_of_experiment = os.environ.get(EXPERIMENT_NAME) or "basin"
+        named = {"experiment_name": name_of_experiment}
+        known = self.call("experiments/get-by-name", named, "GET")
+        known = known.get("experiment") or self.call(
+            "experiments/create", {"name": name_of_experiment}
         )
-        logged = str(made["run"]["info"]["run_id"])
-    params = [{"key": name(k), "value": str(v)[:MOST_TEXT]} for k, v in flat(run.config)]
-    for start in range(0, len(params), MOST_PARAMS):
-        chunk = params[start : start + MOST_PARAMS]
-        server.call("runs/log-batch", {"run_id": logged, "params": chunk})
-    metrics = list(_metrics(run))
-    for start in range(0, len(metrics), MOST_METRICS):
-        chunk = metrics[start : start + MOST_METRICS]
-        server.call("runs/log-batch", {"run_id": logged, "metrics": chunk})
-    server.call(
-        "runs/update",
-        {
-            "run_id": logged,
-            "status": ENDED[status.state != "finished"],
-            "end_time": _milliseconds(status.ended),
-        },
-    )
-    return logged
+        place, status = str(known["experiment_id"]), run.status
+        tag = f"tags.`{RUN_TAG}` = '{run.id}' and attributes.status != 'RUNNING'"
+        if self.call("runs/search", {"experiment_ids": [place], "filter": tag}).get("runs"):
+            return
+        tags = [{"key": key, "value": value} for key, value in _tags(run).items()]
+        start = _milliseconds(status.started)
+        about = {"experiment_id": place, "run_name": run.name, "start_time": start, "tags": tags}
+        run_id = str(self.call("runs/create", about)["run"]["info"]["run_id"])
+        params = [{"key": name(k), "value": str(v)[:500]} for k, v in flat(run.config)]
+        for what, values in (("params", params), ("metrics", list(_metrics(run)))):
+            for first in range(0, len(values), MOST[what]):
+                batch = {"run_id": run_id, what: values[first : first + MOST[what]]}
+                self.call("runs/log-batch", batch)
+        state = "FINISHED" if status.state == "finished" else "FAILED"
+        end = {"run_id": run_id, "status": state, "end_time": _milliseconds(status.ended)}
+        self.call("runs/update", end)
 
 
 def name(path: str) -> str:

@@ -111,15 +111,21 @@ class Run:
         return self.status.state
 
     @contextmanager
-    def running(self) -> Iterator[Self]:
+    def running(self, unless_done: bool = False) -> Iterator[Self]:
         """Work on the run: nobody else can meanwhile, and every way out leaves an honest state.
 
         Leaving normally ends it as ``finished`` (unless ``end`` said otherwise), Cancelled as
         ``cancelled``, any other exception as ``failed`` with its message. Raises RunError if it is
-        already being worked on or its folder cannot be written.
+        already being worked on or its folder cannot be written, and with ``unless_done`` if it has
+        finished or diverged.
         """
         self._ownership.acquire(self.status.owner)
         try:
+            if unless_done and (state := self.state) in ("finished", "diverged"):
+                raise RunError(
+                    f"Run {self.id} has {state}; it is not trained again, since its results belong "
+                    "to these weights. Train a new run."
+                )
             self._write_status("running", started=now(), ended="", owner=Owner.here().as_record())
             try:
                 yield self
@@ -240,6 +246,13 @@ class Run:
         path = self.path / "trajectory" / f"{epoch:06d}.safetensors"
         with writing(path), whole_file(path) as temporary:
             save_tensors(temporary, weights)
+
+    @property
+    def snapshot_epochs(self) -> list[int]:
+        """The epochs at whose end weights were kept along training, ascending."""
+        return sorted(
+            int(path.stem) for path in (self.path / "trajectory").glob("[0-9]*.safetensors")
+        )
 
     def trajectory(self) -> list[dict[str, Tensor]]:
         """The weights kept along training, in order of epochs; [] where none were."""

@@ -46,6 +46,8 @@ class RunStatus:
     """The process that works, or last worked, on it."""
     waits_for: str = ""
     """The job that it was queued again for; '' for its first."""
+    created_by: Owner | None = None
+    """The process that made it."""
 
     @classmethod
     def read(cls, folder: Path) -> RunStatus:
@@ -67,7 +69,8 @@ class RunStatus:
             reason = f"Its {owner} is gone." if owner else "No process works on it."
         created, started, ended = (str(record.get(k, "")) for k in ("created", "started", "ended"))
         waits_for = str(record.get("waits_for", ""))
-        return cls(state, reason, created, started, ended, owner, waits_for)
+        creator = Owner.from_record(record.get("created_by"))
+        return cls(state, reason, created, started, ended, owner, waits_for, creator)
 
     @property
     def is_over(self) -> bool:

@@ -17,7 +17,7 @@ import pandas as pd
 from engine.foundation.errors import BasinError, RunError
 from engine.runs.archive import export_runs, import_runs
 from engine.runs.index import folder_named, run_folders, table_of_runs
-from engine.runs.ownership import Ownership
+from engine.runs.ownership import Owner, Ownership
 from engine.runs.records import write_record, writing
 from engine.runs.run import NO_LABELS, Run
 from engine.runs.status import RunStatus, now
@@ -68,7 +68,9 @@ class RunStore:
                 write_record(
                     temporary / "labels.json", NO_LABELS | {"name": name, "tags": list(tags)}
                 )
-                write_record(temporary / "status.json", {"state": "queued", "created": now()})
+                status: dict[str, Any] = {"state": "queued", "created": now()}
+                status["created_by"] = Owner.here().as_record()
+                write_record(temporary / "status.json", status)
                 run = Run(_renamed_to_new_id(temporary, self.root, label or name or "run"))
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)

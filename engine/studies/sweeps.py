@@ -6,11 +6,14 @@ holds no results; they are read from the runs.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +22,10 @@ import pandas as pd
 from engine.foundation.errors import Cancelled, JobError
 from engine.foundation.files import read_json, write_json
 from engine.foundation.progress import Progress, part, silent
+from engine.jobs.run_list import end_orphaned_runs
 from engine.jobs.submit import active_jobs, run_here, submit_all
 from engine.runs import Run, RunStore
+from engine.runs.records import writing
 from engine.studies.new_run import create_run
 
 if TYPE_CHECKING:
@@ -106,18 +111,29 @@ class Sweep:
         cluster (``scheduler`` as ``submit`` takes it), or trains one run after the other in this
         process where ``here``.
         """
-        wanted = self._wanted(retry)
-        if not here:
-            asked = [({"run": run}, [run]) for run in wanted]
-            submit_all(self.store, "train", asked, scheduler=scheduler)
-            return len(wanted)
+        with self._locked():  # one process at a time decides what is missing
+            wanted = self._wanted(retry)
+            if not here:
+                requests = [({"run": run}, [run]) for run in wanted]
+                submit_all(self.store, "train", requests, scheduler=scheduler)
+                return len(wanted)
         for done, run in enumerate(wanted):  # a failed one says why itself; the others go on
+            if self.store.get(run).state in ("finished", "diverged", "running"):
+                continue  # by another process that works on this sweep
             inner = part(progress, done / len(wanted), (done + 1) / len(wanted), "sweep: ")
             job = run_here(self.store, "train", {"run": run}, inner, [run])
             if (status := job.status()).state == "cancelled":
                 raise Cancelled(status.reason)
         progress(1.0, f"{len(wanted)} started")
         return len(wanted)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Wait until no other process starts runs of this sweep, and keep others out."""
+        path = self.path.with_suffix(".lock")
+        with writing(path, JobError), open(path, "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _wanted(self, retry: bool) -> list[str]:
         """Ids of the runs to train; those that were missing are made."""
@@ -152,6 +168,9 @@ class Sweep:
     def table(self) -> pd.DataFrame:
         """One row a planned run: strategy, seed, run, state, reason, best_epoch, valid.*, test.*"""
         existing = self.runs()
+        if any(run.state == "queued" for run in existing.values()):
+            active_jobs(self.store)
+            end_orphaned_runs(self.store)
         rows = []
         for label, config in self.plan():
             run = existing.get(key_of(config))
@@ -178,7 +197,8 @@ class Sweep:
     def wait(self, progress: Progress = silent, poll: float = 0.5) -> None:
         """Until no run of the sweep is queued or running."""
         while True:
-            active_jobs(self.store)  # ends runs whose job was lost with its cluster
+            if not active_jobs(self.store):  # which ends runs whose job was lost with its cluster
+                end_orphaned_runs(self.store)
             states = [run.state for run in self.runs().values()]
             over = sum(state not in ("queued", "running") for state in states)
             progress(over / max(len(states), 1), f"{over} of {len(states)} runs over")

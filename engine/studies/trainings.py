@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine.foundation.progress import Progress
 from engine.runs import Run, RunStore
 from engine.runs.ownership import Owner
+from engine.studies.training_threads import threads_for
 
 if TYPE_CHECKING:
     from engine.training import Fit
@@ -16,15 +17,18 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
     """Train the run ``params['run']``, from its checkpoint if it has one.
 
     Returns ``run``, ``folder``, ``state``, ``best_epoch``, ``valid``, ``test``, ``selected_by``.
-    Raises what training raises.
+    Raises RunError where it has ended by itself before, and what training raises.
     """
     from engine.runs.opened import dataset_of
     from engine.training import TrainConfig, fit
 
     run = store.get(params["run"])
     try:
-        with run.running():
-            return _keep(run, fit(dataset_of(run), TrainConfig.parse(run.config), run, progress))
+        with run.running(unless_done=True):
+            config, dataset = TrainConfig.parse(run.config), dataset_of(run)
+            start = store.get(config.start_from).weights() if config.start_from else None
+            with threads_for(dataset, config):
+                return _keep(run, fit(dataset, config, run, progress, start))
     finally:
         if "group" in params:
             from engine.studies.demonstration import submit_analyses

@@ -7,16 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from engine.data.features import FeatureConfig
+from engine.data.negatives import NegativeSource
 from engine.foundation.config import Config
 from engine.foundation.devices import DeviceName
 from engine.models import AnyModelConfig
 from engine.models.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.stepping.averaging import AnyAveragingConfig
+from engine.training.stepping.mirror_gradient import MirrorGradientConfig
 from engine.training.stepping.optimisers import AdamConfig, AnyOptimiserConfig
 from engine.training.stepping.schedules import ScheduleConfig
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
-from engine.training.stepping.steppers import MirrorGradientConfig, PlainConfig
+from engine.training.stepping.steppers import PlainConfig
 from engine.training.training_noise import NoiseConfig
 
 AnyStepperConfig = Annotated[
@@ -44,17 +46,26 @@ class TrainConfig(Config):
     """How features are scaled before the model reads them."""
     noise: NoiseConfig = NoiseConfig()
     """Perturbation of the features while training, or none."""
+    start_from: str | None = None
+    """Id of the finished run whose chosen weights training begins at, with a fresh optimiser and
+    without a warm start; same dataset, model and shapes. None: weights drawn from the seed."""
     epochs: int = Field(default=150, ge=1, le=100_000)
-    """Most passes over the training interactions."""
+    """Most passes over the training interactions; with an adversary's warm start, of those after
+    it."""
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
+    negatives_from: NegativeSource = "train"
+    """``train``: negatives are items that occur in training, as MMRec, Mirror Gradient and AMR draw
+    them; an item that does not (a cold item) is then never pushed down, keeps its drawn embedding
+    and scores by its features. ``all``: of the whole catalogue, which ranks cold items last."""
     negative_pool: int | None = Field(default=None, ge=1)
     """Negatives (items) that a batch shares, drawn anew for each batch; none draws every triple's
     negative alone. Each negative stays uniform; a pool makes large catalogues faster."""
     match_gradient_passes: int | None = Field(default=None, ge=1)
     """Train for so many gradient passes, whatever epochs and patience say: the compute-matched
     baseline of a strategy that used that many. Exactly so many where a step takes one; else the
-    last step that would take more is left out. A decay ends with them. None: off."""
+    last step that would take more is left out. A decay ends with them; a warm start counts, and
+    ends as always. None: off."""
     max_seconds: float | None = Field(default=None, gt=0)
     """Stop at the end of the epoch in which training has taken so long, in seconds."""
     validation_metric: Literal["recall", "ndcg", "precision", "map", "hr"] = "recall"

@@ -48,21 +48,14 @@ class Trained:
         """Build the config's model and put ``weights`` in place.
 
         ``precision`` overrides the config's, e.g. 'float64' for reference results.
-        Raises BasinError where names or shapes do not fit the dataset.
+        Raises BasinError where names or shapes do not fit the dataset, or a weight is not finite.
         """
         place = resolve_device(device)
         exact = (precision or config.precision) == "float64"
         dtype = torch.float64 if exact else torch.float32
         model = build_model(config.model, dataset, config.seed)
-        for name, parameter in model.named_parameters():
-            if name not in weights or weights[name].shape != parameter.shape:
-                shape = tuple(weights[name].shape) if name in weights else "nothing"
-                raise BasinError(
-                    f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
-                    f"dataset '{dataset.name}'; open the run with the dataset it was trained on."
-                )
+        load_weights(model, weights, dataset)
         model = model.to(place, dtype)
-        model.load_theta(weights)
         model.eval().requires_grad_(False)
         features = load_features(dataset, model.modalities, config.features, place, dtype)
         return cls(model, dataset, features, config, label, run)
@@ -82,3 +75,24 @@ def strategies_of(trained: Sequence[Trained]) -> list[str]:
     if all(each.strategy for each in trained):
         return [each.strategy for each in trained]
     return strategy_names([TrainedAs(t.label, t.config.model_dump(mode="json")) for t in trained])
+
+
+def load_weights(model: Recommender, weights: Mapping[str, Tensor], dataset: Dataset) -> None:
+    """Put weights by name into a model of ``dataset``.
+
+    Raises BasinError where names or shapes differ, or values are not finite.
+    """
+    for name, parameter in model.named_parameters():
+        if name not in weights or weights[name].shape != parameter.shape:
+            shape = tuple(weights[name].shape) if name in weights else "nothing"
+            raise BasinError(
+                f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
+                f"dataset '{dataset.name}' and this model; open the run with the dataset and the "
+                "model settings it was trained with."
+            )
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise BasinError(
+                f"weights of '{name}' hold values that are not finite, so no number of this "
+                "run would mean anything; train it again, e.g. with a smaller learning rate."
+            )
+    model.load_theta(weights)

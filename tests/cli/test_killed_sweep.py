@@ -48,7 +48,7 @@ def test_kill_9_in_the_middle_loses_no_finished_run_and_repeats_none(tmp_path):
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     found = states(store)
-    assert sorted(found.values()) == ["finished", "finished", "interrupted", "queued"]
+    assert sorted(found.values()) == ["finished", "finished", "interrupted", "interrupted"]
     done = [run for run, state in found.items() if state == "finished"]
     kept = {run: (store.root / run / "summary.json").read_bytes() for run in done}
     started = [store.get(run) for run in found if run not in done]

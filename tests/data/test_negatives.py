@@ -49,6 +49,30 @@ def test_contains_agrees_with_the_sets(rows):
     assert sampler.contains(users, items).tolist() == expected
 
 
+@given(
+    st.lists(st.sets(st.integers(0, 8), max_size=4), min_size=2, max_size=6).filter(any),
+    st.booleans(),
+)
+def test_from_train_draws_only_items_that_occur_in_training(rows, pooled):
+    in_training = set().union(*rows)
+    if any(positives == in_training for positives in rows):
+        return
+    sampler = NegativeSampler(dataset_of(rows, n_items=9), "train")
+    users = torch.arange(len(rows)).repeat_interleave(400)
+    draws = torch_generator(0, "test")
+    drawn = sampler.sample_pooled(users, 8, 3, draws) if pooled else sampler.sample(users, draws)
+    for user, positives in enumerate(rows):
+        assert set(drawn[users == user].tolist()) == in_training - positives
+    assert not sampler.contains(users, drawn).any()
+
+
+def test_a_user_who_knows_every_item_in_training_is_refused():
+    rows = [{0}, {0, 2}]
+    assert NegativeSampler(dataset_of(rows, n_items=3), "all")
+    with pytest.raises(DataError, match=r"every one of the 2 items in training, .* user 1"):
+        NegativeSampler(dataset_of(rows, n_items=3), "train")
+
+
 def test_draws_are_uniform_over_the_rest():
     positives = {0, 3, 4, 5, 17, 39}
     sampler = NegativeSampler(dataset_of([{1}, positives, {2}], n_items=40))

@@ -5,8 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from engine.evaluation import SeedOutcome, compare, compare_metrics, mean_interval
+from engine.evaluation import (
+    SeedOutcome,
+    compare,
+    compare_metrics,
+    holm,
+    mean_interval,
+    metric_intervals,
+    paired_p_value,
+)
 from engine.foundation.errors import ConfigError
 
 
@@ -57,6 +66,65 @@ def test_users_are_paired_over_seeds():
     assert row["by_user"] == pytest.approx(0.05)
     assert 0.03 < row["by_user_low"] < 0.05 < row["by_user_high"] < 0.07
     assert row["n_users"] == 200
+
+
+def test_a_seed_trained_twice_counts_as_one_value_their_mean():
+    seeds = [("plain", s, 0.1 + 0.01 * s) for s in range(3)] + [("x", s, 0.2) for s in range(3)]
+    once = [outcome(*of, by_user={0: of[2], 1: 0.5}) for of in seeds]
+    low, high = ([replace(o, test={"recall@20": o.test["recall@20"] + d},
+                          by_user={0: o.by_user[0] + d, 1: 0.5}) for o in once]
+                 for d in (-0.05, 0.05))  # fmt: skip
+    pd.testing.assert_frame_equal(
+        compare([*low, *high], "recall@20"), compare(once, "recall@20"), atol=1e-12
+    )
+    pd.testing.assert_frame_equal(compare([*once, *once], "recall@20"), compare(once, "recall@20"))
+    rows = pd.DataFrame({"group": "g", "seed": [0, 1, 0], "m": [9, 1, 2.0]})
+    assert metric_intervals(rows, ["m"])[["mean", "n"]].iloc[0].tolist() == [3.25, 2]
+
+
+@pytest.mark.parametrize(
+    ("users", "note"),
+    [
+        (None, "differs over seeds; users were not kept"),
+        ([0.2, 0.2, 0.3, 0.1], "differs over seeds and users"),
+        ([0.9, -0.6, 0.7, -0.4], "differs over seeds, but the interval over users holds zero"),
+    ],
+)
+def test_the_note_says_over_what_a_strategy_differs(users, note):
+    kept = dict(enumerate(users)) if users else None
+    plain = [outcome("plain", s, 0.1, by_user=kept and dict.fromkeys(kept, 0.0)) for s in range(3)]
+    other = [outcome("x", s, 0.2 + 0.01 * s, by_user=kept) for s in range(3)]
+    table = compare([*plain, *other], "recall@20").set_index("strategy")
+    assert table.loc["x", "note"] == note
+
+
+def test_p_values_are_scipys_and_holms_correction_is_the_textbooks():
+    differences = np.array([0.3, -0.1, 0.4, 0.2, 0.25])
+    assert paired_p_value(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert paired_p_value(np.array([0.1, 0.1])) == 0
+    assert np.isnan(paired_p_value(np.array([0.1])))
+    # Holm (1979): the smallest of three times 3, the next times 2, never falling.
+    found = holm(np.array([0.04, np.nan, 0.01, 0.03]))
+    assert found[[0, 2, 3]] == pytest.approx([0.06, 0.03, 0.06])
+    assert np.isnan(found[1])
+
+
+def test_without_any_effect_some_strategy_differs_in_five_of_a_hundred_studies():
+    """Five seeds, six strategies alike: uncorrected, a fifth of the studies finds a difference."""
+    random = np.random.default_rng(7)
+    wrong = {"p_value": 0, "p_holm": 0}
+    n_studies = 200
+    for _ in range(n_studies):
+        results = random.normal(0.2, 0.01, (7, 5))
+        names = ["plain", *"abcdef"]
+        runs = [outcome(n, s, results[g, s]) for g, n in enumerate(names) for s in range(5)]
+        table = compare(runs, "recall@20")
+        for column in wrong:
+            wrong[column] += bool((table[column] < 0.05).any())
+        has_note = table["note"].str.fullmatch("differs.*users were not kept").any()
+        assert has_note == (table["p_holm"] < 0.05).any()
+    assert wrong["p_value"] / n_studies > 0.1
+    assert wrong["p_holm"] / n_studies < 0.08
 
 
 def test_a_diverged_seed_is_told():

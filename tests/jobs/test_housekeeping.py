@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.jobs import Job, active_jobs, ensure_cluster, housekeeping, jobs, run_here
-from engine.jobs.housekeeping import end_orphaned_runs, maintain, prune_jobs
+from engine.jobs.housekeeping import maintain, prune_jobs
+from engine.jobs.run_list import end_orphaned_runs, list_runs
 from engine.jobs.submit import create_job
 from engine.runs import RunStore
 from tests.support.clusters import PATIENCE, embedded, until
@@ -121,8 +122,29 @@ def test_a_queued_run_without_a_job_is_ended_once_it_is_old(store: RunStore) -> 
         made_old(run.path, 1.0)
     assert end_orphaned_runs(store) == 1
     assert (orphan.state, fresh.state, awaited.state) == ("interrupted", "queued", "queued")
-    assert "No job was asked for" in orphan.status.reason
+    assert "No job was submitted" in orphan.status.reason
     assert len(active_jobs(store)) == 1
+
+
+def test_a_run_whose_maker_died_before_submitting_is_ended_wherever_runs_are_listed(
+    store: RunStore,
+) -> None:
+    run = store.create({}, {})
+    assert list_runs(store)["state"].tolist() == ["queued"]
+    record = json.loads((run.path / "status.json").read_text())
+    record["created_by"]["started"] = "1"
+    (run.path / "status.json").write_text(json.dumps(record))
+    assert list_runs(store)["state"].tolist() == ["interrupted"]
+
+
+def test_a_run_whose_job_was_lost_is_ended_wherever_its_job_is_looked_at(store: RunStore) -> None:
+    run = store.create({}, {})
+    job = create_job(store, "count", {}, [run.id], gpu=False)
+    request = json.loads((job.path / "request.json").read_text())
+    request["submitter"]["started"] = "1"
+    (job.path / "request.json").write_text(json.dumps(request))
+    assert job.status().state == "interrupted"
+    assert (run.state, run.status.reason) == ("interrupted", job.status().reason)
 
 
 def test_a_round_never_raises(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,9 @@ from engine.robustness.standard import (
 from engine.training import TrainConfig, Trained
 from tests.robustness.test_attacks import smooth_recall
 
-QUICK = StandardAttackConfig(cutoff=5, steps=5, restarts=2, n_draws=2, n_promoted=3)
+QUICK = StandardAttackConfig(
+    strengths=(0.1, 0.3, 1.0), cutoff=5, steps=5, restarts=2, n_draws=2, n_promoted=3
+)
 STEPPED = {"stepper": "mirror-gradient"}
 
 
@@ -335,6 +337,8 @@ def test_the_trade_off_has_a_line_of_disuse_and_a_path_over_epsilon(trained_mode
     assert means["worst_low"] < means["worst"] < means["worst_high"]
     with pytest.raises(ConfigError, match=r"strength 0.2 was not measured; choose among 0.3"):
         found.tradeoff(0.2)
+    with pytest.raises(ConfigError, match=r"strength 0.2 was not measured"):
+        found.verdicts(0.2)
 
 
 def test_results_are_kept_and_read_again(result, tmp_path):

@@ -1,8 +1,12 @@
 """A sweep trains each run once, whatever happens in between."""
 
+import subprocess
+import sys
+
 import pytest
 
 from engine.foundation.errors import JobError
+from engine.jobs import jobs
 from engine.runs import RunStore
 from engine.studies.sweeps import Sweep, sweep_names
 from engine.studies.task_table import TASKS
@@ -83,3 +87,27 @@ def test_one_name_stands_for_one_sweep(store):
         Sweep.start(store, "s", DATA, config(n_seeds=3))
     with pytest.raises(JobError, match="cannot name a sweep"):
         Sweep(store, "../s")
+
+
+STARTS = """
+import sys
+from engine.runs import RunStore
+from engine.studies.sweeps import Sweep
+from engine.training.sweep_plan import SweepConfig
+sweep = Sweep.start(RunStore(sys.argv[1]), "s", sys.argv[2], SweepConfig.parse(eval(sys.argv[3])))
+print(sweep.run_missing(here=True))
+"""
+
+
+@pytest.mark.processes
+def test_started_twice_at_once_each_run_is_made_and_trained_once(store):
+    plan = {"n_seeds": 4, "settings": QUICK}
+    command = [sys.executable, "-c", STARTS, str(store.root), DATA, repr(plan)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert all(process.wait(170) == 0 for process in both)
+    for process in both:
+        process.stdout.close()
+    assert store.list()["state"].tolist() == ["finished"] * 4
+    assert Sweep(store, "s").table()["state"].tolist() == ["finished"] * 4
+    attempts = [job.status().state for job in jobs(store)]
+    assert attempts.count("finished") == 4

@@ -1,7 +1,15 @@
 """The lessons, in their order: one file each, one line here."""
 
 from app.learn.lesson import Lesson
-from app.learn.lessons import adversary, flatness, loophole, minimum, mirror_gradient, misleading
+from app.learn.lessons import (
+    adversary,
+    flatness,
+    loophole,
+    minimum,
+    mirror_gradient,
+    misleading,
+    own_minima,
+)
 
 LESSONS: tuple[Lesson, ...] = (
     minimum.LESSON,
@@ -10,4 +18,5 @@ LESSONS: tuple[Lesson, ...] = (
     loophole.LESSON,
     misleading.LESSON,
     adversary.LESSON,
+    own_minima.LESSON,
 )

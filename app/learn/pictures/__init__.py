@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.learn.pictures.lifted_item import lifted_item
+from app.learn.pictures.own_minima import own_minima
 from app.learn.pictures.shopper import one_shopper
 
 PICTURES: dict[str, Callable[[], None]] = {
     "one_shopper": one_shopper,
     "lifted_item": lifted_item,
+    "own_minima": own_minima,
 }
 """Each draws itself in the place it is called from."""

@@ -149,7 +149,7 @@ def _run_missing(sweep: Sweep, retry: bool) -> None:
 def _comparison(sweep: Sweep, metric: str) -> None:
     compared = sweep.compare(metric)
     columns = ["strategy", "n_seeds", "valid", "test", "test_low", "test_high", "difference",
-               "difference_low", "difference_high", "effect_size", "note"]  # fmt: skip
+               "difference_low", "difference_high", "effect_size", "p_holm", "note"]  # fmt: skip
     shown = compared.reindex(columns=columns)
     st.dataframe(shown, hide_index=True, width="stretch", column_config=strategy_columns())
     st.caption(

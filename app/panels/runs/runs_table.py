@@ -14,6 +14,7 @@ from app.selection.workspace import run_store
 from app.widgets.error_boundary import show_error
 from app.widgets.resume import STOPPED, resume
 from engine.foundation.errors import BasinError
+from engine.jobs import list_runs
 
 EDITABLE = ("star", "name", "note", "tags")
 
@@ -21,7 +22,7 @@ EDITABLE = ("star", "name", "note", "tags")
 def runs_table() -> pd.DataFrame:
     """Draw the table and keep what the visitor changes; returns the selected rows."""
     store = run_store()
-    table = store.list()
+    table = list_runs(store)
     shown = pd.DataFrame(
         {
             "selected": False,
