@@ -42,7 +42,7 @@ def metrics_of_strategies(choice: Choice) -> None:
         return
     with st.spinner("Loading the engine ..."):
         from engine.evaluation import metric_intervals
-        from engine.runs.comparison_tables import seeds_table
+        from engine.runs.comparison.comparison_tables import seeds_table
     values = seeds_table(choice.table, metrics)
     if values.empty:
         st.info("None of the chosen runs has test metrics: their dataset has no test interactions.")
@@ -68,7 +68,7 @@ def _differences(
     choice: Choice, values: pd.DataFrame, metrics: list[str], looks: Mapping[str, Look]
 ) -> None:
     """One metric of each strategy minus that of a baseline, over seeds and over users."""
-    from engine.runs.comparison_tables import baseline_differences
+    from engine.runs.comparison.comparison_tables import baseline_differences
 
     st.subheader("Difference to a baseline")
     groups = list(dict.fromkeys(values["group"]))
@@ -100,7 +100,7 @@ def _differences(
 def _strategies_table(
     root: str, strategies: dict[str, str], ended: tuple[str, ...], metric: str, baseline: str
 ) -> pd.DataFrame:
-    from engine.runs.comparison_tables import strategies_table
+    from engine.runs.comparison.comparison_tables import strategies_table
 
     del ended  # only part of the key: a run trained again is read again
     return strategies_table(RunStore(root), strategies, metric, baseline)
