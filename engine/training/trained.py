@@ -70,7 +70,7 @@ class Trained:
 def strategies_of(trained: Sequence[Trained]) -> list[str]:
     """The strategy of each model: as it says itself where all do, else told by their configs.
 
-    Runs opened together say it; see ``engine.foundation.strategy_rule.strategy_names`` for the rule.
+    Runs opened together say it; ``engine.foundation.strategy_rule`` is the rule.
     """
     if all(each.strategy for each in trained):
         return [each.strategy for each in trained]
