@@ -78,11 +78,11 @@ def report(dataset: Dataset, format_name: str = "") -> DatasetCheck:
         np.concatenate([dataset.interactions(s).users for s in SPLITS]), minlength=dataset.n_users
     )
     has_picture = (dataset.items["image_path"] != "").to_numpy()
-    counts = {
+    counts: dict[str, int] = {
         "users": dataset.n_users,
         "items": dataset.n_items,
         "interactions": len(dataset),
-        **{split: len(dataset.interactions(split)) for split in SPLITS},
+        **{str(split): len(dataset.interactions(split)) for split in SPLITS},
         "users with fewer than 3 interactions": int((per_user < 3).sum()),
         "users without a test interaction": dataset.n_users - len(np.unique(dataset.test.users)),
         "items without a training interaction": int((dataset.popularity == 0).sum()),
