@@ -124,7 +124,7 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
 def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
     """Strategies over seeds for each metric asked for, written to --csv where that is given."""
     from engine.evaluation import compare_metrics
-    from engine.runs.outcomes import outcomes_of
+    from engine.runs.comparison.outcomes import outcomes_of
 
     metrics = [name.strip() for name in arguments.metric.split(",") if name.strip()]
     table = compare_metrics({m: outcomes_of(runs, m) for m in metrics}, arguments.baseline)

@@ -14,10 +14,11 @@ from engine.models import AnyModelConfig
 from engine.models.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.stepping.averaging import AnyAveragingConfig
+from engine.training.stepping.mirror_gradient import MirrorGradientConfig
 from engine.training.stepping.optimisers import AdamConfig, AnyOptimiserConfig
 from engine.training.stepping.schedules import ScheduleConfig
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
-from engine.training.stepping.steppers import MirrorGradientConfig, PlainConfig
+from engine.training.stepping.steppers import PlainConfig
 from engine.training.training_noise import NoiseConfig
 
 AnyStepperConfig = Annotated[
