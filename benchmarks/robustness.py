@@ -34,6 +34,7 @@ from engine.robustness import (
     robustness_curves,
 )
 from engine.robustness.curves.curve_config import variants_of
+from engine.robustness.standard import StandardAttackConfig, standard_attacks
 from engine.training import Trained, fit, preset
 
 STRATEGIES = ("plain", "mg", "amr", "mg+amr")
@@ -118,6 +119,12 @@ def rows_of(size: str) -> list[Row]:
         # shown but not checked, for it grows with whatever else the machine does.
         rows.append(_row(size, "default curves, processor time / 3 s", cpu, 3.0, 1.0))
         rows.append(_row(size, "default curves / 3 s", wall, 3.0, None))
+    if size != "baby":
+        wall, cpu, naive = standard_seconds(runs[0])
+        rows.append(_row(size, "standard attacks on a run / naive", wall, naive, 1.0))
+        if size == "sample":
+            name = "standard attacks on a run, processor time / 5 s"
+            rows.append(_row(size, name, cpu, 5.0, 1.0))
     limit = {"sample": 0.3, "ml100k": 1.0}.get(size)
     for config in SLIDER:
         first, moved, naive = slider_seconds(runs[0], config)
@@ -130,6 +137,21 @@ def rows_of(size: str) -> list[Row]:
 
 def _row(size: str, name: str, value: float, floor: float, target: float | None) -> Row:
     return Row(f"{size}: {name}", value, floor, value / floor, target)
+
+
+def standard_seconds(run: Trained) -> tuple[float, float, float]:
+    """Wall and processor seconds of the standard set at three strengths, and wall seconds of its
+    attacks one by one at the full feature width."""
+    config = StandardAttackConfig()
+    standard_attacks([run], config.changed({"steps": 1}))  # torch's first calls are slow
+    wall, cpu = timed(lambda: standard_attacks([run], config))
+
+    def naively() -> None:
+        for attack in config.attacks(run.dataset).values():
+            for strength in config.strengths:
+                naive_cell(run, attack, strength, 0)
+
+    return wall, cpu, timed(naively)[0]
 
 
 def slider_seconds(run: Trained, config: PerturbationConfig) -> tuple[float, float, float]:

@@ -61,7 +61,7 @@ def command_of(kind: str) -> Command:
         config_class = analysis.config_class()
         config = config_class().changed(given_settings(arguments, config_class))
         asked = [runs] if analysis.compares else [[run] for run in dict.fromkeys(runs)]
-        results = [_found(store, kind, names, config, arguments) for names in asked]
+        results = [result_of(store, kind, names, config, arguments) for names in asked]
         tables = _together([result.tables() for result in results])
         if arguments.csv:
             for name, table in tables.items():
@@ -92,7 +92,7 @@ def command_of(kind: str) -> Command:
     return run_analysis
 
 
-def _found(
+def result_of(
     store: RunStore, kind: str, runs: list[str], config: Config, arguments: argparse.Namespace
 ) -> Result:
     """The kept result of an analysis, computed first where there is none or it is forced."""

@@ -16,6 +16,7 @@ from engine.cli import (
     jobs_command,
     manage_runs,
     sweep,
+    tradeoff,
     training,
 )
 from engine.cli.terminal import Command, Options, add_common
@@ -118,6 +119,7 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
         kind: (analysis.help, analyses.options_of(kind), analyses.command_of(kind))
         for kind, analysis in ANALYSES.items()
     },
+    "robustness": (ANALYSES["robustness"].help, tradeoff.add_options, tradeoff.run),
     "flatness": (
         "does flatness predict robustness, over the runs that keep both analyses",
         flatness.add_options,

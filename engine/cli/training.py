@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from engine.cli.reading import add_reading, source_of
 from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import RunError
 from engine.jobs.scheduler_address import chosen_scheduler
@@ -29,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     lines = "; ".join(f"{name}: {help_}" for name, (help_, _) in PRESETS.items())
     parser.add_argument("--dataset", default="sample", help="folder, table or 'sample' (default)")
+    add_reading(parser)
     parser.add_argument(
         "--preset", default="plain", choices=list(PRESETS), help=lines.replace("%", "%%")
     )
@@ -59,22 +61,28 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         if arguments.seeds < 1:
             raise ConfigError(f"--seeds is {arguments.seeds}; at least 1 is needed.")
+        dataset = source_of(arguments)
         settings = given_settings(arguments, TrainConfig)
         config = preset(arguments.preset, settings)
         seeds = range(config.seed, config.seed + arguments.seeds)
         budgets = passes_of(store, arguments.match, seeds) if arguments.match else {}
+        parents = parents_of(store, config.start_from, seeds) if config.start_from else {}
         name = arguments.name or arguments.preset
+        if parents and not arguments.name:
+            name += f" from {name_of(store, str(config.start_from))}"
         if arguments.match and not arguments.name:
             name += f" matched to {name_of(store, arguments.match)}"
         runs = []
         for seed in seeds:
-            changes = {"seed": seed}
+            changes: dict[str, Any] = {"seed": seed}
+            if seed in parents:
+                changes["start_from"] = parents[seed]
             if seed in budgets:
                 changes["match_gradient_passes"] = budgets[seed]
             runs.append(
                 create_run(
                     store,
-                    arguments.dataset,
+                    dataset,
                     config.changed(changes),
                     name=name,
                     label=name,
@@ -86,10 +94,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler)
         results.append(with_bar(run.id, work))
     for result in results:
+        valid, test = (result[s].get("recall@20", float("nan")) for s in ("valid", "test"))
         print(
             f"{result['run']}: {result['state']}, best epoch {result['best_epoch']} chosen by "
-            f"{result['selected_by']}; valid recall@20 {result['valid']['recall@20']:.4f}, test "
-            f"recall@20 {result['test'].get('recall@20', float('nan')):.4f}, "
+            f"{result['selected_by']}; valid recall@20 {valid:.4f}, test recall@20 {test:.4f}, "
             f"{result['seconds']:.1f} s"
         )
     if len(results) == 1:
@@ -118,9 +126,22 @@ def runs_named(store: RunStore, match: str) -> list[Run]:
 
 
 def name_of(store: RunStore, match: str) -> str:
-    """The name of the run, or runs, that --match names."""
+    """The name of the run, or runs, that --match or --start-from names."""
     run = runs_named(store, match)[0]
     return run.name or run.id
+
+
+def parents_of(store: RunStore, start_from: str, seeds: Iterable[int]) -> dict[int, str]:
+    """The id of the run that each seed starts from: of its own seed, if there are several.
+
+    Raises RunError where none of that name has a seed.
+    """
+    runs = runs_named(store, start_from)
+    if len(runs) == 1:
+        return dict.fromkeys(seeds, runs[0].id)
+    ids = {int(run.config["seed"]): run.id for run in runs if run.has_weights}
+    _check_seeds(start_from, ids.keys(), seeds)
+    return {seed: ids[seed] for seed in seeds}
 
 
 def passes_of(store: RunStore, match: str, seeds: Iterable[int]) -> dict[int, int]:
@@ -139,10 +160,15 @@ def passes_of(store: RunStore, match: str, seeds: Iterable[int]) -> dict[int, in
     if len(runs) == 1:
         (passes,) = taken.values()
         return dict.fromkeys(seeds, passes)
-    missing = [str(seed) for seed in seeds if seed not in taken]
+    _check_seeds(match, taken.keys(), seeds)
+    return {seed: taken[seed] for seed in seeds}
+
+
+def _check_seeds(name: str, known: Collection[int], seeds: Iterable[int]) -> None:
+    """Raise RunError where a seed is not among the known ones of the runs of that name."""
+    missing = [str(seed) for seed in seeds if seed not in known]
     if missing:
         raise RunError(
-            f"no finished run called '{match}' has seed {', '.join(missing)}; there are seeds "
-            f"{', '.join(map(str, sorted(taken)))}. Train the others first, or name one run by id."
+            f"no finished run called '{name}' has seed {', '.join(missing)}; there are seeds "
+            f"{', '.join(map(str, sorted(known)))}. Train the others first, or name one run by id."
         )
-    return {seed: taken[seed] for seed in seeds}

@@ -15,6 +15,9 @@ from engine.geometry.curvature.measures import (
     title_of,
 )
 from engine.geometry.curvature.symmetry import Symmetry, SymmetryConfig, measure_symmetry
+from engine.geometry.curvature.training_curvature_computation import curvature_along_training
+from engine.geometry.curvature.training_curvature_config import TrainingCurvatureConfig
+from engine.geometry.curvature.training_curvature_result import TrainingCurvature
 from engine.geometry.paths import ModePath, ModePathConfig, mode_path
 from engine.geometry.profiles import LossProfiles, ProfileConfig, loss_profiles
 from engine.geometry.slices import Slice, SliceConfig, loss_slice
@@ -33,6 +36,9 @@ __all__ = [
     "SliceConfig",
     "Symmetry",
     "SymmetryConfig",
+    "TrainingCurvature",
+    "TrainingCurvatureConfig",
+    "curvature_along_training",
     "flatness_frame",
     "flatness_table",
     "flatness_versus_robustness",

@@ -10,13 +10,17 @@ from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
 from engine.models.bm3 import BM3Config
 from engine.models.bpr_mf import BPRMFConfig
+from engine.models.dragon import DRAGONConfig
 from engine.models.dualgnn import DualGNNConfig
 from engine.models.freedom import FREEDOMConfig
 from engine.models.grcn import GRCNConfig
 from engine.models.lattice import LATTICEConfig
+from engine.models.layergcn import LayerGCNConfig
+from engine.models.lgmrec import LGMRecConfig
 from engine.models.lightgcn import LightGCNConfig
 from engine.models.mgcn import MGCNConfig
 from engine.models.mmgcn import MMGCNConfig
+from engine.models.pgl import PGLConfig
 from engine.models.recommender import (
     Block,
     LinearProjection,
@@ -25,6 +29,9 @@ from engine.models.recommender import (
     MultimodalConfig,
     Recommender,
 )
+from engine.models.selfcf import SelfCFConfig
+from engine.models.slmrec import SLMRecConfig
+from engine.models.smore import SMOREConfig
 from engine.models.terms import TermInputs
 from engine.models.vbpr import VBPRConfig
 
@@ -38,7 +45,14 @@ AnyModelConfig = Annotated[
     | BM3Config
     | LATTICEConfig
     | MGCNConfig
-    | DualGNNConfig,
+    | DualGNNConfig
+    | SLMRecConfig
+    | DRAGONConfig
+    | LayerGCNConfig
+    | SelfCFConfig
+    | LGMRecConfig
+    | SMOREConfig
+    | PGLConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

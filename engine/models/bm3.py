@@ -11,6 +11,7 @@ from torch.nn.functional import cosine_similarity, embedding
 
 from engine.data import Dataset
 from engine.data.features import Features
+from engine.models.contrastive import dropped_out
 from engine.models.graphs import layer_mean, normalised_adjacency, sparse_tensor
 from engine.models.recommender import (
     ModelOutput,
@@ -126,10 +127,11 @@ class BM3(Recommender):
 
     def terms(self, batch: TermInputs) -> dict[str, Tensor]:
         rows = batch.positive_rows
+        share = self.settings.dropout
         users, items = batch.extras["users"], batch.extras["items"]
         distinct, places = torch.unique(batch.users, return_inverse=True)
-        user_targets = self.target(users[distinct], batch.generator)[places]
-        item_targets = self.target(items[batch.items], batch.generator)[rows]
+        user_targets = dropped_out(users[distinct], share, batch.generator)[places]
+        item_targets = dropped_out(items[batch.items], share, batch.generator)[rows]
         found = {
             "reconstruction": apart(batch.user_factors, item_targets)
             + apart(batch.item_factors[rows], user_targets)
@@ -138,19 +140,11 @@ class BM3(Recommender):
             x_NF, weight = batch.features[m], self.projection[m]
             projected = (x_NF @ weight.to(x_NF.dtype).T).to(weight.dtype) + self.projection_bias[m]
             predicted = self.predicted(projected)[rows]
-            own = self.target(projected.detach(), batch.generator)[rows]
+            own = dropped_out(projected.detach(), share, batch.generator)[rows]
             factor = self.settings.contrast_weight
             found[f"{m}_alignment"] = factor * apart(predicted, item_targets)
             found[f"{m}_masking"] = factor * apart(predicted, own)
         return found
-
-    def target(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Rows [., D] with a drawn share of entries at zero, the others scaled up to make up."""
-        share = self.settings.dropout
-        if share == 0:
-            return rows
-        kept = torch.rand(rows.shape, generator=generator) >= share
-        return rows * kept.to(rows) / (1.0 - share)
 
     def regularised(
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor

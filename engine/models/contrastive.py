@@ -18,3 +18,11 @@ def info_nce(
     against = other if against_ND is None else normalize(against_ND)
     matches = (view * other).sum(dim=1) / temperature
     return (torch.logsumexp(view @ against.T / temperature, dim=1) - matches).mean()
+
+
+def dropped_out(rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Rows [., D] with a drawn share of entries at zero, the others scaled up to make up for it."""
+    if share == 0:
+        return rows
+    stays = torch.rand(rows.shape, generator=generator).to(rows.device) >= share
+    return rows * stays.to(rows) / (1.0 - share)

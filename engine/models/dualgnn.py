@@ -25,16 +25,21 @@ from engine.models.layers import Dense
 from engine.models.recommender import Block, ModelOutput, xavier_uniform
 
 
-class DualGNNConfig(TrainableFeaturesConfig):
-    """Modalities walk the interactions; users weigh them and hear like-minded users."""
+class DualGraphConfig(TrainableFeaturesConfig):
+    """What models share whose users hear of like-minded users."""
 
-    name: Literal["dualgnn"] = "dualgnn"
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the users' preferences and of projected features (columns)."""
     n_layers: int = Field(default=2, ge=0, le=8)
     """Propagation steps over the user-item graph (2 in the released code)."""
     n_like_minded: int = Field(default=40, ge=1, le=1000)
     """Users that a user hears of: those who share most items (40 in the released code)."""
+
+
+class DualGNNConfig(DualGraphConfig):
+    """Modalities walk the interactions; users weigh them and hear like-minded users."""
+
+    name: Literal["dualgnn"] = "dualgnn"
 
     def build(self, dataset: Dataset, generator: torch.Generator) -> DualGNN:
         return DualGNN(self, dataset, generator)
@@ -64,7 +69,9 @@ class DualGNN(MultimodalGraphRecommender):
     like_minded: Tensor
     transposed: Tensor
 
-    def __init__(self, config: DualGNNConfig, dataset: Dataset, generator: torch.Generator) -> None:
+    def __init__(
+        self, config: DualGraphConfig, dataset: Dataset, generator: torch.Generator
+    ) -> None:
         super().__init__(config, dataset)
         self.n_layers = config.n_layers
         width = config.width

@@ -88,12 +88,12 @@ class MultimodalGraphRecommender(GraphRecommender):
         "feature_offset": "features",
     }
 
-    def __init__(self, config: TrainableFeaturesConfig, dataset: Dataset) -> None:
+    def __init__(self, config: MultimodalConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.modalities = readable_modalities(config, dataset)
         shapes = {m: dataset.features[m].shape for m in self.modalities}
-        trained = shapes if config.trainable_features else {}
-        offsets = {m: nn.Parameter(torch.zeros(shape)) for m, shape in trained.items()}
+        is_trained = isinstance(config, TrainableFeaturesConfig) and config.trainable_features
+        offsets = {m: nn.Parameter(torch.zeros(s)) for m, s in shapes.items() if is_trained}
         self.feature_offset = nn.ParameterDict(offsets)
 
     def seen(self, features: Features) -> Features:

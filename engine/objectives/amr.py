@@ -40,8 +40,9 @@ class AMRConfig(Config):
     modalities: tuple[str, ...] = ()
     """Which features are perturbed, all that the model reads where empty; those that it does not
     read are left out."""
-    warm_start_epochs: int = Field(default=20, ge=0)
-    """Epochs of plain training before this term counts; validation chooses among later ones."""
+    warm_start_epochs: int = Field(default=150, ge=0)
+    """Most epochs of plain training before this term counts, ended early by ``patience``. Its best
+    validation epoch is where the term starts, with a fresh optimiser; 0 for none."""
 
     def build(self, model: Recommender, features: Features) -> FeatureAdversary:
         return FeatureAdversary(self, model, features)

@@ -23,8 +23,9 @@ class APRConfig(Config):
     paper)."""
     weight: float = Field(default=1.0, ge=0)
     """Factor lambda of the adversarial loss (1 in the paper)."""
-    warm_start_epochs: int = Field(default=20, ge=0)
-    """Epochs of plain training before this term counts; validation chooses among later ones."""
+    warm_start_epochs: int = Field(default=150, ge=0)
+    """Most epochs of plain training before this term counts, ended early by ``patience``. Its best
+    validation epoch is where the term starts, with a fresh optimiser; 0 for none."""
 
     def build(self, model: Recommender, features: Features) -> FactorAdversary:
         del model, features  # it needs neither ahead of time

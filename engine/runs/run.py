@@ -247,6 +247,13 @@ class Run:
         with writing(path), whole_file(path) as temporary:
             save_tensors(temporary, weights)
 
+    @property
+    def snapshot_epochs(self) -> list[int]:
+        """The epochs at whose end weights were kept along training, ascending."""
+        return sorted(
+            int(path.stem) for path in (self.path / "trajectory").glob("[0-9]*.safetensors")
+        )
+
     def trajectory(self) -> list[dict[str, Tensor]]:
         """The weights kept along training, in order of epochs; [] where none were."""
         paths = sorted((self.path / "trajectory").glob("[0-9]*.safetensors"))

@@ -12,6 +12,7 @@ from engine.runs import RunStore
 from engine.studies.analysis_results import result_key, run_order
 from engine.studies.analysis_table import known_analysis
 from engine.studies.previews import preview_writer
+from engine.studies.twin_runs import open_plain_twins
 
 if TYPE_CHECKING:
     from engine.training import Trained
@@ -41,7 +42,7 @@ def run_analysis(
     if len({trained.dataset.fingerprint for trained in opened}) > 1:
         raise JobError("The runs were trained on different datasets; compare runs of one dataset.")
     subject = opened if analysis.compares else opened[0]
-    more = _slice_inputs(store, opened, config) if kind == "slice" else {}
+    more = INPUTS[kind](store, opened, config) if kind in INPUTS else {}
     key = result_key(runs, config.model_dump(mode="json"))
     with preview_writer(store, kind, key) as write_preview:
         if analysis.has_previews:
@@ -50,6 +51,18 @@ def run_analysis(
         result = replace(result, provenance=result.provenance | {"weights": weights})
         path = folders[0].save_result(result, key)
     return {"runs": runs, "kind": kind, "key": key, "path": str(path)}
+
+
+def _snapshots(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
+    """A run's weights kept along training, with their epochs."""
+    del config
+    run = store.get(opened[0].run)
+    if not run.snapshot_epochs:
+        raise JobError(
+            f"{run.name or run.id} kept no weights along its training; train with snapshots_every "
+            "set, e.g. to 2."
+        )
+    return {"snapshots": run.trajectory(), "epochs": run.snapshot_epochs}
 
 
 def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
@@ -68,3 +81,13 @@ def _slice_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> di
         kind = FEATURE_PERTURBATIONS[config.perturbation].parse({})
         inputs["perturbed"] = [perturb(t, kind, config.strength, config.seed) for t in opened]
     return inputs
+
+
+def _attack_inputs(store: RunStore, opened: Sequence[Trained], config: Any) -> dict[str, Any]:
+    """What the standard attacks need beside the runs: plainly trained twins to transfer from."""
+    del config
+    return {"twins": open_plain_twins(store, opened)}
+
+
+INPUTS = {"slice": _slice_inputs, "sharpening": _snapshots, "attacks": _attack_inputs}
+"""What analyses need beside the runs, as further arguments by name."""

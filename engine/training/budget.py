@@ -5,63 +5,80 @@ from __future__ import annotations
 from engine.foundation.errors import TrainingError
 from engine.foundation.progress import Progress
 from engine.training.best_weights import BestWeights
-from engine.training.stepping.steppers import Stepper
 from engine.training.train_config import TrainConfig
 from engine.training.training_state import TrainingState
 
 
 class Budget:
-    """The limits of one run; ``match_gradient_passes`` replaces all others where it is set."""
+    """The limits of one run, and of its warm start where it has one."""
 
-    def __init__(self, config: TrainConfig, stepper: Stepper, steps_per_epoch: int) -> None:
+    def __init__(self, config: TrainConfig, has_warm_start: bool, passes_per_epoch: int) -> None:
+        """``passes_per_epoch``: roughly the gradient passes of an epoch, for progress bars."""
+        adversary = config.objective.adversary
         self.config = config
-        self.stepper = stepper
-        self.steps_per_epoch = steps_per_epoch
+        self.warm_epochs = adversary.warm_start_epochs if adversary and has_warm_start else 0
+        self.passes_per_epoch = passes_per_epoch
 
-    def check(self, passes: int) -> None:
-        """Raise TrainingError where not even the first step, at ``passes`` a gradient, fits."""
-        if not self.allows_step(TrainingState(), passes, epoch_starts=True):
+    def check(self, n_passes: int) -> None:
+        """Raise TrainingError where the first step, of ``n_passes`` passes, is too long."""
+        if not self.allows_step(TrainingState(), n_passes):
             raise TrainingError(
                 f"match_gradient_passes is {self.config.match_gradient_passes}, less than one step "
                 "takes; raise it."
             )
 
-    def allows_step(self, state: TrainingState, passes: int, epoch_starts: bool = False) -> bool:
-        """Whether the next step, at ``passes`` a gradient, stays within the gradient passes."""
+    def allows_step(self, state: TrainingState, n_passes: int) -> bool:
+        """Whether a step of so many gradient passes stays within the run's."""
         limit = self.config.match_gradient_passes
-        if limit is None:
-            return True
-        needed = passes * self.stepper.gradients_ahead(epoch_starts)
-        return state.gradient_passes + needed <= limit
+        return limit is None or state.gradient_passes + n_passes <= limit
 
-    def is_spent(self, state: TrainingState, best: BestWeights, next_passes: int) -> bool:
-        """Whether training ends here; ``next_passes`` a gradient costs in the next epoch."""
+    def epochs(self, state: TrainingState) -> int:
+        """Most epochs of the present phase."""
+        return self.warm_epochs if state.is_warm_start else self.config.epochs
+
+    def is_phase_over(self, state: TrainingState, best: BestWeights) -> bool:
+        """Whether the present phase has used up its epochs or its patience."""
+        n_epochs = state.epoch - state.phase_start
+        patience = self.config.patience
+        return n_epochs >= self.epochs(state) or best.n_without_improvement >= patience
+
+    def is_spent(self, state: TrainingState, best: BestWeights, n_passes: int) -> bool:
+        """Whether training ends here, the next step taking ``n_passes`` gradient passes.
+
+        Gradient passes, where they are limited, decide alone; a warm start ends training only when
+        passes or seconds run out.
+        """
         config = self.config
         if config.match_gradient_passes is not None:
-            return not self.allows_step(state, next_passes, epoch_starts=True)
-        return (
-            state.epoch >= config.epochs
-            or best.n_without_improvement >= config.patience
-            or (config.max_seconds is not None and state.seconds >= config.max_seconds)
-        )
+            return not self.allows_step(state, n_passes)
+        if config.max_seconds is not None and state.seconds >= config.max_seconds:
+            return True
+        return not state.is_warm_start and self.is_phase_over(state, best)
 
     def length(self, state: TrainingState, position: float) -> float:
-        """Epochs over which learning rates decay, at ``position`` epochs from the start.
+        """Epochs over which learning rates decay, at ``position`` epochs from the phase's start.
 
         Where gradient passes end training, the decay ends with them: the length in epochs follows
         from the share of passes used so far.
         """
-        limit, used = self.config.match_gradient_passes, state.gradient_passes
-        return self.config.epochs if limit is None or not used else position * limit / used
-
-    def progress_within(self, epoch: int, passes: int, progress: Progress) -> Progress:
-        """The progress of one epoch's steps as a part of the whole run's."""
         limit = self.config.match_gradient_passes
+        n_used = state.gradient_passes - state.passes_before_phase
+        if limit is None or state.is_warm_start or not n_used:
+            return self.epochs(state)
+        return position * (limit - state.passes_before_phase) / n_used
+
+    def progress_within(self, state: TrainingState, progress: Progress) -> Progress:
+        """The progress of the next epoch's steps as a part of the whole run's."""
+        epoch, limit = state.epoch + 1, self.config.match_gradient_passes
         if limit is None:
-            start, end = (epoch - 1) / self.config.epochs, epoch / self.config.epochs
-            message = f"epoch {epoch} of at most {self.config.epochs}"
+            skipped = 0 if state.is_warm_start else self.warm_epochs - state.phase_start
+            n_epochs = self.warm_epochs + self.config.epochs
+            start, end = (state.epoch + skipped) / n_epochs, (epoch + skipped) / n_epochs
+            message = f"epoch {epoch} of at most {state.phase_start + self.epochs(state)}"
         else:
-            share = self.steps_per_epoch * passes / limit
-            start, end = min((epoch - 1) * share, 1.0), min(epoch * share, 1.0)
+            start = min(state.gradient_passes / limit, 1.0)
+            end = min(start + self.passes_per_epoch / limit, 1.0)
             message = f"epoch {epoch}, {limit} gradient passes in all"
+        if state.is_warm_start:
+            message += ", warm start"
         return lambda step, _: progress(start + (end - start) * step, message)

@@ -14,10 +14,11 @@ from engine.models import AnyModelConfig
 from engine.models.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.stepping.averaging import AnyAveragingConfig
+from engine.training.stepping.mirror_gradient import MirrorGradientConfig
 from engine.training.stepping.optimisers import AdamConfig, AnyOptimiserConfig
 from engine.training.stepping.schedules import ScheduleConfig
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
-from engine.training.stepping.steppers import MirrorGradientConfig, PlainConfig
+from engine.training.stepping.steppers import PlainConfig
 from engine.training.training_noise import NoiseConfig
 
 AnyStepperConfig = Annotated[
@@ -45,8 +46,12 @@ class TrainConfig(Config):
     """How features are scaled before the model reads them."""
     noise: NoiseConfig = NoiseConfig()
     """Perturbation of the features while training, or none."""
+    start_from: str | None = None
+    """Id of the finished run whose chosen weights training begins at, with a fresh optimiser and
+    without a warm start; same dataset, model and shapes. None: weights drawn from the seed."""
     epochs: int = Field(default=150, ge=1, le=100_000)
-    """Most passes over the training interactions."""
+    """Most passes over the training interactions; with an adversary's warm start, of those after
+    it."""
     batch_size: int = Field(default=2048, ge=1)
     """Triples a step (2,048 in MMRec and Mirror Gradient, 512 in AMR)."""
     negatives_from: NegativeSource = "train"
@@ -59,7 +64,8 @@ class TrainConfig(Config):
     match_gradient_passes: int | None = Field(default=None, ge=1)
     """Train for so many gradient passes, whatever epochs and patience say: the compute-matched
     baseline of a strategy that used that many. Exactly so many where a step takes one; else the
-    last step that would take more is left out. A decay ends with them. None: off."""
+    last step that would take more is left out. A decay ends with them; a warm start counts, and
+    ends as always. None: off."""
     max_seconds: float | None = Field(default=None, gt=0)
     """Stop at the end of the epoch in which training has taken so long, in seconds."""
     validation_metric: Literal["recall", "ndcg", "precision", "map", "hr"] = "recall"
@@ -70,6 +76,9 @@ class TrainConfig(Config):
     """Epochs between validations."""
     patience: int = Field(default=20, ge=1)
     """Validations without improvement after which training stops."""
+    keep_last_epoch: bool = False
+    """Train for ``epochs`` and keep the last epoch's weights, whatever validation says, as AMR's
+    released code does; needed where a dataset has no validation split."""
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest gradient norm over all parameters, or none."""
     checkpoint_every: int = Field(default=20, ge=1)

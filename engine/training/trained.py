@@ -13,7 +13,7 @@ from engine.data import Dataset
 from engine.data.features import Features, load_features
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import BasinError
-from engine.foundation.strategies import TrainedAs, strategy_names
+from engine.foundation.strategy_rule import TrainedAs, strategy_names
 from engine.models import Recommender, build_model
 from engine.training.train_config import TrainConfig
 
@@ -54,20 +54,8 @@ class Trained:
         exact = (precision or config.precision) == "float64"
         dtype = torch.float64 if exact else torch.float32
         model = build_model(config.model, dataset, config.seed)
-        for name, parameter in model.named_parameters():
-            if name not in weights or weights[name].shape != parameter.shape:
-                shape = tuple(weights[name].shape) if name in weights else "nothing"
-                raise BasinError(
-                    f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
-                    f"dataset '{dataset.name}'; open the run with the dataset it was trained on."
-                )
-            if not bool(torch.isfinite(weights[name]).all()):
-                raise BasinError(
-                    f"weights of '{name}' hold values that are not finite, so no number of this "
-                    "run would mean anything; train it again, e.g. with a smaller learning rate."
-                )
+        load_weights(model, weights, dataset)
         model = model.to(place, dtype)
-        model.load_theta(weights)
         model.eval().requires_grad_(False)
         features = load_features(dataset, model.modalities, config.features, place, dtype)
         return cls(model, dataset, features, config, label, run)
@@ -82,8 +70,29 @@ class Trained:
 def strategies_of(trained: Sequence[Trained]) -> list[str]:
     """The strategy of each model: as it says itself where all do, else told by their configs.
 
-    Runs opened together say it; see ``engine.foundation.strategies.strategy_names`` for the rule.
+    Runs opened together say it; ``engine.foundation.strategy_rule`` is the rule.
     """
     if all(each.strategy for each in trained):
         return [each.strategy for each in trained]
     return strategy_names([TrainedAs(t.label, t.config.model_dump(mode="json")) for t in trained])
+
+
+def load_weights(model: Recommender, weights: Mapping[str, Tensor], dataset: Dataset) -> None:
+    """Put weights by name into a model of ``dataset``.
+
+    Raises BasinError where names or shapes differ, or values are not finite.
+    """
+    for name, parameter in model.named_parameters():
+        if name not in weights or weights[name].shape != parameter.shape:
+            shape = tuple(weights[name].shape) if name in weights else "nothing"
+            raise BasinError(
+                f"weights of '{name}': {shape} was found, {tuple(parameter.shape)} fits "
+                f"dataset '{dataset.name}' and this model; open the run with the dataset and the "
+                "model settings it was trained with."
+            )
+        if not bool(torch.isfinite(weights[name]).all()):
+            raise BasinError(
+                f"weights of '{name}' hold values that are not finite, so no number of this "
+                "run would mean anything; train it again, e.g. with a smaller learning rate."
+            )
+    model.load_theta(weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
@@ -24,6 +25,7 @@ from engine.training.recorder import Recorder
 from engine.training.stepping.optimisers import GuardedOptimiser, NonFiniteError
 from engine.training.stepping.schedules import LearningRates
 from engine.training.train_config import TrainConfig
+from engine.training.trained import load_weights
 from engine.training.training_noise import TrainingNoise
 from engine.training.training_state import TrainingState
 
@@ -31,17 +33,27 @@ from engine.training.training_state import TrainingState
 class Trainer:
     """Model, objective, optimiser and counters of one run; ``fit`` moves it epoch by epoch."""
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, recorder: Recorder) -> None:
-        """Raises ConfigError or TrainingError where the config does not fit dataset or device."""
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: TrainConfig,
+        recorder: Recorder,
+        start_from: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Training begins at the weights ``start_from``, without a warm start, or at drawn ones.
+
+        Raises ConfigError or TrainingError where config or weights do not fit dataset or device.
+        """
         self.dataset = dataset
         self.config = config
         self.recorder = recorder
         self.device = resolve_device(config.device)
-        adversary = config.objective.adversary
-        self.warm_epochs = adversary.warm_start_epochs if adversary else 0
         self._check_config()
         self.dtype = torch.float64 if config.precision == "float64" else torch.float32
-        self.model = build_model(config.model, dataset, config.seed).to(self.device, self.dtype)
+        self.model = build_model(config.model, dataset, config.seed)
+        if start_from is not None:
+            load_weights(self.model, start_from, dataset)
+        self.model = self.model.to(self.device, self.dtype)
         self.features = load_features(
             dataset, self.model.modalities, config.features, self.device, self.feature_dtype
         )
@@ -56,34 +68,44 @@ class Trainer:
         self.warm_objective = Objective(
             config.objective.model_copy(update={"adversary": None}), self.model, self.features
         )
+        n_steps = -(-len(self.train_users) // config.batch_size)
+        self.budget = Budget(config, start_from is None, n_steps * self.objective.passes)
+        self.state = TrainingState(is_warm_start=self.budget.warm_epochs > 0)
+        self._start_phase()
+        self.budget.check(self.next_passes)
+        cutoffs = {5, 10, 20, 50, config.validation_cutoff}
+        self.evaluation = EvaluationConfig(cutoffs=tuple(sorted(cutoffs)))
+
+    def _start_phase(self) -> None:
+        """A fresh optimiser, stepper and average at the current weights; no best yet."""
+        config = self.config
         self.optimiser = GuardedOptimiser(config.optimiser.build(self.model), config.clip_norm)
         self.rates = LearningRates(config.schedule, self.optimiser.optimiser)
         self.stepper = config.stepper.build(self.optimiser)
         self.average = config.averaging.build() if config.averaging else None
-        self.state = TrainingState()
         self.best = BestWeights(weights=self.model.theta())
-        steps = -(-len(self.train_users) // config.batch_size)
-        self.budget = Budget(config, self.stepper, steps)
-        self.budget.check(self.objective_of(1).passes)
-        cutoffs = {5, 10, 20, 50, config.validation_cutoff}
-        self.evaluation = EvaluationConfig(cutoffs=tuple(sorted(cutoffs)))
+
+    def end_warm_start(self) -> None:
+        """Continue with the adversary from the warm start's best weights (AMR's fine-tuning)."""
+        state = self.state
+        self.recorder.event("warm-start-end", {"epoch": state.epoch, "best_epoch": self.best.epoch})
+        self.best.load_into(self.model)
+        state.is_warm_start, state.phase_start = False, state.epoch
+        state.passes_before_phase = state.gradient_passes
+        self._start_phase()
 
     def _check_config(self) -> None:
         config = self.config
-        if self.warm_epochs >= config.epochs and config.match_gradient_passes is None:
-            raise TrainingError(
-                f"objective.adversary.warm_start_epochs is {self.warm_epochs}, but training ends "
-                f"after {config.epochs} epochs; lower it or raise epochs."
-            )
         if self.device.type == "mps" and config.precision == "float64":
             raise TrainingError(
                 "precision is float64, which Apple GPUs do not compute; use device cpu or "
                 "precision float32."
             )
-        if len(self.dataset.valid) == 0:
+        if len(self.dataset.valid) == 0 and not config.keep_last_epoch:
             raise TrainingError(
                 f"dataset '{self.dataset.name}' has no validation interactions, so no epoch can be "
-                "chosen; read it with another split, e.g. per-user time."
+                "chosen; read it with another split, e.g. per-user time, or set keep_last_epoch "
+                "to train for a fixed number of epochs."
             )
 
     @property
@@ -95,18 +117,23 @@ class Trainer:
             return torch.bfloat16
         return self.dtype
 
-    def objective_of(self, epoch: int) -> Objective:
-        """What an epoch, counted from 1, minimises: without the adversary while warming up."""
-        return self.warm_objective if epoch <= self.warm_epochs else self.objective
+    @property
+    def current_objective(self) -> Objective:
+        """What the present phase minimises: without the adversary in the warm start."""
+        return self.warm_objective if self.state.is_warm_start else self.objective
+
+    @property
+    def next_passes(self) -> int:
+        """Gradient passes of the next epoch's first step."""
+        return self.current_objective.passes * self.stepper.gradients_ahead(epoch_starts=True)
 
     @property
     def is_done(self) -> bool:
         """Whether the budget ends training at the current epoch."""
-        passes = self.objective_of(self.state.epoch + 1).passes
-        return self.budget.is_spent(self.state, self.best, passes)
+        return self.budget.is_spent(self.state, self.best, self.next_passes)
 
     def epoch_triples(self, epoch: int) -> Triples:
-        """All training pairs in the epoch's order, each with a fresh negative."""
+        """All training pairs in the order of a phase's epoch (from 1), with fresh negatives."""
         config = self.config
         shuffle = torch_generator(config.seed, "shuffle", epoch)
         order = torch.randperm(len(self.train_users), generator=shuffle)
@@ -120,13 +147,15 @@ class Trainer:
             )
         return Triples(users.to(self.device), items.to(self.device), negatives.to(self.device))
 
-    def train_epoch(self, epoch: int, progress: Progress) -> float:
-        """One pass over the training pairs; returns the mean loss a step.
+    def train_epoch(self, progress: Progress) -> float:
+        """The next pass over the training pairs; returns the mean loss a step.
 
-        Raises NonFiniteError before a non-finite loss or gradient moves any weight.
+        Everything drawn follows from seed and number within the phase, so that a warm start is
+        the plain run of its seed, and what comes after equals starting from that run. Raises
+        NonFiniteError before a non-finite loss or gradient moves any weight.
         """
-        config = self.config
-        objective = self.objective_of(epoch)
+        config, objective = self.config, self.current_objective
+        epoch = self.state.epoch + 1 - self.state.phase_start
         draws = torch_generator(config.seed, "objective", epoch)
         triples = self.epoch_triples(epoch)
         self.epoch_features = self.noise.features(epoch)
@@ -137,7 +166,8 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=self.dtype)
         n_steps = 0
         for step, start in enumerate(starts):
-            if not self.budget.allows_step(self.state, objective.passes):
+            n_passes = objective.passes * self.stepper.gradients_ahead()
+            if not self.budget.allows_step(self.state, n_passes):
                 break
             batch = triples.part(start, start + config.batch_size)
             position = epoch - 1 + step / len(starts)
@@ -202,15 +232,19 @@ class Trainer:
             users, items = self.model(self.features)
         return evaluate(users, items, self.dataset, split, self.evaluation)
 
-    def validate(self, epoch: int) -> dict[str, float]:
-        """Validation metrics of the weights, or of their average; the best weights are kept."""
+    def validate(self) -> dict[str, float]:
+        """Validation metrics of the weights, or of their average; the best weights are kept.
+
+        With ``keep_last_epoch`` the last weights are; without validation there are no metrics.
+        """
         averaged = self.average.theta if self.average is not None else {}
         current = self.model.theta() if averaged else {}
         if averaged:
             self.model.load_theta(averaged)
-        values = self.evaluate("valid").means()
-        if epoch > self.warm_epochs:
-            self.best.consider(epoch, values[self.config.selection], self.model)
+        values = self.evaluate("valid").means() if len(self.dataset.valid) else {}
+        epoch = self.state.epoch
+        value = epoch if self.config.keep_last_epoch else values[self.config.selection]
+        self.best.consider(epoch, value, self.model)
         if averaged:
             self.model.load_theta(current)
         return values

@@ -135,9 +135,9 @@ def test_a_sweep_ends_in_one_tidy_table(tmp_path, capsys):
 
 def test_a_sweep_of_which_nothing_finished_says_why(tmp_path, capsys):
     command = ["sweep", "s", "--dataset", DATA, "--here", "--runs-folder", str(tmp_path / "runs")]
-    assert main([*command, "--preset", "amr", "--set", "epochs=2"]) == 1
+    assert main([*command, "--preset", "sam", "--set", "match_gradient_passes=1"]) == 1
     printed = capsys.readouterr()
-    assert "failed: amr, seed 0: objective.adversary.warm_start_epochs is 20" in printed.out
+    assert "failed: sam, seed 0: match_gradient_passes is 1, less than one step" in printed.out
     assert "no finished run" in printed.err
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.embedding import EmbeddingConfig
-from engine.embedding.rows import rows_of
+from engine.embedding.embedded_rows import rows_of
 from engine.geometry import CurvatureConfig, SliceConfig, loss_slice
 from engine.geometry.curvature import curvature
 from engine.geometry.curvature.hessian.factor_hessian import FactorHessian
@@ -14,6 +14,7 @@ from engine.geometry.curvature.measures.input_sharpness import input_gradients
 from engine.geometry.triples import frozen_triples
 from engine.models import MODELS, build_model
 from engine.robustness import CurveConfig, robustness_curves
+from engine.robustness.standard import ATTACK_TITLES, StandardAttackConfig, standard_attacks
 from engine.training import TrainConfig, Trained, fit
 
 CONFIGS = [config() for config in MODELS]
@@ -68,6 +69,18 @@ def test_curvature_has_finite_numbers(trained, loss):
     assert np.isfinite(found.top_eigenvalues_K).all()
     assert all(np.isfinite(value) for value in found.measures.values())
     assert all(np.isfinite(value) for value in found.blocks.values())
+
+
+def test_the_worst_of_the_standard_attacks_is_below_clean_and_all_members(trained):
+    quick = StandardAttackConfig(strengths=(0.5,), steps=2, restarts=2, n_draws=1, cutoff=5)
+    runs = standard_attacks([trained], quick).per_run()
+    assert (runs["worst"] <= runs["clean"]).all()
+    for attack in ATTACK_TITLES:
+        assert not (runs["worst"] > runs[attack]).any()
+    users, items = trained.model({m: torch.zeros_like(x) for m, x in trained.features.items()})
+    apart = users @ items.T - torch.linalg.multi_dot([trained.factors()[0], trained.factors()[1].T])
+    moved = apart - apart.mean(dim=1, keepdim=True)  # a constant for a user changes no list
+    assert runs["is_attackable"].all() == bool(moved.abs().max() > 1e-6)  # BM3 scores see none
 
 
 def test_robustness_curves_start_from_the_clean_model(trained):

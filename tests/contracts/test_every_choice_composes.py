@@ -15,6 +15,7 @@ CHOICES = {
         {"name": "plain"},
         {"name": "mirror-gradient", "beta": 2},
         {"name": "mirror-gradient", "beta": 2, "counter": "global", "clip": "second"},
+        {"name": "mirror-gradient", "beta": 2, "around": {"name": "sam"}},
         {"name": "sam"},
         {"name": "asam"},
         {"name": "gradient-norm"},
@@ -36,6 +37,7 @@ CHOICES = {
         {"name": "adamw"},
         {"name": "sgd", "learning_rate": 0.001, "momentum": 0.5},
         {"name": "adagrad"},
+        {"name": "rmsprop"},
     ],
     "averaging": [None, {"name": "ema"}, {"name": "swa", "start_epoch": 2}],
     "regulariser": [{"name": "norm"}, {"name": "squared", "projection": 0.01}],
@@ -43,7 +45,7 @@ CHOICES = {
     "clip_norm": [None, 0.1],
     "decay": ["none", "linear"],
     "negative_pool": [None, 20],
-    "match_gradient_passes": [None, 14],
+    "match_gradient_passes": [None, 29],
     "noise": [{}, {"kind": {"name": "gaussian"}}],
 }
 
@@ -105,18 +107,21 @@ def config_of(row):
 
 
 def step_costs(config, n_steps):
-    """Gradient passes of each step, without end: the stepper's gradients times the objective's."""
+    """Gradient passes of each step: the stepper's gradients times the objective's.
+
+    One epoch of warm start where there is an adversary, then epochs without end; both phases start
+    with a fresh stepper.
+    """
     adversary, stepper = config.objective.adversary, config.stepper
     costs = {"apr": 2, "amr": 2 if getattr(adversary, "direction", "") == "gradient" else 1}
     full = costs.get(adversary.name, 1 + getattr(adversary, "steps", 0)) if adversary else 1
-    for t in itertools.count():
-        epoch, index = divmod(t, n_steps)
+    warm = [(1, t) for t in range(n_steps if adversary else 0)]
+    for passes, t in itertools.chain(warm, ((full, t) for t in itertools.count())):
         if stepper.name == "mirror-gradient":
-            mirrors = (index if stepper.counter == "epoch" else t + 1) % stepper.beta == 0
-            gradients = 2 if mirrors else 1
+            index = t % n_steps if stepper.counter == "epoch" else t + 1
+            yield passes * (2 if index % stepper.beta == 0 else 1) * (2 if stepper.around else 1)
         else:
-            gradients = 1 if stepper.name == "plain" else 2
-        yield gradients * (1 if epoch == 0 else full)
+            yield passes * (1 if stepper.name == "plain" else 2)
 
 
 def passes_of(config, n_steps):
@@ -124,7 +129,8 @@ def passes_of(config, n_steps):
     costs = itertools.accumulate(step_costs(config, n_steps))
     budget = config.match_gradient_passes
     if budget is None:
-        return list(itertools.islice(costs, 2 * n_steps))[-1]
+        n_epochs = 3 if config.objective.adversary else 2
+        return list(itertools.islice(costs, n_epochs * n_steps))[-1]
     return max(itertools.takewhile(lambda used: used <= budget, costs))
 
 

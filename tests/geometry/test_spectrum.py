@@ -37,6 +37,34 @@ def test_both_ends_of_a_known_spectrum_with_vectors_and_residuals():
     assert (true <= found.residuals_K + 1e-12).all()
 
 
+CLOSE = np.array([15.823, 13.618, 13.256, 13.121, 12.573, 12.048, 10.331, 10.054, 9.907, 9.84])
+"""The largest eigenvalues of a run of plain training on the sample, in thousandths."""
+
+
+def test_no_start_skips_one_of_several_close_eigenvalues_and_calls_it_converged():
+    bulk = 9.5 * np.random.default_rng(0).beta(0.3, 6, 590)
+    values = torch.from_numpy(np.concatenate([CLOSE, bulk]))
+
+    def wrong(n_spare):
+        count = 0
+        for seed in range(50):
+            first = start(600, seed)
+            found = extreme_eigenpairs(lambda v: values * v, first, 5, n_spare=n_spare)
+            assert found.has_converged
+            count += bool(np.abs(found.values_K / CLOSE[:5] - 1).max() > 1e-3)
+        return count
+
+    assert wrong(n_spare=0) >= 4
+    assert wrong(n_spare=2) == 0
+
+
+def test_the_last_value_counts_as_unconverged_until_its_spares_have_settled():
+    values = torch.from_numpy(np.concatenate([[100.0, 50.0], np.linspace(0, 1, 198)]))
+    found = extreme_eigenpairs(lambda v: values * v, start(200), 2, max_products=8)
+    assert (found.errors_K < 1e-3).all()
+    assert found.converged_K.tolist() == [True, False]
+
+
 def test_the_stated_tolerance_is_kept_at_few_products():
     matrix = operator(1.0 / np.arange(1, 301))
     found = extreme_eigenpairs(lambda v: matrix @ v, start(300), 5, tolerance=1e-3)

@@ -127,7 +127,7 @@ def test_pixel_attacks_stay_in_their_ball_and_raise_their_goal(encoded, goal):
     model = ModelUnderTest(encoded)
 
     def value(config, strength):
-        attacked = PixelFGSMConfig(**goal).attacked(model)
+        attacked = PixelFGSMConfig(**goal).attacked_goal(model)
         rows = perturb(encoded, config, strength)["image"][attacked.items]
         return attacked.by_features({"image": rows})[0]
 
@@ -138,9 +138,11 @@ def test_pixel_attacks_stay_in_their_ball_and_raise_their_goal(encoded, goal):
     assert value(fgsm, 0.1) > value(control, 0.1)
     assert value(pgd, 0.1) >= value(fgsm, 0.1) - 1e-9
     assert value(pgd, 4) > value(control, 4)
-    pictures = Pictures(model, pgd)
+    restarted = PixelPGDConfig(**goal, steps=3, restarts=2)
+    assert value(restarted, 4) >= value(pgd, 4) - 1e-9
+    pictures = Pictures(model, restarted)
     clean = pictures.pixels()
-    for part, after in pgd.whole_edit(model, pictures, 4, 0, 0):
+    for part, after in restarted.whole_edit(model, pictures, 4, 0, 0):
         assert (after - clean[part]).abs().max() <= 4 / 255 + 1e-6
         assert after.min() >= 0
         assert after.max() <= 1
@@ -268,7 +270,7 @@ def test_without_pictures_it_says_so(encoded):
 
 def test_without_the_extra_the_error_names_it(linear, monkeypatch):
     import engine.data.encoders as encoders
-    from engine.data.perturbations.encoded import image_encoder
+    from engine.data.perturbations.reencoding import image_encoder
 
     def absent(module):
         raise MissingExtraError(f"needs '{module}'; pip install -e .[encoders]")

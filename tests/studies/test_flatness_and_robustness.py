@@ -1,11 +1,13 @@
 """Flatness beside robustness, gathered from what runs keep."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from engine.cli import main
-from engine.foundation.errors import ConfigError, RunError
+from engine.foundation.errors import ConfigError, JobError, RunError
 from engine.geometry import Curvature, ModePath, Slice, SliceConfig, Symmetry
 from engine.geometry.slices.slice_config import PerturbationName
 from engine.robustness import FEATURE_PERTURBATIONS, perturb
@@ -139,6 +141,33 @@ def test_paths_and_symmetry_are_tasks_with_kept_results(store, runs, kind, resul
     assert isinstance(found, result)
     assert len(found.to_frame())
     assert store.get(names[0]).name in found.caption
+
+
+def test_the_symmetry_command_tells_each_measures_largest_change_by_transformation(
+    store, runs, capsys
+):
+    run_analysis("symmetry", store, {"runs": runs[:1], "config": {"n_draws": 1}}, silent)
+    given = ["symmetry", runs[0], "--n-draws", "1", "--json", "--runs-folder", str(store.root)]
+    assert main(given) == 0
+    told = json.loads(capsys.readouterr().out)
+    kinds = {"scale", "rotation", "mixing", "temperature", "shift"}
+    assert set(told["measures"]["top_eigenvalue"]) == kinds
+    assert told["measures"]["top_eigenvalue"]["scale"] > 1
+    assert "top_eigenvalue" not in told["may_be_compared"]
+
+
+def test_curvature_along_training_reads_the_weights_that_a_run_kept(store, runs):
+    with pytest.raises(JobError, match="kept no weights along its training"):
+        run_analysis("sharpening", store, {"runs": runs[:1]}, silent)
+    config = preset("plain", QUICK | {"seed": 9}).changed({"snapshots_every": 1})
+    run = create_run(store, DATA, config, "with snapshots").id
+    try:
+        train(store, {"run": run}, silent)
+        run_analysis("sharpening", store, {"runs": [run]}, silent)
+        result = find_result(store, "sharpening", [run], {})
+        assert result.epochs_N.tolist() == [1, 2, 3]
+    finally:
+        store.delete(run)
 
 
 def test_the_slice_names_every_perturbation_of_features():

@@ -69,12 +69,6 @@ def test_cancelling_keeps_the_best_weights_so_far(tiny):
     assert recorder.events[-1] == {"kind": "cancelled", "epoch": 2}
 
 
-def test_a_warm_start_that_leaves_no_epoch_is_refused(tiny):
-    config = preset("amr", QUICK | {"objective.adversary.warm_start_epochs": 6})
-    with pytest.raises(TrainingError, match="warm_start_epochs is 6, but training ends after 6"):
-        fit(tiny, config)
-
-
 @pytest.mark.parametrize(
     ("device", "message"),
     [("cuda", "no CUDA GPU is here"), ("mps", "no Apple GPU is here"), ("tpu", "'auto', 'cpu'")],
@@ -157,7 +151,7 @@ def test_a_decay_ends_with_the_gradient_passes_where_these_end_training(tiny):
 @pytest.mark.parametrize("end", [{"match_gradient_passes": 9}, {"max_seconds": 1e-9}])
 def test_training_that_ends_within_the_warm_start_says_so(tiny, end):
     config = preset("amr", QUICK | {"objective.adversary.warm_start_epochs": 3} | end)
-    with pytest.raises(TrainingError, match="within the 3 of the warm start"):
+    with pytest.raises(TrainingError, match="within the warm start"):
         fit(tiny, config)
 
 

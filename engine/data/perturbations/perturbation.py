@@ -123,7 +123,7 @@ class PerturbationConfig(Config, ABC):
     title: ClassVar[str]
     """What figures call it."""
     risk: ClassVar[Risk]
-    """Which of the risks of science.md section 8 it stands for."""
+    """Which of the risks of docs/method.md, section 9 it stands for."""
     strengths: ClassVar[tuple[float, ...]] = LENGTHS
     """The strengths of a curve that names none; the first is 0."""
 

@@ -26,7 +26,8 @@ class CurvatureConfig(Config):
     n_triples: int | None = Field(default=None, ge=1)
     """Frozen training triples; none for all training pairs."""
     per_block: bool = True
-    """Also the top eigenvalue of each block: user table, item table, projection."""
+    """Also the top eigenvalue of each block of parameters that the model names, e.g. users, items
+    and projection."""
     gauss_newton: bool = False
     """Also the top eigenvalue of the Gauss-Newton part, which leaves out the curvature of the
     scores themselves (ranking loss only)."""

@@ -2,7 +2,7 @@
 
 On the plane ``theta + a d1 + b d2`` the factors are ``U + a U1 + b U2`` and ``V + a V1 + b V2``, so
 each triple's margin is a quadratic in (a, b): six coefficients, times six monomials a grid point
-(science.md, section 6).
+(docs/method.md, section 7).
 
 ``mean softplus(-m) = mean log(1 + e^-m)`` needs a logarithm only once in a while: the product of
 several factors ``1 + e^-m`` stays a finite float as long as their number is chosen by the largest

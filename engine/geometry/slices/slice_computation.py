@@ -35,7 +35,7 @@ def loss_slice(
     snapshots: Sequence[Sequence[Theta]] | None = None,
     preview: Callable[[Slice], None] | None = None,
 ) -> Slice:
-    """Losses and metrics on a line or plane through each run's weights (science.md, section 6).
+    """Losses and metrics on a line or plane through each run's weights (docs/method.md, section 7).
 
     All runs share directions, triples, users and axes. ``perturbed`` holds each run's perturbed
     features, for quantities that start with ``robust_``; ``snapshots`` each run's weights saved

@@ -47,6 +47,11 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         items = None if hit is None else tuple(int(i) for i in hit)
         return PixelNoiseConfig(form="signs", items=items)
 
+    @property
+    def n_starts(self) -> int:
+        """From how many pictures the attack is carried out; the best result counts."""
+        return 1
+
     @abstractmethod
     def schedule(self, strength: float) -> list[float]:
         """Lengths of the steps in 1/255."""
@@ -54,24 +59,33 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
     def whole_edit(
         self, table: FeatureTable, pictures: Pictures, strength: float, seed: int, draw: int
     ) -> Iterator[tuple[slice, Tensor]]:
-        """The attacked pictures; of the points after each step, the one with the highest goal."""
-        del seed, draw
+        """The attacked pictures; of the points after each step of each start, the one with the
+        highest goal. The first start is the clean pictures, the others are corners of the ball."""
         model = ModelUnderTest.of(table)
         chosen = self.model_copy(update={"items": tuple(pictures.items.tolist())})
-        attacked = chosen.attacked(model)
+        attacked = chosen.attacked_goal(model)
         clean, radius = pictures.pixels(), strength / 255
         steps = self.schedule(strength)
-        _, gradient = self._gradient(attacked, pictures, clean)
-        pixels, best, best_value = clean, clean, -float("inf")
-        for step in steps:
-            moved = pixels + step / 255 * gradient.sign()
-            pixels = torch.minimum(torch.maximum(moved, clean - radius), clean + radius).clamp(0, 1)
-            if len(steps) == 1:
-                best = pixels
-                break
+        best, best_value = clean, -float("inf")
+        for start in range(self.n_starts):
+            pixels = clean
+            if start > 0:
+                index = draw * 1000 + start
+                signs = PixelNoiseConfig(form="signs")
+                pixels = signs.edit(clean, pictures.items.tolist(), strength, seed + 1, index)
             value, gradient = self._gradient(attacked, pictures, pixels)
-            if value > best_value:
+            if start > 0 and value > best_value:
                 best, best_value = pixels, value
+            for step in steps[1:] if start > 0 else steps:
+                moved = pixels + step / 255 * gradient.sign()
+                pixels = torch.minimum(torch.maximum(moved, clean - radius), clean + radius)
+                pixels = pixels.clamp(0, 1)
+                if len(steps) == self.n_starts == 1:
+                    best = pixels
+                    break
+                value, gradient = self._gradient(attacked, pictures, pixels)
+                if value > best_value:
+                    best, best_value = pixels, value
         for part in pictures.batches():
             yield part, best[part]
 
@@ -81,7 +95,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         """The goal, and its gradient by the pixels [n, 3, H, W]."""
         with torch.no_grad():
             rows = [
-                pictures.rows.moved(pictures.encoder.features(pixels[part]), part)
+                pictures.rows.model_rows(pictures.encoder.features(pixels[part]), part)
                 for part in pictures.batches()
             ]
         features: Features = {"image": torch.cat(rows)}
@@ -90,7 +104,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         for part in pictures.batches():
             leaf = pixels[part].detach().clone().requires_grad_()
             with torch.enable_grad():
-                moved = pictures.rows.moved(pictures.encoder.features(leaf), part)
+                moved = pictures.rows.model_rows(pictures.encoder.features(leaf), part)
             parts.append(torch.autograd.grad(moved, leaf, gradients["image"][part])[0])
         return value, torch.cat(parts)
 
@@ -116,6 +130,16 @@ class PixelPGDConfig(PixelAttackConfig):
     """Gradient steps after the first, full-length one."""
     step_size: float = Field(default=0.4, gt=0, le=2)
     """Length of such a step, as a share of the ball's radius."""
+    restarts: int = Field(default=1, ge=1, le=20)
+    """Starts; the best result over all of them counts."""
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.restarts > 1
+
+    @property
+    def n_starts(self) -> int:
+        return self.restarts
 
     def schedule(self, strength: float) -> list[float]:
         return [strength, *[self.step_size * strength] * self.steps]

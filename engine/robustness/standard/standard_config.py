@@ -39,7 +39,7 @@ class StandardAttackConfig(Config):
     out, and all stay in the same ball.
     """
 
-    strengths: tuple[float, ...] = Field(default=(0.1, 0.3, 1.0), min_length=1)
+    strengths: tuple[float, ...] = Field(default=(0.03, 0.1, 1.0), min_length=1)
     """Radii of the ball around each row, in ``unit``; 0, the clean model, is always among them, and
     1 should be: there every attack must hurt a model that reads its features."""
     norm: Norm = "l2"

@@ -159,6 +159,10 @@ class StandardAttacks(Result):
             tables["tradeoff"] = pd.concat(map(tradeoff_means, points), ignore_index=True)
         return tables | {"checks": self.checks()}
 
+    def plain(self) -> dict[str, Any]:
+        """The verdicts by strength."""
+        return {"verdicts": {f"{s:g}": self.verdicts(s) for s in self.strengths if s > 0}}
+
     def _place(self, metric: str) -> int:
         metric = metric or self.metric
         if metric not in self.metrics:

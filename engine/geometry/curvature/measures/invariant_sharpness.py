@@ -57,7 +57,8 @@ INVARIANT_GAUSS_NEWTON = Measure(
 INVARIANT_TRACE = Measure(
     "invariant_trace",
     "invariant trace",
-    "sum of all eigenvalues per squared change of score, at calibrated temperature; exact",
+    "sum of all eigenvalues per squared change of score, at calibrated temperature; exact; counts "
+    "every component of the scores alike",
     "nats / score²",
     _trace,
 )

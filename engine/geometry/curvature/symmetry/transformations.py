@@ -23,7 +23,7 @@ from engine.data.features import Features
 from engine.foundation.seeding import torch_generator
 from engine.geometry.curvature.measures import TransformationName
 from engine.geometry.curvature.symmetry.symmetry_config import SymmetryConfig
-from engine.models import Block, Recommender
+from engine.models import Recommender
 from engine.training import Trained
 
 
@@ -118,12 +118,6 @@ class FactorTables(Recommender):
     def item_factors(self, features: Features, items: Tensor | None = None) -> Tensor:
         factors = self.forward(features)[1]
         return factors if items is None else factors[items]
-
-    def embeddings(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        return self.users[users], self.items[items]
-
-    def block(self, parameter: str) -> Block:
-        return "users" if parameter == "users" else "items"
 
 
 def with_factors_as_weights(trained: Trained, how: Transformation | None = None) -> Trained:
