@@ -39,6 +39,7 @@ from engine.robustness.curves import (
     kept_area,
     robustness_curves,
     summary,
+    worst_attack_kept,
 )
 from engine.robustness.pixels import (
     PictureChange,
@@ -48,6 +49,12 @@ from engine.robustness.pixels import (
     picture_edit,
 )
 from engine.robustness.probing import ProbeAnswer, RobustnessProbe
+from engine.robustness.standard import (
+    StandardAttackConfig,
+    StandardAttacks,
+    standard_attacks,
+    tradeoff_means,
+)
 
 __all__ = [
     "FEATURE_PERTURBATIONS",
@@ -80,6 +87,8 @@ __all__ = [
     "RandomDirectionConfig",
     "RobustnessCurves",
     "RobustnessProbe",
+    "StandardAttackConfig",
+    "StandardAttacks",
     "SwapConfig",
     "TextConfig",
     "UniformConfig",
@@ -96,5 +105,8 @@ __all__ = [
     "picture_change",
     "picture_edit",
     "robustness_curves",
+    "standard_attacks",
     "summary",
+    "tradeoff_means",
+    "worst_attack_kept",
 ]

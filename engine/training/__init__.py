@@ -3,6 +3,7 @@
 from engine.training.fitting import Fit, fit
 from engine.training.presets import PRESETS, preset
 from engine.training.recorder import MemoryRecorder, Recorder, Snapshot
+from engine.training.stepping.mirror_gradient import MirrorGradient, MirrorGradientConfig
 from engine.training.stepping.optimisers import (
     AdagradConfig,
     AdamConfig,
@@ -10,12 +11,7 @@ from engine.training.stepping.optimisers import (
     GuardedOptimiser,
     SGDConfig,
 )
-from engine.training.stepping.steppers import (
-    MirrorGradient,
-    MirrorGradientConfig,
-    Plain,
-    PlainConfig,
-)
+from engine.training.stepping.steppers import Plain, PlainConfig
 from engine.training.train_config import TrainConfig
 from engine.training.trained import Trained, strategies_of
 

@@ -10,9 +10,9 @@ from engine.foundation.errors import ConfigError
 from engine.models import VBPRConfig
 from engine.objectives import AMRConfig, APRConfig, ObjectiveConfig, PGDConfig, SquaredPenaltyConfig
 from engine.training.stepping.averaging import EMAConfig, SWAConfig
+from engine.training.stepping.mirror_gradient import MirrorGradientConfig
 from engine.training.stepping.optimisers import AdagradConfig, AdamWConfig, SGDConfig
 from engine.training.stepping.sharpness_aware import ASAMConfig, GradientNormConfig, SAMConfig
-from engine.training.stepping.steppers import MirrorGradientConfig
 from engine.training.train_config import TrainConfig
 
 PRESETS: dict[str, tuple[str, TrainConfig]] = {

@@ -10,9 +10,10 @@ import torch
 
 from app.learn.playground.component import FOLDER
 from app.learn.playground.settings import STARTS, PlaygroundSettings
+from engine.training.stepping.mirror_gradient import MirrorGradient
 from engine.training.stepping.optimisers import GuardedOptimiser
 from engine.training.stepping.sharpness_aware import NeighbourGradient
-from engine.training.stepping.steppers import MirrorGradient, Plain
+from engine.training.stepping.steppers import Plain
 from tests.support.browsing import ARGUMENTS, CHROMIUM
 
 pytestmark = pytest.mark.browser

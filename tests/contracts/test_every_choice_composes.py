@@ -15,6 +15,7 @@ CHOICES = {
         {"name": "plain"},
         {"name": "mirror-gradient", "beta": 2},
         {"name": "mirror-gradient", "beta": 2, "counter": "global", "clip": "second"},
+        {"name": "mirror-gradient", "beta": 2, "around": {"name": "sam"}},
         {"name": "sam"},
         {"name": "asam"},
         {"name": "gradient-norm"},
@@ -36,6 +37,7 @@ CHOICES = {
         {"name": "adamw"},
         {"name": "sgd", "learning_rate": 0.001, "momentum": 0.5},
         {"name": "adagrad"},
+        {"name": "rmsprop"},
     ],
     "averaging": [None, {"name": "ema"}, {"name": "swa", "start_epoch": 2}],
     "regulariser": [{"name": "norm"}, {"name": "squared", "projection": 0.01}],
@@ -43,7 +45,7 @@ CHOICES = {
     "clip_norm": [None, 0.1],
     "decay": ["none", "linear"],
     "negative_pool": [None, 20],
-    "match_gradient_passes": [None, 14],
+    "match_gradient_passes": [None, 29],
     "noise": [{}, {"kind": {"name": "gaussian"}}],
 }
 
@@ -117,7 +119,7 @@ def step_costs(config, n_steps):
     for passes, t in itertools.chain(warm, ((full, t) for t in itertools.count())):
         if stepper.name == "mirror-gradient":
             index = t % n_steps if stepper.counter == "epoch" else t + 1
-            yield passes * (2 if index % stepper.beta == 0 else 1)
+            yield passes * (2 if index % stepper.beta == 0 else 1) * (2 if stepper.around else 1)
         else:
             yield passes * (1 if stepper.name == "plain" else 2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
@@ -263,7 +264,8 @@ def test_losses_have_intervals_of_their_own(trained_models):
         [trained_models["concat"], trained_models["sum"]], SMALL, strategies=["one", "one"]
     )
     rows = found.per_run("recall@10")
-    table = bands(found.per_run("recall@10"))
+    rows["seed"] = (rows["run"] == "sum").astype(int)
+    table = bands(rows)
     at = table[(table.perturbation == "swap") & (table.strength == 1.0)].iloc[0]
     losses = rows[(rows.perturbation == "swap") & (rows.strength == 1.0)]
     for name in ("drop", "relative_drop"):
@@ -281,6 +283,17 @@ def test_group_means_are_the_draws_of_the_groups_averaged(curves):
     assert len(fast) == len(slow)
     at_zero = means[means.strength == 0]
     assert (at_zero["value"] == at_zero["clean"]).all()
+
+
+def test_a_seed_that_was_trained_twice_counts_once(curves):
+    runs = curves.per_run("recall@10")
+    one = runs[runs["run"] == runs["run"].iloc[0]]
+    again = one.assign(run="again", value=one["value"] / 2)
+    other = one.assign(run="other", seed=one["seed"] + 1)
+    table = bands(pd.concat([one, again, other]))
+    assert (table["n_seeds"] == 2).all()
+    np.testing.assert_allclose(table["mean"], one["value"] * (0.75 + 1) / 2)
+    assert (summary(pd.concat([one, again, other]))["n_seeds"] == 2).all()
 
 
 def test_all_tables_are_offered(curves):

@@ -84,6 +84,33 @@ def test_under_adam_it_is_the_released_two_steps():
     torch.testing.assert_close(theta.detach(), other.detach(), rtol=1e-12, atol=0)
 
 
+def test_around_sam_both_halves_take_sams_gradient():
+    theta, optimiser = started()
+    expected = theta.detach().clone()
+    stepper = MirrorGradientConfig(alpha2=0.3, beta=2, around=SAMConfig(rho=0.1)).build(optimiser)
+
+    def sam_gradient(weights):
+        gradient = H * weights
+        return H * (weights + 0.1 * gradient / gradient.norm())
+
+    for batch_index in range(4):
+        n_calls = [0]
+        clean = quadratic(H, theta)
+
+        def counted(clean=clean, n_calls=n_calls):
+            n_calls[0] += 1
+            return clean()
+
+        assert stepper.gradients_ahead() == (4 if batch_index % 2 == 0 else 2)
+        ahead = stepper.gradients_ahead()
+        stepper.step(counted)
+        assert n_calls[0] == ahead
+        expected = expected - 0.1 * sam_gradient(expected)
+        if batch_index % 2 == 0:
+            expected = expected + 0.3 * 0.1 * sam_gradient(expected)
+    torch.testing.assert_close(theta.detach(), expected, rtol=1e-13, atol=0)
+
+
 def test_with_alpha2_zero_and_alpha1_one_it_is_plain_bit_for_bit():
     theta, optimiser = started()
     other, plain_optimiser = started()
@@ -151,10 +178,11 @@ STEPPERS = [
     SAMConfig(),
     ASAMConfig(),
     GradientNormConfig(),
+    MirrorGradientConfig(beta=1, around=SAMConfig()),
 ]
 
 
-@pytest.mark.parametrize("config", STEPPERS, ids=lambda config: config.name)
+@pytest.mark.parametrize("config", STEPPERS, ids=str)
 @pytest.mark.parametrize("at_call", [1, 2])
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 def test_a_gradient_that_is_not_finite_moves_nothing_at_any_call(config, at_call, clip_norm):
@@ -178,7 +206,7 @@ def test_a_gradient_that_is_not_finite_moves_nothing_at_any_call(config, at_call
         return
     with pytest.raises(NonFiniteError):
         stepper.step(closure)
-    is_mirrored = config.name == "mirror-gradient" and at_call == 2
+    is_mirrored = config == MirrorGradientConfig(beta=1) and at_call == 2
     # Mirror Gradient's first half-step stands: a finite gradient made it.
     assert torch.equal(theta.detach(), where[1] if is_mirrored else before)
 

@@ -14,16 +14,23 @@ KEYS = ["strategy", "perturbation", "control_of", "modality", "unit"]
 """What runs of one strategy under one perturbation share."""
 
 
+def one_value_a_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """``per_run``'s table with the runs of one strategy and seed averaged: a seed trained twice is
+    no second seed. Columns: KEYS, seed, strength, value, clean, removed, drop, relative_drop."""
+    keys = [*KEYS, "seed", "strength"]
+    measures = ["value", "clean", "removed", "drop", "relative_drop"]
+    return runs.groupby(keys, sort=False)[measures].mean().reset_index()
+
+
 def bands(runs: pd.DataFrame) -> pd.DataFrame:
     """One row for each strategy, perturbation, modality and strength: mean over its seeds.
 
     ``low`` and ``high`` bound the 95 % interval of the mean over seeds (NaN for one seed); ``drop``
-    and ``relative_drop`` are means of the runs' own drops, with their own intervals (``drop_low``
-    and so on); ``removed`` is the mean with the features hit set to zero; ``n_seeds`` is the number
-    of runs.
+    and ``relative_drop`` are means of the seeds' own drops, with their own intervals (``drop_low``
+    and so on); ``removed`` is the mean with the features hit set to zero; ``n_seeds`` counts seeds.
     """
     rows = []
-    for key, group in runs.groupby([*KEYS, "strength"], sort=False):
+    for key, group in one_value_a_seed(runs).groupby([*KEYS, "strength"], sort=False):
         interval = mean_interval(group["value"].to_numpy())
         row = dict(zip([*KEYS, "strength"], key, strict=True))
         row |= {"mean": interval.mean, "low": interval.low, "high": interval.high}
@@ -38,16 +45,16 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """One row for each strategy, perturbation and modality.
 
     ``clean``, ``removed`` (with the features hit set to zero) and ``at_strongest``: means over
-    seeds; ``area`` with ``area_low`` and ``area_high``:
-    mean share of the clean value kept over the whole range of strengths (area under the curve,
-    divided by range and clean value), with its 95 % interval over seeds; ``half_strength``: mean
-    over seeds of the smallest strength, linear between the grid's, at which half of the clean value
-    is lost, NaN where no seed loses it; ``n_halved``: how many of the ``n_seeds`` do.
+    seeds; ``area`` with ``area_low`` and ``area_high``: mean share of the clean value kept over the
+    whole range of strengths (area under the curve, divided by range and clean value), with its 95 %
+    interval over seeds; ``half_strength``: mean over seeds of the smallest strength, linear between
+    the grid's, at which half of the clean value is lost, NaN where no seed loses it; ``n_halved``:
+    how many of the ``n_seeds`` do.
     """
     rows = []
-    for key, group in runs.groupby(KEYS, sort=False):
+    for key, group in one_value_a_seed(runs).groupby(KEYS, sort=False):
         areas, halves, cleans, ends = [], [], [], []
-        for _, run in group.groupby(["run", "seed"], sort=False):
+        for _, run in group.groupby("seed", sort=False):
             strength, value = run["strength"].to_numpy(), run["value"].to_numpy()
             cleans.append(value[0])
             ends.append(value[-1])
@@ -79,7 +86,8 @@ def indifferent(runs: pd.DataFrame, tolerance: float = 0.1) -> pd.DataFrame:
     value; listed where it is within ``tolerance`` of 1. Where their curves are flat, that is
     disuse of the features; they need not be: features without use can still do harm.
     """
-    rows = runs[(runs["strength"] == 0) & (runs["control_of"] == "")]
+    seeds = one_value_a_seed(runs)
+    rows = seeds[(seeds["strength"] == 0) & (seeds["control_of"] == "")]
     shares = (rows["removed"] / rows["clean"].where(rows["clean"] > 0)).rename("kept")
     means = shares.groupby([rows["strategy"], rows["modality"]], sort=False).mean().reset_index()
     return means[(means["kept"] - 1).abs() <= tolerance].reset_index(drop=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from engine.evaluation import mean_interval
-from engine.foundation.errors import ConfigError
+from engine.robustness.standard.verdicts import at_strength
 
 COLUMNS = [
     "run", "label", "strategy", "seed", "epsilon", "sweep", "is_attackable", "strength", "clean",
@@ -26,10 +26,7 @@ def tradeoff(runs: pd.DataFrame, strength: float) -> pd.DataFrame:
 
     Raises ConfigError where the strength was not measured.
     """
-    at = runs[np.isclose(runs["strength"], strength)]
-    if at.empty:
-        known = ", ".join(f"{s:g}" for s in sorted(set(runs["strength"])) if s > 0)
-        raise ConfigError(f"strength {strength:g} was not measured; choose among {known}.")
+    at = at_strength(runs, strength)
     table = at[COLUMNS].reset_index(drop=True)
     epsilons = table.groupby("sweep")["epsilon"].transform("nunique")
     names = table.groupby("sweep")["strategy"].transform("first")

@@ -6,19 +6,29 @@ import numpy as np
 import pandas as pd
 
 from engine.evaluation import mean_interval
+from engine.foundation.errors import ConfigError
 
 LITTLE = 0.05
 """Reliance below this share of the clean accuracy is little."""
 
 
+def at_strength(runs: pd.DataFrame, strength: float) -> pd.DataFrame:
+    """The rows of one strength; raises ConfigError where it was not measured."""
+    at = runs[np.isclose(runs["strength"], strength)]
+    if at.empty:
+        known = ", ".join(f"{s:g}" for s in sorted(set(runs["strength"])) if s > 0)
+        raise ConfigError(f"strength {strength:g} was not measured; choose among {known}.")
+    return at
+
+
 def verdicts(runs: pd.DataFrame, checks: pd.DataFrame, strength: float, metric: str) -> list[str]:
     """What each strategy keeps under the worst attack and what it relies on, one value a seed.
 
-    ``runs`` is ``StandardAttacks.per_run``, ``checks`` its ``checks``.
+    ``runs`` is ``StandardAttacks.per_run``, ``checks`` its ``checks``. Raises ConfigError where
+    the strength was not measured.
     """
     sentences = []
-    at = runs[np.isclose(runs["strength"], strength)]
-    for strategy, group in at.groupby("strategy", sort=False):
+    for strategy, group in at_strength(runs, strength).groupby("strategy", sort=False):
         if not group["is_attackable"].any():
             sentences.append(
                 f"{strategy} is not attackable through features: its scores see none of them."

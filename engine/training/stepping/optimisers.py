@@ -100,8 +100,33 @@ class AdagradConfig(Config):
         )
 
 
+class RMSpropConfig(Config):
+    """Adam without momentum: each gradient over a running root mean square of its own (Tieleman
+    and Hinton 2012)."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Step size (1e-3, as for Adam)."""
+    smoothing: float = Field(default=0.99, gt=0, lt=1)
+    """Share of the running mean square that stays at each step (0.99 in torch)."""
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """Heavy-ball momentum."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """L2 added to gradients, a rate per step."""
+
+    def build(self, model: Recommender) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(
+            model.parameters(),
+            lr=self.learning_rate,
+            alpha=self.smoothing,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+
 AnyOptimiserConfig = Annotated[
-    AdamConfig | AdamWConfig | SGDConfig | AdagradConfig, Field(discriminator="name")
+    AdamConfig | AdamWConfig | SGDConfig | AdagradConfig | RMSpropConfig,
+    Field(discriminator="name"),
 ]
 
 

@@ -20,7 +20,7 @@ class SAMConfig(Config):
     rho: float = Field(default=0.05, gt=0)
     """Radius of the neighbourhood, L2 over all weights (0.05 in the paper)."""
 
-    def build(self, optimiser: GuardedOptimiser) -> Stepper:
+    def build(self, optimiser: GuardedOptimiser) -> NeighbourGradient:
         return NeighbourGradient(optimiser, self.rho)
 
 
@@ -33,7 +33,7 @@ class ASAMConfig(Config):
     eta: float = Field(default=0.01, ge=0)
     """Added to each |weight|, so that a zero weight can move (0.01 in the paper)."""
 
-    def build(self, optimiser: GuardedOptimiser) -> Stepper:
+    def build(self, optimiser: GuardedOptimiser) -> NeighbourGradient:
         return NeighbourGradient(optimiser, self.rho, eta=self.eta)
 
 
@@ -51,7 +51,7 @@ class GradientNormConfig(Config):
     radius: float = Field(default=0.1, gt=0)
     """Distance r of the second gradient, L2 over all weights (0.1 in that recipe)."""
 
-    def build(self, optimiser: GuardedOptimiser) -> Stepper:
+    def build(self, optimiser: GuardedOptimiser) -> NeighbourGradient:
         return NeighbourGradient(optimiser, self.radius, share=self.weight / self.radius)
 
 
@@ -76,6 +76,12 @@ class NeighbourGradient(Stepper):
         self.share = share
 
     def step(self, closure: Closure) -> Tensor:
+        loss = self.gradient(closure)
+        self.optimiser.apply()
+        return loss
+
+    def gradient(self, closure: Closure) -> Tensor:
+        """Put this gradient in place, weights unmoved; returns the loss at the weights."""
         loss = closure()
         here = [p for p in self.optimiser.parameters if p.grad is not None]
         gradients = [p.grad for p in here if p.grad is not None]
@@ -106,7 +112,6 @@ class NeighbourGradient(Stepper):
                 for parameter, gradient in zip(here, scaled_gradients, strict=True):
                     assert parameter.grad is not None
                     parameter.grad.mul_(self.share).add_(gradient)
-        self.optimiser.apply()
         return loss
 
     def gradients_ahead(self, epoch_starts: bool = False) -> int:
