@@ -16,9 +16,11 @@ from engine.models.freedom import FREEDOMConfig
 from engine.models.grcn import GRCNConfig
 from engine.models.lattice import LATTICEConfig
 from engine.models.layergcn import LayerGCNConfig
+from engine.models.lgmrec import LGMRecConfig
 from engine.models.lightgcn import LightGCNConfig
 from engine.models.mgcn import MGCNConfig
 from engine.models.mmgcn import MMGCNConfig
+from engine.models.pgl import PGLConfig
 from engine.models.recommender import (
     Block,
     LinearProjection,
@@ -29,6 +31,7 @@ from engine.models.recommender import (
 )
 from engine.models.selfcf import SelfCFConfig
 from engine.models.slmrec import SLMRecConfig
+from engine.models.smore import SMOREConfig
 from engine.models.terms import TermInputs
 from engine.models.vbpr import VBPRConfig
 
@@ -46,7 +49,10 @@ AnyModelConfig = Annotated[
     | SLMRecConfig
     | DRAGONConfig
     | LayerGCNConfig
-    | SelfCFConfig,
+    | SelfCFConfig
+    | LGMRecConfig
+    | SMOREConfig
+    | PGLConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

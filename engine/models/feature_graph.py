@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.data import Dataset
 from engine.data.features import Features
-from engine.models.item_graph import EdgeValues, ItemGraph, smoothed_with_gradient
+from engine.models.item_graph import EdgeValues, ItemGraph, Pool, smoothed_with_gradient
 from engine.models.terms import without_gradient
 
 GraphOrigin = Literal["rebuilt", "frozen"]
@@ -54,11 +54,13 @@ class FeatureGraph:
         n_neighbours: int,
         origin: GraphOrigin,
         values: EdgeValues = "binary",
+        pool: Pool = "sum",
     ) -> None:
         self.shares = dict(shares)
         self.n_neighbours = n_neighbours
         self.origin = origin
         self.values: EdgeValues = values
+        self.pool: Pool = pool
         self._dataset = dataset
         self._known: tuple[KnownGraph, ...] = ()
         self._frozen: ItemGraph | None = None
@@ -70,7 +72,13 @@ class FeatureGraph:
             return without_gradient(smooth, {m: features[m] for m in self.shares})
         if torch.is_grad_enabled() and any(features[m].requires_grad for m in self.shares):
             return smoothed_with_gradient(
-                features, self.n_neighbours, self.shares, items_ID, n_layers, self.values
+                features,
+                self.n_neighbours,
+                self.shares,
+                items_ID,
+                n_layers,
+                self.values,
+                self.pool,
             )
         return self.of(features, items_ID).smoothed(items_ID, n_layers)
 
@@ -99,4 +107,4 @@ class FeatureGraph:
         return graph
 
     def _graph(self, features: Features, dtype: torch.dtype) -> ItemGraph:
-        return ItemGraph.of(features, self.n_neighbours, self.shares, dtype, self.values)
+        return ItemGraph.of(features, self.n_neighbours, self.shares, dtype, self.values, self.pool)

@@ -62,6 +62,13 @@ def layer_mean(
     return total / (n_layers + 1)
 
 
+def users_from_items(adjacency: Tensor, items_ID: Tensor, n_users: int) -> Tensor:
+    """The items' embeddings, with ``R V`` of the normalised interactions for users [N, D]."""
+    silent = torch.cat([items_ID.new_zeros(n_users, items_ID.shape[1]), items_ID])
+    users = Propagate.apply(adjacency, adjacency, silent)[:n_users]
+    return torch.cat([users, items_ID])
+
+
 def bipartite(ratings_UI: sparse.spmatrix) -> sparse.csr_matrix:
     """The graph [N, N] of a users x items matrix, both ways."""
     return sparse.bmat([[None, ratings_UI], [ratings_UI.T, None]], format="csr")

@@ -31,9 +31,12 @@ class GRCNConfig(MultimodalConfig):
     """Width of the free embeddings (columns)."""
     content_width: int | None = Field(default=None, ge=1, le=1024)
     """Width of each modality's projected features (columns), or none for ``width``."""
+    form: Literal["paper", "released"] = "paper"
+    """``paper``: users' prototypes are routed; ``released``: they stay where training puts them, as
+    in its authors' code and the ports of it that Mirror Gradient's rows come from."""
     n_routings: int = Field(default=3, ge=0, le=8)
     """Steps by which a user's prototype moves toward the user's items (3 in MMRec's
-    configuration)."""
+    configuration); without effect in the released form."""
 
     def build(self, dataset: Dataset, generator: torch.Generator) -> GRCN:
         return GRCN(self, dataset, generator)
@@ -52,10 +55,10 @@ class GRCN(GraphRecommender):
     trained confidence c_j of node j in the modality, and free embeddings e of length 1 walk it
     twice: ``e + W e + W W e``.
 
-    Features reach users as well as items, and gradients by them are true ones. In MMRec's port,
-    which Mirror Gradient took, the routing's messages flow to items only, so that prototypes never
-    move; here they do, as the paper has it. The penalty acts on the free embeddings; prototypes,
-    which the port penalises too, and confidences are not penalised.
+    Features reach users as well as items, and gradients by them are true ones. In the released
+    code, its authors' own as well as MMRec's port, the routing's messages flow to items only, so
+    that prototypes never move: the form ``released``. The penalty acts on the free embeddings;
+    prototypes, which the port penalises too, and confidences are not penalised.
     """
 
     affine: ClassVar[bool] = False
@@ -72,7 +75,7 @@ class GRCN(GraphRecommender):
 
     def __init__(self, config: GRCNConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
-        self.n_routings = config.n_routings
+        self.n_routings = config.n_routings if config.form == "paper" else 0
         self.modalities = readable_modalities(config, dataset)
 
         def matrix(rows: int, columns: int) -> nn.Parameter:

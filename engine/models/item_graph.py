@@ -39,6 +39,11 @@ EdgeValues = Literal["binary", "cosine"]
 """What an edge counts before it is normalised."""
 
 
+Pool = Literal["sum", "max"]
+"""What becomes of an edge that several modalities have: weights times shares, added up; or the
+largest weight."""
+
+
 @dataclass(frozen=True)
 class ItemGraph:
     """A sparse item graph [I, I] and its transpose."""
@@ -53,14 +58,21 @@ class ItemGraph:
         shares: Mapping[str, float],
         dtype: torch.dtype,
         values: EdgeValues = "binary",
+        pool: Pool = "sum",
     ) -> ItemGraph:
         """The modalities' graphs, each times its share, added up; entries of ``dtype``."""
         with torch.no_grad():
             parts = [
-                _matrix(*weighted_edges(unit_rows(features[m]), k, values), share)
+                (*weighted_edges(unit_rows(features[m]), k, values), share)
                 for m, share in shares.items()
             ]
-            total = sum(parts[1:], start=parts[0]).to(dtype)
+            if pool == "max":
+                near_IE = torch.cat([near for near, _, _ in parts], dim=1)
+                weights_IE = torch.cat([share * weights for _, weights, share in parts], dim=1)
+                total = _matrix(near_IE, largest_of_equal(near_IE, weights_IE), 1.0).to(dtype)
+            else:
+                matrices = [_matrix(*part) for part in parts]
+                total = sum(matrices[1:], start=matrices[0]).to(dtype)
             return ItemGraph(compressed(total), compressed(total.t()))
 
     def smoothed(self, items_ID: Tensor, n_layers: int) -> Tensor:
@@ -88,6 +100,7 @@ def smoothed_with_gradient(
     items_ID: Tensor,
     n_layers: int,
     values: EdgeValues = "binary",
+    pool: Pool = "sum",
 ) -> Tensor:
     """``S^n E`` [I, D], the same values, with the gradient by the features said above."""
     neighbours, weights = [], []
@@ -102,9 +115,21 @@ def smoothed_with_gradient(
         neighbours.append(near_Ik)
         weights.append(share * through_Ik.to(items_ID.dtype))
     near_IE, weights_IE = torch.cat(neighbours, dim=1), torch.cat(weights, dim=1)
+    if pool == "max":
+        weights_IE = largest_of_equal(near_IE, weights_IE)
     for _ in range(n_layers):
         items_ID = over_edges(near_IE, weights_IE, items_ID)
     return items_ID
+
+
+def largest_of_equal(near_IE: Tensor, weights_IE: Tensor) -> Tensor:
+    """The weights [I, E], 0 for edges to an item that a heavier, or earlier, edge leads to too."""
+    is_same = near_IE[:, :, None] == near_IE[:, None, :]
+    is_heavier = weights_IE[:, None, :] > weights_IE[:, :, None]
+    is_equal = weights_IE[:, None, :] == weights_IE[:, :, None]
+    is_earlier = torch.ones_like(is_same[0]).tril(-1)
+    is_beaten = (is_same & (is_heavier | (is_equal & is_earlier))).any(dim=2)
+    return weights_IE.masked_fill(is_beaten, 0.0)
 
 
 def over_edges(near_IE: Tensor, weights_IE: Tensor, items_ID: Tensor) -> Tensor:

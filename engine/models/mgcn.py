@@ -14,10 +14,10 @@ from engine.models.contrastive import info_nce
 from engine.models.feature_graph import FeatureGraph, GraphOrigin
 from engine.models.graph_recommender import MultimodalGraphRecommender, TrainableFeaturesConfig
 from engine.models.graphs import (
-    Propagate,
     layer_mean,
     normalised_adjacency,
     sparse_tensor,
+    users_from_items,
 )
 from engine.models.layers import Dense, Gate, Query
 from engine.models.recommender import ModelOutput, xavier_uniform
@@ -120,10 +120,3 @@ class MGCN(MultimodalGraphRecommender):
             for nodes in (positives, batch.users)
         )
         return {"contrast": self.settings.contrast_weight * (of_items + of_users)}
-
-
-def users_from_items(adjacency: Tensor, items_ID: Tensor, n_users: int) -> Tensor:
-    """The items' embeddings, with ``R V`` of the normalised interactions for users [N, D]."""
-    silent = torch.cat([items_ID.new_zeros(n_users, items_ID.shape[1]), items_ID])
-    users = Propagate.apply(adjacency, adjacency, silent)[:n_users]
-    return torch.cat([users, items_ID])

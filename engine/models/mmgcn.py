@@ -8,12 +8,13 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, normalize
 
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.graph_recommender import GraphRecommender
 from engine.models.graphs import Propagate, averaging, bipartite, compressed, sparse_tensor
+from engine.models.layers import Dense
 from engine.models.recommender import (
     Block,
     ModelOutput,
@@ -27,17 +28,21 @@ class MMGCNConfig(MultimodalConfig):
     """Features passed along the interactions by a graph network of each modality's own."""
 
     name: Literal["mmgcn"] = "mmgcn"
+    form: Literal["paper", "released"] = "paper"
+    """``paper``: everything is trained, own and heard are added up; ``released``: its authors' code
+    and the ports of it that Mirror Gradient's rows come from, see the model."""
     width: int = Field(default=64, ge=1, le=1024)
     """Width of the embeddings and of every layer's output (columns)."""
     feature_width: int | None = Field(default=None, ge=1, le=1024)
-    """Width at which features enter the first layer (columns), or none for ``width``; MMRec has 256
-    for images and leaves text as wide as it is."""
+    """Width at which features enter the first layer (columns), or none for ``width``; in the
+    released form, of images only, none for 256, and other features enter as wide as they are."""
     n_layers: int = Field(default=2, ge=1, le=8)
-    """Layers of each modality's network (2 in MMRec's configuration, whose port takes 3
-    whatever it says)."""
+    """Layers of each modality's network (2 in MMRec's configuration, but the released code takes 3
+    whatever it says: set 3 for that)."""
 
     def build(self, dataset: Dataset, generator: torch.Generator) -> MMGCN:
-        return MMGCN(self, dataset, generator)
+        form = MMGCN if self.form == "paper" else ReleasedMMGCN
+        return form(self, dataset, generator)
 
 
 class Layer(nn.Module):
@@ -65,6 +70,22 @@ class Layer(nn.Module):
         return leaky_relu(heard @ self.heard.T + self.heard_bias + own)
 
 
+class JoiningLayer(nn.Module):
+    """One layer of the released form, which sets what is heard beside what is own."""
+
+    def __init__(self, inner: int, outer: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.message = Dense(inner, inner, generator, has_bias=False)
+        self.own = Dense(inner, outer, generator)
+        self.joined = Dense(inner + outer, outer, generator)
+
+    def forward(self, mean: Tensor, transposed: Tensor, nodes: Tensor, free: Tensor) -> Tensor:
+        """Nodes [N, inner] and their free embeddings [N, outer] to the next layer [N, outer]."""
+        heard = leaky_relu(Propagate.apply(mean, transposed, self.message(nodes)))
+        own = leaky_relu(self.own(nodes)) + free
+        return leaky_relu(self.joined(torch.cat([heard, own], dim=1)))
+
+
 class MMGCN(GraphRecommender):
     """Mean over modalities of a graph network's output; its rectifiers make it not affine.
 
@@ -80,9 +101,12 @@ class MMGCN(GraphRecommender):
     gradients by them are true ones.
 
     The paper adds the modalities' outputs up; here they are averaged, as in MMRec, which scales
-    scores. MMRec's port leaves free embeddings and preferences out of its optimiser and takes the
-    concatenating form; here both are trained, as the paper has it. The norm penalty acts on the
-    free embeddings; preferences, which MMRec penalises for images, are not penalised.
+    scores. The norm penalty acts on the free embeddings; preferences, which MMRec penalises for
+    images, are not penalised.
+
+    The form ``released`` is what its authors' code and MMRec's port of it do: free embeddings and
+    preferences stay as drawn, because they are not among the parameters of the optimiser, and a
+    layer ends in ``x' = LeakyReLU(W3 [h_n | own] + b3)``.
     """
 
     affine: ClassVar[bool] = False
@@ -114,6 +138,10 @@ class MMGCN(GraphRecommender):
             self.projection_bias[m] = nn.Parameter(torch.zeros(inner))
             widths = [inner] + [config.width] * (config.n_layers - 1)
             self.layers[m] = nn.ModuleList([Layer(w, config.width, generator) for w in widths])
+        self.set_graph(dataset)
+
+    def set_graph(self, dataset: Dataset) -> None:
+        """Keep the graph that averages over neighbours, and its transpose."""
         mean = sparse_tensor(averaging(bipartite(dataset.matrix("train"))))
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("transposed", compressed(mean.to_sparse_coo().t()), persistent=False)
@@ -126,13 +154,49 @@ class MMGCN(GraphRecommender):
 
     def of_modality(self, modality: str, x_IF: Tensor, free: Tensor) -> Tensor:
         """The last layer's output [N, width] of one modality's network."""
-        weight = self.projection[modality]
-        projected = (x_IF @ weight.to(x_IF.dtype).T).to(weight.dtype)
-        projected = projected + self.projection_bias[modality]
-        nodes = torch.cat([self.preference[modality], projected])
-        nodes = nn.functional.normalize(nodes)
+        nodes = self.start(modality, x_IF)
         layers = self.layers[modality]
         assert isinstance(layers, nn.ModuleList)
         for layer in layers:
             nodes = layer(self.mean, self.transposed, nodes, free)
         return nodes
+
+    def start(self, modality: str, x_IF: Tensor) -> Tensor:
+        """What enters a modality's first layer [N, .], rows of length 1."""
+        weight = self.projection[modality]
+        projected = (x_IF @ weight.to(x_IF.dtype).T).to(weight.dtype)
+        projected = projected + self.projection_bias[modality]
+        return normalize(torch.cat([self.preference[modality], projected]))
+
+
+class ReleasedMMGCN(MMGCN):
+    """The form ``released``; what is not trained is drawn from the seed and not kept with a run."""
+
+    blocks: ClassVar[Mapping[str, Block]] = {}
+
+    def __init__(self, config: MMGCNConfig, dataset: Dataset, generator: torch.Generator) -> None:
+        GraphRecommender.__init__(self, config, dataset)
+        self.modalities = readable_modalities(config, dataset)
+        self.entry = nn.ModuleDict()
+        self.layers = nn.ModuleDict()
+        drawn = {"users": (self.n_users, config.width), "items": (self.n_items, config.width)}
+        for m in self.modalities:
+            inner = width = int(dataset.features[m].shape[1])
+            if m == "image":
+                inner = config.feature_width or 256
+                self.entry[m] = Dense(width, inner, generator)
+            drawn[f"{m}_preference"] = self.n_users, inner
+            widths = [inner] + [config.width] * (config.n_layers - 1)
+            self.layers[m] = nn.ModuleList(
+                [JoiningLayer(w, config.width, generator) for w in widths]
+            )
+        for name, shape in drawn.items():
+            table = xavier_uniform(*shape, generator=generator)
+            self.register_buffer(name, table, persistent=False)
+        self.set_graph(dataset)
+
+    def start(self, modality: str, x_IF: Tensor) -> Tensor:
+        preference = self.get_buffer(f"{modality}_preference")
+        is_projected = modality in self.entry
+        items = self.entry[modality](x_IF) if is_projected else x_IF.to(preference.dtype)
+        return normalize(torch.cat([preference, items]))

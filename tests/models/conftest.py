@@ -20,7 +20,7 @@ def made(tiny):
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if "bias" in name:  # they start at zero, where an error would not show
-                    parameter.copy_(torch.linspace(-0.3, 0.4, parameter.numel()))
+                    parameter.copy_(torch.linspace(-0.3, 0.4, parameter.numel()).view_as(parameter))
         return model, load_features(dataset, model.modalities, FeatureConfig(), CPU, torch.float64)
 
     return make
