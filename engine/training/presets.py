@@ -42,7 +42,7 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         TrainConfig(stepper=MirrorGradientConfig(around=SAMConfig())),
     ),
     "amr": (
-        "Adversarial features, epsilon 0.3 of each row's norm, lambda 1, from a trained plain model "
+        "Adversarial features, epsilon 0.3 of each row's norm, lambda 1, from a trained model "
         "(method of arXiv 1809.07062). In AMR's unit, features over their global largest value, "
         "that is about 1.0 to 1.3 on the sample and ml100k-posters: ten times the published 0.1",
         TrainConfig(objective=ObjectiveConfig(adversary=AMRConfig())),
