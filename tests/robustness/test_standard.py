@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.foundation.errors import ConfigError
-from engine.models.vbpr import VBPR
+from engine.models.multimodal.vbpr import VBPR
 from engine.objectives import AMRConfig, bpr_loss
 from engine.robustness import perturb
 from engine.robustness.attacks.held_out_goals import held_out_triples
