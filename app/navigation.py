@@ -23,6 +23,7 @@ page = st.navigation(
         "Your runs": [
             st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
             st.Page("views/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("views/runs.py", title="Runs", icon=":material/list:"),
             st.Page("views/compare.py", title="Compare", icon=":material/leaderboard:"),
         ],
         "Flat or sharp?": [

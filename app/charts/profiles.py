@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from app.charts.style import Look, finish, look_of, translucent
 from app.charts.text import chart_name, escape
-from engine.geometry import LossProfiles
+
+if TYPE_CHECKING:
+    from engine.geometry import LossProfiles
 
 HEIGHT = 430
 

@@ -48,7 +48,7 @@ def slice_lines(
             name=chart_name(label),
             mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
-            hovertemplate=f"alpha %{{x:.3g}}<br>{quantity} %{{y:.4f}}"
+            hovertemplate=f"direction 1: %{{x:.3g}}<br>{quantity} %{{y:.4f}}"
             f"<extra>{chart_name(label)}</extra>",
         )
         mine = result.trajectory_run_N == run
@@ -69,7 +69,7 @@ def slice_lines(
     if not result.mark_labels:
         figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
     change = "change in " if relative else ""
-    figure.update_xaxes(title=f"alpha ({result.units['alphas_A']})")
+    figure.update_xaxes(title=f"direction 1 ({result.units['alphas_A']})")
     figure.update_yaxes(title=f"{change}{quantity_title(quantity)}")
     finish(figure, height=430, legend=len(result.labels) > 1)
     # Below, since on a narrow screen it takes several rows and would cover the note above.
@@ -90,11 +90,11 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
     for run, label in enumerate(result.labels):
         place: dict[str, Any] = {"row": run // columns + 1, "col": run % columns + 1}
         figure.add_contour(
-            x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
+            x=result.alphas_A, y=result.betas_B, z=rises(result, quantity)[run].T,
             coloraxis="coloraxis", autocontour=False, contours=levels,
             line={"width": 0.6, "color": "rgba(255,255,255,.45)"},
-            hovertemplate=f"{chart_name(label)}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>"
-            f"{quantity} %{{z:.4f}}"
+            hovertemplate=f"{chart_name(label)}<br>direction 1: %{{x:.3g}}, 2: %{{y:.3g}}<br>"
+            f"{rise_title(quantity)} %{{z:.4f}}"
             "<extra></extra>",
             **place,
         )  # fmt: skip
@@ -118,9 +118,9 @@ def slice_contours(result: Slice, quantity: str) -> go.Figure:
             hovertemplate="%{text}<extra></extra>", row=1, col=1,
         )  # fmt: skip
     for column in range(1, columns + 1):
-        figure.update_xaxes(title="alpha", row=rows, col=column)
+        figure.update_xaxes(title="direction 1", row=rows, col=column)
     for row in range(1, rows + 1):
-        figure.update_yaxes(title="beta", row=row, col=1)
+        figure.update_yaxes(title="direction 2", row=row, col=1)
     finish(figure, height=130 + 360 * rows, legend=False)
     figure.update_layout(coloraxis=_coloraxis(quantity, scale), margin={"t": 40, "b": 130})
     return _with_shared(figure, result)
@@ -140,19 +140,19 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
     scale = colour_range(result, quantity)
     for run, label in enumerate(result.labels):
         figure.add_surface(
-            x=result.alphas_A, y=result.betas_B, z=result.surface(quantity, run).T,
+            x=result.alphas_A, y=result.betas_B, z=rises(result, quantity)[run].T,
             coloraxis="coloraxis",
-            hovertemplate=f"{chart_name(label)}<br>alpha %{{x:.3g}}, beta %{{y:.3g}}<br>"
-            f"{quantity} %{{z:.4f}}"
+            hovertemplate=f"{chart_name(label)}<br>direction 1: %{{x:.3g}}, 2: %{{y:.3g}}<br>"
+            f"{rise_title(quantity)} %{{z:.4f}}"
             "<extra></extra>",
             row=run // columns + 1, col=run % columns + 1,
         )  # fmt: skip
         if quantity == "train_loss":
             _true_losses(figure, result, run, {"row": run // columns + 1, "col": run % columns + 1})
-    heights = [*scale, *(result.trajectory_loss_N if quantity == "train_loss" else ())]
+    heights = [*scale, *(_trajectory_rises(result) if quantity == "train_loss" else ())]
     figure.update_scenes(
-        xaxis_title="alpha",
-        yaxis_title="beta",
+        xaxis_title="direction 1",
+        yaxis_title="direction 2",
         zaxis={"title": "", "range": [min(heights), max(heights)]},
         camera={"eye": {"x": 1.45, "y": 1.45, "z": 0.8}, "center": {"z": -0.15}},
         aspectmode="cube",
@@ -164,14 +164,37 @@ def slice_surfaces(result: Slice, quantity: str) -> go.Figure:
 
 def quantity_title(quantity: str) -> str:
     """A quantity as an axis title, with its unit."""
-    if quantity.endswith(("loss", "objective")):
+    if _is_loss(quantity):
         return f"{quantity.replace('_', ' ')} (nats a triple)"
     return f"validation {quantity.replace('_', ' ')}"
 
 
+def rise_title(quantity: str) -> str:
+    """What a plane shows of a quantity: the rise of a loss, a metric as it is."""
+    title = quantity_title(quantity)
+    return f"rise of {title}" if _is_loss(quantity) else title
+
+
+def rises(result: Slice, quantity: str) -> np.ndarray:
+    """Each run's plane [R, A, B]; of a loss, above its own lowest point, so that depth is left out
+    and shapes compare.
+    """
+    values_RAB: np.ndarray = result.values_RQAB[:, result.quantities.index(quantity)]
+    if not _is_loss(quantity):
+        return values_RAB
+    return values_RAB - lowest_values(result, quantity)[:, None, None]
+
+
+def lowest_values(result: Slice, quantity: str) -> np.ndarray:
+    """The lowest value of a quantity on each run's plane [R]; 0 where none is known."""
+    values_RAB = result.values_RQAB[:, result.quantities.index(quantity)]
+    known = np.where(np.isfinite(values_RAB), values_RAB, np.inf).min(axis=(1, 2))
+    return np.where(np.isfinite(known), known, 0.0)
+
+
 def colour_range(result: Slice, quantity: str) -> list[float]:
     """Smallest and largest finite value over all runs: the one colour scale."""
-    values = result.values_RQAB[:, result.quantities.index(quantity)]
+    values = rises(result, quantity)
     finite = values[np.isfinite(values)]
     return [float(finite.min()), float(finite.max())] if finite.size else [0.0, 1.0]
 
@@ -200,6 +223,10 @@ def even_levels(low: float, high: float) -> dict[str, float]:
     return {"start": start, "end": float(np.floor(high / step) * step), "size": float(step)}
 
 
+def _is_loss(quantity: str) -> bool:
+    return quantity.endswith(("loss", "objective"))
+
+
 def _grid(result: Slice) -> tuple[int, int]:
     count = len(result.labels)
     columns = 2 if count == 4 else min(count, MOST_COLUMNS)
@@ -212,7 +239,7 @@ def _coloraxis(quantity: str, scale: list[float]) -> dict[str, Any]:
         "cmin": scale[0],
         "cmax": scale[1],
         "colorbar": {
-            "title": {"text": quantity_title(quantity), "side": "bottom"},
+            "title": {"text": rise_title(quantity), "side": "bottom"},
             "orientation": "h",
             "thickness": 12,
             "yref": "container",
@@ -245,7 +272,8 @@ def _true_losses(figure: go.Figure, result: Slice, run: int, place: dict[str, An
     if not mine.any():
         return
     at_N2 = np.repeat(result.trajectory_N2[mine], 3, axis=0)
-    ends = [result.trajectory_loss_N[mine], result.trajectory_surface_N[mine]]
+    floor = lowest_values(result, "train_loss")[run]
+    ends = [result.trajectory_loss_N[mine] - floor, result.trajectory_surface_N[mine] - floor]
     heights = [
         height
         for true, surface in zip(*ends, strict=True)
@@ -258,3 +286,10 @@ def _true_losses(figure: go.Figure, result: Slice, run: int, place: dict[str, An
         hovertemplate="%{z:.4f}<extra>training trajectory: true loss, surface below it</extra>",
         **place,
     )  # fmt: skip
+
+
+def _trajectory_rises(result: Slice) -> np.ndarray:
+    """The true loss of each snapshot above the lowest point of its run's plane [N]."""
+    if not len(result.trajectory_run_N):
+        return np.zeros(0)
+    return result.trajectory_loss_N - lowest_values(result, "train_loss")[result.trajectory_run_N]

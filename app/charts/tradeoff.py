@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.style import NEUTRAL, Look, finish, look_of
+from app.charts.text import chart_name
 
 
 def tradeoff_scatter(
@@ -33,7 +34,8 @@ def tradeoff_scatter(
     for path, group in means[means["path"] != ""].groupby("path", sort=False):
         ordered = group.sort_values("epsilon")
         figure.add_scatter(
-            x=ordered["reliance"], y=ordered["worst"], mode="lines", name=f"{path} by epsilon",
+            x=ordered["reliance"], y=ordered["worst"], mode="lines",
+            name=f"{chart_name(path)} by epsilon",
             line={"color": NEUTRAL, "width": 1.5}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
     strategies = list(means["strategy"])
@@ -43,16 +45,19 @@ def tradeoff_scatter(
         figure.add_scatter(
             x=runs["reliance"], y=runs["worst"], mode="markers", showlegend=False, opacity=0.45,
             marker={"color": style.colour, "symbol": style.marker, "size": 6},
-            customdata=runs[["label", "clean", "kept", "worst_attack"]],
+            customdata=runs.assign(label=runs["label"].map(chart_name))[
+                ["label", "clean", "kept", "worst_attack"]
+            ],
             hovertemplate="%{customdata[0]}<br>relies on features for %{x:.4f}<br>keeps %{y:.4f} "
             "of %{customdata[1]:.4f} (%{customdata[2]:.0%}) under %{customdata[3]}<extra></extra>",
         )  # fmt: skip
         figure.add_scatter(
-            x=[row["reliance"]], y=[row["worst"]], mode="markers", name=str(row["strategy"]),
+            x=[row["reliance"]], y=[row["worst"]], mode="markers", name=chart_name(row["strategy"]),
             marker={"color": style.colour, "symbol": style.marker, "size": 12},
             error_x=_interval(row, "reliance"), error_y=_interval(row, "worst"),
-            hovertemplate=f"{row['strategy']}, mean of {row['n_seeds']} seeds<br>relies on "
-            "features for %{x:.4f}<br>keeps %{y:.4f} under the worst attack<extra></extra>",
+            hovertemplate=f"{chart_name(row['strategy'])}, mean of {row['n_seeds']} seeds"
+            "<br>relies on features for %{x:.4f}<br>keeps %{y:.4f} under the worst attack"
+            "<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title=f"reliance on features ({metric}, clean minus removed)")
     figure.update_yaxes(title=f"{metric} under the worst attack", rangemode="tozero")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.text import escape, short
 from app.selection.choice import look_at_runs, trained_runs
 from app.selection.workspace import (
     DEFAULT_DATASET,
@@ -23,10 +24,9 @@ def open_from_address() -> None:
         if may_be_linked(dataset):
             look_at_dataset(dataset)
         else:
-            name = " ".join(dataset[:200].replace("`", "").split())
             st.warning(
-                f"The link names dataset `{name}`, which is not among those found here; to open "
-                "it, type its path on the Overview."
+                f"The link names dataset {escape(short(dataset, 200))}, which is not among those "
+                "found here; to open it, type its path on the Overview."
             )
     if "runs" in st.query_params:
         look_at_runs(st.query_params["runs"].split(","))

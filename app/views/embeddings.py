@@ -9,13 +9,13 @@ from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
 
-st.title("Embeddings")
-st.markdown(
-    "Products that a model holds to be alike lie near each other. Point at one to see its picture; "
-    "compare the runs: do misleading products sit with their true kind?"
+st.title(
+    "Embeddings",
+    help="Products that a model holds to be alike lie near each other; point at one for its "
+    "picture, and compare the runs",
 )
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
 with show_errors():
-    maps_of_runs(choice)
+    maps_of_runs(choice.one_a_strategy())

@@ -1,6 +1,8 @@
-"""Landscape: how fast the loss rises around each solution; slices and ways between behind tabs."""
+"""Landscape: which solution is flat and which sharp?"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 
@@ -10,23 +12,18 @@ from app.panels.landscape.slices import slices
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.lazy_tabs import lazy_tabs
 
-st.title("Landscape")
-st.markdown(
-    "How fast does the loss rise when the weights move away from what training found? Sharp and "
-    "flat can be read off here: each run moves along its own sharpest direction."
-)
+st.title("Landscape", help="Which solution lies in a flat basin, and which in a sharp one?")
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
 with show_errors():
-    profiles(choice)
-surface, between = st.tabs(
-    ["Slices on shared directions", "Between two runs"], key="landscape.tab", on_change="rerun"
+    profiles(choice.one_a_strategy())
+lazy_tabs(
+    "landscape",
+    {
+        "Contours and surfaces": partial(slices, choice.one_a_strategy()),
+        "Between two runs": partial(between_two_runs, choice),
+    },
 )
-if surface.open:
-    with surface, show_errors():
-        slices(choice)
-if between.open:
-    with between, show_errors():
-        between_two_runs(choice)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app.charts.text import escape
@@ -12,13 +14,9 @@ from app.selection.choice import Choice
 from app.selection.workspace import open_dataset
 from app.widgets import demonstration_button as demonstration
 from app.widgets.error_boundary import show_errors
+from app.widgets.lazy_tabs import lazy_tabs
 
 st.title("See why a recommender breaks")
-st.markdown(
-    "Basin trains recommenders that see **pictures and texts**, plainly and by robust strategies, "
-    "then shows the minima they found and what happens when the pictures or texts are disturbed."
-)
-
 choice: Choice = st.session_state["choice"]
 status = demonstration.newest_status()
 with st.container(border=True):
@@ -28,13 +26,17 @@ with st.container(border=True):
     elif not choice.ids:
         words, button = st.columns([3, 1], vertical_alignment="center")
         words.markdown(
-            "**New here?** One click trains the same model four ways (plain, Mirror Gradient, AMR "
-            "and both together) on the dataset below and fills every page. Under a minute."
+            "Basin trains recommenders that see **pictures and texts**, plainly and by robust "
+            "strategies, then shows the minima they reached and what happens when the pictures or "
+            "texts are disturbed. **New here?** One click trains the same model four ways (plain, "
+            "Mirror Gradient, AMR and both) on the dataset below and fills every page. Under a "
+            "minute."
         )
         with button:
             demonstration.start_button(first=True)
     else:
-        headline(choice)
+        with show_errors():
+            headline(choice)
         for problem in status.problems if status else ():
             st.warning(escape(problem))
         demonstration.where_to_go()
@@ -44,5 +46,10 @@ st.header("Dataset")
 with show_errors():
     dataset = open_dataset(choose_dataset())
     sizes(dataset)
-    popularity_and_categories(dataset)
-    products(dataset)
+    lazy_tabs(
+        "dataset.tab",
+        {
+            "Products": partial(products, dataset),
+            "Popularity and categories": partial(popularity_and_categories, dataset),
+        },
+    )

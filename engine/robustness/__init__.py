@@ -39,6 +39,7 @@ from engine.robustness.curves import (
     kept_area,
     robustness_curves,
     summary,
+    worst_attack_kept,
 )
 from engine.robustness.pixels import (
     PictureChange,
@@ -107,4 +108,5 @@ __all__ = [
     "standard_attacks",
     "summary",
     "tradeoff_means",
+    "worst_attack_kept",
 ]

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from app.charts import catalogue, flatness, learning, path, slices, spectrum, symmetry
+from app.charts import catalogue, flatness, learning, path, profiles, slices, spectrum, symmetry
 from app.charts import curves as robustness
 from app.charts import input_sharpness as inputs
 from app.charts import maps as embedding
@@ -21,7 +21,7 @@ from app.charts.style import looks, ratio_ticks
 from app.panels.curvature.flatness import flatness_by_strategy
 from app.panels.curvature.spectrum import numbers_of_runs
 from engine.embedding import AlignedEmbeddings
-from engine.geometry import Curvature, ModePath, Slice, flatness_table
+from engine.geometry import Curvature, LossProfiles, ModePath, Slice, flatness_table
 from engine.robustness import RobustnessCurves, bands
 from engine.runs import RunStore
 from engine.studies.analysis_results import find_result
@@ -53,6 +53,16 @@ def axis_titles(figure: go.Figure) -> list[str]:
     ]
 
 
+def test_every_run_has_its_profile_and_parabola(trained: RunStore, runs: list[str]) -> None:
+    result = results(trained, "profile", runs)
+    assert isinstance(result, LossProfiles)
+    figure = profiles.profile_curves(result)
+    lines = [t for t in figure.data if t.name]
+    np.testing.assert_allclose([t.y for t in lines], result.sharpest_RX)
+    dotted = [t for t in figure.data if t.line.width == 1]
+    np.testing.assert_allclose([t.y for t in dotted], result.parabolas())
+
+
 def test_compared_contours_share_one_colour_scale_and_the_same_levels(plane: Slice) -> None:
     figure = slices.slice_contours(plane, "train_loss")
     contours = [trace for trace in figure.data if trace.type == "contour"]
@@ -60,7 +70,9 @@ def test_compared_contours_share_one_colour_scale_and_the_same_levels(plane: Sli
     assert {trace.coloraxis for trace in contours} == {"coloraxis"}
     assert len({(t.contours.start, t.contours.end, t.contours.size) for t in contours}) == 1
     values = plane.values_RQAB[:, plane.quantities.index("train_loss")]
-    assert figure.layout.coloraxis.cmin == pytest.approx(values.min())
+    assert figure.layout.coloraxis.cmin == 0  # each run's rise above its own lowest point
+    assert figure.layout.coloraxis.cmax == pytest.approx(np.ptp(values, axis=(1, 2)).max())
+    assert set(axis_titles(figure)) == {"direction 1", "direction 2"}
     assert any("shared by all runs" in note.text for note in figure.layout.annotations)
 
 
@@ -96,8 +108,12 @@ def test_true_losses_of_a_trajectory_stand_beside_the_line(plane: Slice) -> None
     points = [t for t in slices.slice_lines(walked, "train_loss").data if t.mode == "markers"]
     assert [list(p.y) for p in points] == [[0.9, 0.7]]
     (way,) = (t for t in slices.slice_surfaces(walked, "train_loss").data if t.type == "scatter3d")
-    assert list(way.z) == [0.9, 0.8, None, 0.7, 0.6, None]  # each true loss, then the surface's
-    assert slices.slice_surfaces(walked, "train_loss").layout.scene.zaxis.range[1] >= 0.9
+    floor = plane.values_RQAB[1, plane.quantities.index("train_loss")].min()
+    heights = [None if z is None else z + floor for z in way.z]
+    # Each true loss, then the surface's, above the same zero as the surface.
+    assert heights == pytest.approx([0.9, 0.8, None, 0.7, 0.6, None])
+    top = slices.slice_surfaces(walked, "train_loss").layout.scene.zaxis.range[1]
+    assert top >= 0.9 - floor - 1e-9
     assert not [
         t for t in slices.slice_surfaces(walked, "valid_loss").data if t.type == "scatter3d"
     ]

@@ -10,12 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.charts.metrics import paired_differences
-from app.panels.compare.metrics import differences_caption
-from app.selection.groups import with_groups
+from app.panels.compare.differences import differences_caption
+from app.selection.run_labels import with_groups
 from engine.evaluation import UserMetrics, bootstrap_interval, mean_interval
 from engine.jobs import run_here
 from engine.runs import RunStore
-from engine.runs.comparison_tables import (
+from engine.runs.comparison.comparison_tables import (
     baseline_differences,
     seeds_table,
     strategies_table,
@@ -127,7 +127,7 @@ def test_the_page_shows_both_intervals_the_costs_and_says_which_is_which(
 ) -> None:
     monkeypatch.setenv("BASIN_RUNS", str(folder))
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = DATA
+    test.session_state["dataset"] = DATA
     test.query_params["runs"] = ",".join(sorted(RunStore(folder).list()["id"]))
     test.run()
     test.switch_page("views/compare.py").run()

@@ -12,10 +12,19 @@ from streamlit.testing.v1 import AppTest
 from app.charts.text import chart_name, escape, short
 from engine.runs import RunStore
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 EVIL = "![x](http://evil.example/x.png) <b>bold</b> %{evil} **strong**"
-PAGES = ("overview", "train", "compare", "landscape", "curvature", "embeddings", "robustness")
+PAGES = (
+    "overview",
+    "train",
+    "runs",
+    "compare",
+    "landscape",
+    "curvature",
+    "embeddings",
+    "robustness",
+)
 DRAWN = ("name", "hovertemplate", "text", "ticktext", "customdata")
 SIGNS = ("![x]", "<b>bold", "%{evil}", "**strong")
 
@@ -45,7 +54,7 @@ def rendered(value: object, key: str = "") -> list[str]:
 @pytest.mark.usefixtures("named_badly")
 def test_no_page_reads_markup_out_of_a_runs_name(page: str) -> None:
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = DATA
+    test.session_state["dataset"] = DATA
     test.run()
     if page != "overview":
         test.switch_page(f"views/{page}.py").run()
@@ -75,10 +84,14 @@ def test_a_long_name_keeps_its_beginning_and_end() -> None:
     assert chart_name("<i>") == "&#60;i&#62;"
 
 
-def test_a_link_to_a_dataset_with_markup_in_its_name_says_what_it_names(nothing: RunStore) -> None:
+@pytest.mark.parametrize("way", ["typed", "linked"])
+def test_a_dataset_with_markup_in_its_name_is_named_as_it_is(way: str, nothing: RunStore) -> None:
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = f"/no/{EVIL}"
+    if way == "typed":
+        test.session_state["dataset"] = f"/no/{EVIL}"
+    else:
+        test.query_params["dataset"] = f"/no/{EVIL}"
     test.run()
-    assert len(test.error) == 1
-    assert "&#91;x&#93;" in test.error[0].value
-    assert not any(sign in test.error[0].value for sign in SIGNS)
+    (message,) = test.error if way == "typed" else test.warning
+    assert "&#91;x&#93;" in message.value
+    assert not any(sign in message.value for sign in SIGNS)

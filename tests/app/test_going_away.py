@@ -13,9 +13,18 @@ from engine.runs import RunStore
 from engine.studies.new_run import create_run
 from engine.training import TrainConfig
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
-PAGES = ("overview", "train", "compare", "landscape", "curvature", "embeddings", "robustness")
+PAGES = (
+    "overview",
+    "train",
+    "runs",
+    "compare",
+    "landscape",
+    "curvature",
+    "embeddings",
+    "robustness",
+)
 
 
 @pytest.fixture
@@ -28,7 +37,8 @@ def copied(trained_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def opened(page: str, **params: str) -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    for name, value in {"dataset": DATA, **params}.items():
+    test.session_state["dataset"] = params.pop("dataset", DATA)
+    for name, value in params.items():
         test.query_params[name] = value
     test.run()
     if page != "overview":

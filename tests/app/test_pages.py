@@ -11,15 +11,17 @@ from engine.runs import RunStore
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 ANALYSES = ("landscape", "curvature", "embeddings", "robustness")
-PAGES = ("overview", "train", "compare", *ANALYSES)
+PAGES = ("overview", "train", "runs", "compare", *ANALYSES)
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
-def opened(page: str, dataset: str = DATA) -> AppTest:
-    """The page as a visitor sees it who opens a link to it."""
+def opened(page: str, dataset: str = DATA, tab: str = "") -> AppTest:
+    """The page as a visitor sees it who opens a link to it, perhaps to one of its tabs."""
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = dataset
+    test.session_state["dataset"] = dataset
     test.run()
+    if tab:
+        test.session_state[page] = tab
     if page != "overview":
         test.switch_page(f"views/{page}.py").run()
     assert not test.exception, test.exception[0].message
@@ -43,7 +45,7 @@ def test_every_page_shows_finished_runs_without_an_error(page: str) -> None:
     assert not test.error
     assert not test.warning
     assert test.title[0].value
-    if page != "train":
+    if page not in ("train", "runs"):
         assert len(test.get("plotly_chart")) >= 1
         assert any(
             trained_on in c.value for c in test.caption for trained_on in ("synthetic", "seed")
@@ -66,17 +68,15 @@ def test_changed_settings_offer_to_compute() -> None:
 @pytest.mark.usefixtures("trained")
 def test_the_strength_slider_changes_the_answer() -> None:
     test = opened("robustness")
-    before = test.get("plotly_chart")[0].proto.spec
+    before = test.get("plotly_chart")[-1].proto.spec
     test.slider(key="strength.fgsm").set_value(0.9).run()
     assert not test.exception
-    assert test.get("plotly_chart")[0].proto.spec != before
+    assert test.get("plotly_chart")[-1].proto.spec != before
 
 
 @pytest.mark.usefixtures("nothing")
 def test_a_dataset_path_that_is_none_shows_one_clear_error() -> None:
-    test = opened("overview")
-    test.session_state["dataset"] = "/no/such/folder"  # typed; a link may not name it
-    test.run()
+    test = opened("overview", "/no/such/folder")
     assert len(test.error) == 1
     assert "/no/such/folder does not exist" in test.error[0].value
 
@@ -84,7 +84,7 @@ def test_a_dataset_path_that_is_none_shows_one_clear_error() -> None:
 def test_a_link_opens_the_same_runs(trained: RunStore) -> None:
     run = sorted(trained.list()["id"])[1]
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = DATA
+    test.session_state["dataset"] = DATA
     test.query_params["runs"] = run
     test.run()
     assert test.multiselect(key="runs").value == [run]
@@ -93,7 +93,7 @@ def test_a_link_opens_the_same_runs(trained: RunStore) -> None:
 def test_a_name_star_and_note_typed_into_the_table_are_kept(trained: RunStore) -> None:
     import pandas as pd
 
-    from app.panels.compare.runs_table import keep_changes
+    from app.panels.runs.runs_table import keep_changes
 
     run = sorted(trained.list()["id"])[0]
     row = {"id": run, "name": "plain", "note": "", "tags": [], "star": False}
@@ -106,9 +106,7 @@ def test_a_name_star_and_note_typed_into_the_table_are_kept(trained: RunStore) -
 
 @pytest.mark.usefixtures("trained")
 def test_the_ways_between_two_runs_are_offered_and_drawn() -> None:
-    test = opened("landscape")
-    test.session_state["landscape.tab"] = "Between two runs"
-    test.run()
+    test = opened("landscape", tab="Between two runs")
     assert any(button.label == "Find the ways between them" for button in test.button)
     charts = len(test.get("plotly_chart"))
     test.number_input(key="path.n_steps").set_value(5)
@@ -120,7 +118,7 @@ def test_the_ways_between_two_runs_are_offered_and_drawn() -> None:
 
 @pytest.mark.usefixtures("trained")
 def test_a_rewritten_run_shows_which_measures_move() -> None:
-    test = opened("curvature")
+    test = opened("curvature", tab="What moves what")
     assert any(button.label == "Rewrite this run and measure" for button in test.button)
     test.number_input(key="symmetry.n_draws").set_value(1)
     test.number_input(key="symmetry.n_triples").set_value(200).run()
@@ -132,24 +130,23 @@ def test_a_rewritten_run_shows_which_measures_move() -> None:
 
 @pytest.mark.usefixtures("trained")
 def test_settings_that_do_not_fit_leave_the_other_sections_standing() -> None:
-    test = opened("landscape")
-    charts = len(test.get("plotly_chart"))
+    test = opened("landscape", tab="Contours and surfaces")
     test.number_input(key="slice.n_points").set_value(10).run()
     assert [error.value for error in test.error] == [
         "SliceConfig is not valid: n_points is 10; it must be odd, e.g. 25 or 51"
     ]
-    assert len(test.get("plotly_chart")) == charts - 1  # the profiles still stand
+    assert len(test.get("plotly_chart")) == 1  # the profiles
 
 
 @pytest.mark.usefixtures("trained")
 def test_too_few_runs_for_a_correlation_are_told_what_to_do() -> None:
-    test = opened("curvature")
+    test = opened("curvature", tab="Does flatness predict robustness?")
     assert any("a rank correlation needs at least 5" in info.value for info in test.info)
 
 
 @pytest.mark.usefixtures("trained")
 def test_an_attacked_item_climbs_and_its_ranks_are_tabled() -> None:
-    test = opened("robustness")
+    test = opened("robustness", tab="Attack an item")
     assert not any("; 0 of 50 users newly have the item" in c.value for c in test.caption)
     test.slider(key="target.strength.fgsm").set_value(0.0).run()
     assert not test.exception
@@ -162,7 +159,7 @@ def test_an_attacked_item_climbs_and_its_ranks_are_tabled() -> None:
 
 @pytest.mark.usefixtures("trained")
 def test_a_whole_category_is_attacked_at_once() -> None:
-    test = opened("robustness")
+    test = opened("robustness", tab="Attack an item")
     test.segmented_control(key="target.what").set_value("a category").run()
     assert not test.exception
     assert not test.error
@@ -175,20 +172,22 @@ def test_a_whole_category_is_attacked_at_once() -> None:
 
 @pytest.mark.usefixtures("trained")
 def test_curves_are_shown_as_losses_and_paired_between_strategies() -> None:
-    test = opened("robustness")
+    test = opened("robustness", tab="Which training?")
+    assert any("keeps **" in text.value for text in test.markdown)
     test.segmented_control(key="curves.shown").set_value("share lost").run()
     assert not test.exception
     test.selectbox(key="paired.baseline").set_value("amr").run()
     assert not test.exception
     assert not test.error
     assert any("of plain minus that of amr" in c.value for c in test.caption)
-    assert any("who lost most first" in c.value for c in test.caption)
+    users = opened("robustness", tab="Which users?")
+    assert any("who lost most first" in c.value for c in users.caption)
 
 
 @pytest.mark.usefixtures("trained")
 def test_an_attack_on_a_picture_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.panels.robustness.item_attack.find_spec", lambda name: None)
-    test = opened("robustness")
+    test = opened("robustness", tab="Attack an item")
     test.selectbox(key="target.way").set_value("pixel_pgd").run()
     assert not test.exception
     assert any("pip install -e" in info.value for info in test.info)
@@ -222,7 +221,7 @@ def test_words_that_went_and_came_are_marked() -> None:
 
 @pytest.mark.usefixtures("trained")
 def test_edits_of_texts_are_shown_without_an_encoder() -> None:
-    test = opened("robustness")
+    test = opened("robustness", tab="Edit a picture or text")
     test.segmented_control(key="edit.what").set_value("text").run()
     assert not test.exception
     assert any("Struck through" in caption.value for caption in test.caption)
@@ -259,7 +258,7 @@ def test_a_slice_under_way_is_drawn_as_far_as_it_is_known(
 
 @pytest.mark.usefixtures("trained")
 def test_the_breakdown_by_item_group_follows_its_knobs() -> None:
-    test = opened("robustness")
+    test = opened("robustness", tab="Which items?")
     assert any("Popular: the fifth" in caption.value for caption in test.caption)
     test.segmented_control(key="groups.cutoff").set_value(10).run()
     assert not test.exception

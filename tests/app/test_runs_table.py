@@ -13,7 +13,7 @@ from engine.runs import RunStore
 
 def page(ticked: list[str]) -> None:
     """The table's buttons, with some runs ticked."""
-    from app.panels.compare import runs_table
+    from app.panels.runs import runs_table
     from app.selection.workspace import run_store
     from app.widgets.error_boundary import show_errors
 
@@ -85,7 +85,7 @@ def test_a_run_at_work_is_not_deleted_and_the_page_says_why(store: RunStore) -> 
 def test_what_is_exported_can_be_imported_elsewhere(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.panels.compare.runs_table import export_zip
+    from app.panels.runs.runs_table import export_zip
 
     first = ids(store)["first"]
     assert not opened(first).download_button[0].disabled
@@ -103,7 +103,7 @@ def test_what_is_exported_can_be_imported_elsewhere(
 def test_a_zip_that_is_refused_is_one_clear_error_and_adds_nothing(
     store: RunStore, tmp_path: Path, kind: str
 ) -> None:
-    from app.panels.compare.runs_table import export_zip
+    from app.panels.runs.runs_table import export_zip
 
     content = b"not a zip"
     if kind == "here already":

@@ -12,7 +12,7 @@ from engine.jobs import JobStatus, jobs
 from engine.runs import RunStore
 from engine.training import preset
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 
 
@@ -69,7 +69,7 @@ def stopped(nothing: RunStore) -> dict[str, str]:
 
 def train_page() -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = DATA
+    test.session_state["dataset"] = DATA
     test.run()
     test.switch_page("views/train.py").run()
     assert not test.exception, test.exception[0].message

@@ -64,7 +64,7 @@ def done_here(store: RunStore, task: str, asked: list, **_: object) -> None:
 
 def opened() -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=180)
-    test.query_params["dataset"] = DATA
+    test.session_state["dataset"] = DATA
     test.run()
     test.switch_page("views/train.py").run()
     test.button_group(key="what_to_train").set_value("A sweep").run()

@@ -12,7 +12,6 @@ from app.selection.workspace import run_store
 
 def learning(choice: Choice) -> None:
     """Curves of the chosen runs by epoch."""
-    st.header("How training went")
     epochs = {choice.labels[run]: run_store().get(run).events("epoch") for run in choice.ids}
     config = choice.first().config
     chosen_by = f"{config['validation_metric']}@{config['validation_cutoff']}"

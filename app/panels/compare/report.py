@@ -10,7 +10,6 @@ from app.selection.workspace import run_store
 
 def offer_report(choice: Choice) -> None:
     """A button that downloads the report, made when it is pressed."""
-    st.header("Report")
     st.download_button(
         "Download the report",
         data=lambda: _report(choice.ids),

@@ -10,9 +10,8 @@ from app.widgets.downloads import csv_button
 
 def settings(choice: Choice) -> None:
     """One row a setting that is not the same in all chosen runs."""
-    from engine.runs.comparison_tables import settings_that_differ
+    from engine.runs.comparison.comparison_tables import settings_that_differ
 
-    st.header("Settings that differ")
     differing = settings_that_differ(choice.table)
     if len(differing):
         st.dataframe(differing, hide_index=True, width="stretch")

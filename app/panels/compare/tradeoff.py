@@ -8,11 +8,13 @@ import streamlit as st
 
 from app.charts import tradeoff as charts
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import results_or_offer
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.robustness.standard import StandardAttacks
@@ -23,8 +25,7 @@ def tradeoff(choice: Choice) -> None:
     with st.spinner("Loading the engine ..."):
         from engine.robustness.standard import StandardAttackConfig
 
-    st.header("Robust, or indifferent?")
-    with st.expander("Which attacks", icon=":material/tune:"):
+    with st.expander("Settings of the attacks", icon=":material/tune:"):
         config = config_form(StandardAttackConfig, "attacks", columns=3)
     if config is None:
         return
@@ -34,6 +35,7 @@ def tradeoff(choice: Choice) -> None:
 
 
 @st.fragment
+@show_errors()
 def _tradeoff(attacks: StandardAttacks, choice: Choice) -> None:
     """The picture at one strength, what it says, and the tables behind it."""
     from engine.robustness.standard import ATTACK_TITLES, tradeoff_means
@@ -42,6 +44,7 @@ def _tradeoff(attacks: StandardAttacks, choice: Choice) -> None:
     strength = st.segmented_control(
         "Strength of the attacks", strengths, default=strengths[0], required=True,
         format_func=lambda s: f"{s:g}", help=attacks.unit, key="tradeoff.strength",
+        bind="query-params",
     ) or strengths[0]  # fmt: skip
     points = attacks.tradeoff(strength)
     means = tradeoff_means(points)
@@ -51,14 +54,16 @@ def _tradeoff(attacks: StandardAttacks, choice: Choice) -> None:
         figure, config=CONFIG,
         alt=f"Reliance on features against {attacks.metric} under the worst attack",
     )  # fmt: skip
-    st.markdown("\n".join(f"- {sentence}" for sentence in attacks.verdicts(strength)))
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in attacks.verdicts(strength)))
     checks = attacks.checks()
     if len(checks):
         st.warning(
             "Some attacks look weaker than they should be: "
-            + "; ".join(f"{row.label}: {row.message}" for row in checks.itertuples()),
+            + "; ".join(
+                f"{escape(row.label)}: {escape(row.message)}" for row in checks.itertuples()
+            ),
             icon=":material/visibility_off:",
         )
-    st.caption(f"{choice.dataset}. {charts.tradeoff_caption(points)} {attacks.caption}")
+    st.caption(f"{choice.dataset}. {charts.tradeoff_caption(points)} {escape(attacks.caption)}")
     summary = attacks.summary().query("strength == @strength").replace({"measure": ATTACK_TITLES})
     table_and_csv(summary, "standard-attacks", "Every attack")

@@ -25,7 +25,6 @@ def along_training(choice: Choice) -> None:
 
     store = run_store()
     runs = [run for run in choice.ids if store.get(run).snapshot_epochs]
-    st.header("Curvature along training")
     if not runs:
         st.info(
             "None of the chosen runs kept weights along its training. Train with *snapshots "

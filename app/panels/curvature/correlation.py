@@ -47,7 +47,6 @@ def _correlations(table: pd.DataFrame, drop: str) -> pd.DataFrame:
 
 def does_flatness_predict_robustness(choice: Choice) -> None:
     """A scatter of runs and the rank correlations, under controls."""
-    st.header("Does flatness predict robustness?")
     table = trained_runs()
     same = table[table["fingerprint"] == choice.table["fingerprint"].iloc[0]]
     left, right = st.columns(2)

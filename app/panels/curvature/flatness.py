@@ -13,42 +13,50 @@ from app.charts import flatness as charts
 from app.charts.style import CONFIG, Look
 from app.charts.text import escape
 from app.selection.choice import Choice
+from app.widgets.answers import leader_sentence
 from app.widgets.downloads import csv_button, table_and_csv
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature
 
 
-def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
-    """Every measure as a multiple of one strategy's: those that may be compared, and the others."""
+SENTENCE_MEASURE = "invariant_sharpness"
+
+
+def comparable_flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
+    """The answer in a sentence, and the measures that may be compared as multiples of one's."""
     from engine.geometry import flatness_table
 
     names, looks = strategies(choice)
     table = flatness_table(list(results.values()), names)
-    st.subheader("Flatness by strategy")
+    comparable = table[table["is_invariant"]]
+    if comparable.empty:
+        st.info("These settings leave out the measures that may be compared.")
+        return
+    sentence = flattest_sentence(results, names)
+    st.markdown(sentence)
+    groups = list(dict.fromkeys(table["strategy"]))
+    usual = next((i for i, name in enumerate(groups) if name.startswith("plain")), 0)
     baseline = st.selectbox(
-        "Compared with", list(dict.fromkeys(table["strategy"])), key="flat.baseline", width=280
+        "Compared with", groups, index=usual, key="flat.baseline", width=280, bind="query-params"
     )
-    kinds = {
-        "Measures that may be compared": table[table["is_invariant"]],
-        "Measures that rewriting the factors moves": table[~table["is_invariant"]],
-    }
-    for column, (title, part) in zip(st.columns(2, gap="large"), kinds.items(), strict=True):
-        if len(part):
-            with column:
-                st.markdown(f"**{title}**")
-                figure = charts.measures_against(part, baseline, looks)
-                st.plotly_chart(figure, config=CONFIG, alt=f"{title}, as multiples of {baseline}'s")
-    low = " Values of 0 or less have no place here; the table has them."
-    st.caption(
-        f"{choice.dataset}, frozen training triples. Each measure as a multiple of "
-        f"{escape(baseline)}'s, "
-        "logarithmic; left of the dotted line is flatter. Those on the right move when the factors "
-        "are written down differently, though no list changes (see What moves what). "
-        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
-        "losses are found by a few gradient steps, so they are lower bounds. Flatter by these "
-        "measures does not prove more robust."
-    )
+    figure = charts.measures_against(comparable, baseline, looks)
+    st.plotly_chart(figure, config=CONFIG, key="flatness", alt=sentence.replace("**", ""))
+    st.caption(_flatness_caption(table, choice, baseline))
+
+
+def every_measure(results: Mapping[str, Curvature], choice: Choice) -> None:
+    """All measures, also those that rewriting the factors moves, as pictures and as a table."""
+    from engine.geometry import flatness_table
+
+    names, looks = strategies(choice)
+    table = flatness_table(list(results.values()), names)
+    baseline = st.session_state.get("flat.baseline") or table["strategy"].iloc[0]
+    moved = table[~table["is_invariant"]]
+    if len(moved):
+        figure = charts.measures_against(moved, baseline, looks)
+        st.markdown("**Measures that rewriting the factors moves**: not to be compared")
+        st.plotly_chart(figure, config=CONFIG, key="moved", alt=f"As multiples of {baseline}'s")
     st.dataframe(flatness_by_strategy(table), hide_index=True, height="content")
     csv_button(table, "flatness")
     if table["n"].max() > 1:
@@ -56,6 +64,34 @@ def flatness(results: Mapping[str, Curvature], choice: Choice) -> None:
         table_and_csv(
             pd.concat(each, ignore_index=True), "flatness-measures", "Measures of each run"
         )
+
+
+def flattest_sentence(results: Mapping[str, Curvature], names: Mapping[str, str]) -> str:
+    """Which strategy is flattest by a measure that no rewriting of the factors moves."""
+    rows = [
+        {"group": names[r.run], "value": r.measures[SENTENCE_MEASURE]}
+        for r in results.values()
+        if r.run in names and SENTENCE_MEASURE in r.measures
+    ]
+    return leader_sentence(
+        pd.DataFrame(rows, columns=["group", "value"]),
+        "By invariant sharpness, which no rewriting of the factors moves, **{best}** is the "
+        "flattest ({best_value} nats) and **{worst}** the sharpest ({worst_value}).",
+        "The invariant sharpness of **{best}** is {best_value} nats.",
+        "{:.3g}",
+        largest=False,
+    )
+
+
+def _flatness_caption(table: pd.DataFrame, choice: Choice, baseline: str) -> str:
+    low = " Values of 0 or less have no place here; the table has them."
+    return (
+        f"{choice.dataset}, frozen training triples. Each measure as a multiple of "
+        f"{escape(baseline)}'s, logarithmic; left of the dotted line is flatter. "
+        f"{_interval_note(table)}{low if bool((table['mean'] <= 0).any()) else ''} Worst "
+        "losses are reached by a few gradient steps, so they are lower bounds. Training stops "
+        "early: these weights are no exact minima. Flatter does not prove more robust."
+    )
 
 
 def strategies(choice: Choice) -> tuple[dict[str, str], dict[str, Look]]:

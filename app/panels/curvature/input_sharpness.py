@@ -25,8 +25,8 @@ def input_sharpness(results: Mapping[str, Curvature], choice: Choice) -> None:
     """How far the loss moves with each item's features: a histogram, and the items on top."""
     known = {label: r for label, r in results.items() if r.input_sharpness_MI.size}
     if not known:
+        st.info("None of these models reads features.")
         return
-    st.subheader("Sensitivity to each product's features")
     modalities = list(dict.fromkeys(m for r in known.values() for m in r.modalities))
     modality = st.segmented_control(
         "Modality", modalities, default=modalities[0], required=True, key="inputs.modality"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def curvatures(choice: Choice) -> dict[str, Curvature]:
     """The curvature of each chosen run that was computed, by label; the others are offered."""
-    with st.expander("What is computed", icon=":material/tune:"):
+    with st.expander("Settings of the curvature", icon=":material/tune:"):
         config = config_form(config_class("curvature"), "curvature", columns=4)
     if config is None:
         return {}

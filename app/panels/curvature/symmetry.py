@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 def what_moves_what(choice: Choice) -> None:
     """One chosen run with its factors written down in several ways."""
-    st.header("What moves what")
     st.markdown(
         "The same recommender can be written down in many ways: user and item factors scaled "
         "against each other, rotated, mixed by any invertible matrix, all scores multiplied, one "

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 def between_two_runs(choice: Choice) -> None:
     """Choose two of the runs; the straight line and a trained curve between them."""
-    st.header("Between two runs")
     if len(choice.ids) < 2:
         st.caption("Choose at least two runs on the left to look at the ways between them.")
         return

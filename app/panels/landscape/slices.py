@@ -27,7 +27,7 @@ PREVIEW_SECONDS = 1.5
 
 def slices(choice: Choice) -> None:
     """The settings, then the slice: computed before, offered, or as far as it is known."""
-    with st.expander("What is drawn", icon=":material/tune:"):
+    with st.expander("Settings of the slice", icon=":material/tune:"):
         config = config_form(config_class("slice"), "slice", columns=3)
     if config is None:
         return

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.charts.curves import before_and_after
+from app.charts.style import CONFIG, looks
 from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
+from app.widgets.answers import ONE_SEED
 from engine.foundation.errors import BasinError
 from engine.studies.analysis_results import find_result
 
@@ -28,14 +31,21 @@ MEASURED = ("Clean", "Under attack", "Under noise", SHARPNESS)
 
 def headline(choice: Choice) -> None:
     """What the chosen runs show, in a sentence and a table."""
-    st.subheader("What you see")
     if choice.table.empty:
         st.info("No trained run is chosen on the left.")
         return
     with st.spinner("Loading the engine ..."):
         table = headline_table(choice)
     rows = by_strategy(table)
-    st.markdown(in_words(rows))
+    sentence = in_words(rows)
+    st.markdown(sentence)
+    if {"Clean", "Under attack"} <= set(rows):
+        dots = pd.DataFrame(
+            {"label": rows["Run"], "clean": rows["Clean"], "perturbed": rows["Under attack"]}
+        )
+        figure = before_and_after(dots, METRIC, looks(list(rows["Run"])))
+        alt = sentence.replace("**", "")
+        st.plotly_chart(figure, config=CONFIG, key="headline", alt=alt)
     column = st.column_config.NumberColumn
     formats: dict[str, Any] = {
         name: column(format="%.3g" if SHARPNESS.lower() in name.lower() else "%.4f")
@@ -127,5 +137,15 @@ def in_words(table: pd.DataFrame) -> str:
     return (
         f"Under a small attack on the features, **{escape(table['Run'].iloc[best])}** keeps "
         f"**{left[best]:.0%}** of its accuracy and **{escape(table['Run'].iloc[worst])}** keeps "
-        f"**{left[worst]:.0%}**."
+        f"**{left[worst]:.0%}**.{_doubt(table, best, worst)}"
     )
+
+
+def _doubt(table: pd.DataFrame, best: int, worst: int) -> str:
+    """What keeps the difference of two rows from being sure; '' where nothing does."""
+    margins = table.get("± under attack", pd.Series(np.nan, table.index)).to_numpy(dtype=float)
+    gap = abs(table["Under attack"].iloc[best] - table["Under attack"].iloc[worst])
+    if np.isnan(margins[[best, worst]]).any():
+        return ONE_SEED
+    near = gap <= margins[best] + margins[worst]
+    return " Their 95 % intervals overlap: the difference may be chance." if near else ""

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, cast
 import streamlit as st
 
 from app.charts import curves as charts
-from app.charts.style import CONFIG
+from app.charts.style import CONFIG, Look
 from app.charts.text import escape
-from app.panels.robustness.item_groups import by_item_group
-from app.panels.robustness.paired import which_training_held_better
-from app.panels.robustness.users import which_users_lose
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import results_or_offer
+from app.widgets.answers import leader_sentence
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 from app.widgets.error_boundary import show_errors
@@ -25,55 +23,99 @@ if TYPE_CHECKING:
 EXPOSURE = ("entered", "chr", "target_rank")
 """Metrics that only targeted attacks have."""
 
+STRENGTH = 0.1
+"""Strength at which the sentence on top quotes the worst attack, or the nearest below it."""
 
-def accuracy_against_strength(choice: Choice) -> None:
-    """The settings, then the curves of the chosen runs and what is made of them."""
+
+def accuracy_against_strength(choice: Choice) -> RobustnessCurves | None:
+    """The answer in a sentence, the curves of the chosen runs, and their settings.
+
+    Returns the curves for what else is made of them; None where they are not computed yet.
+    """
     with st.spinner("Loading the engine ..."):
         from engine.robustness import CurveConfig
 
-    st.header("Accuracy against strength")
-    with st.expander("What is drawn", icon=":material/tune:"):
+    top = st.container()
+    with st.expander("Settings of the curves", icon=":material/tune:"):
         config = config_form(CurveConfig, "curves", columns=3)
     if config is None:
-        return
-    results = results_or_offer(
-        run_store(), "robustness", choice.ids, config, "Compute these curves"
-    )
-    for result in results.values():
-        _curves(cast("RobustnessCurves", result), choice)
+        return None
+    with top:
+        results = results_or_offer(
+            run_store(), "robustness", choice.ids, config, "Compute these curves"
+        )
+        for result in results.values():
+            curves = cast("RobustnessCurves", result)
+            _curves(curves, choice)
+            return curves
+    return None
 
 
 @st.fragment
 @show_errors()
 def _curves(curves: RobustnessCurves, choice: Choice) -> None:
-    """Everything that one result shows."""
-    from engine.robustness import bands, indifferent, summary
+    """The sentence, the picture and what it shows."""
+    from engine.robustness import bands, indifferent
 
+    answer, picture = st.container(), st.container()
     pick, how = st.columns([3, 2], vertical_alignment="bottom")
     metrics = [m for m in curves.metrics if m.startswith(("recall", "ndcg", *EXPOSURE))]
+    usual = "recall@20" if "recall@20" in metrics else metrics[-1]
     metric = pick.segmented_control(
-        "Metric of the curves", metrics, default=metrics[-1] if "recall@20" not in metrics else
-        "recall@20", required=True, key="curves.metric",
-    ) or metrics[0]  # fmt: skip
-    shown = how.segmented_control(
-        "Shown", list(charts.SHOWN), default="accuracy", required=True, key="curves.shown"
+        "Metric", metrics, default=usual, required=True, key="curves.metric", bind="query-params"
     )
-    strategies = [str(s["strategy"]) for s in curves.series[: len(choice.ids)]]
-    looks = choice.looks_in_order(strategies)
-    per_run = curves.per_run(metric)
+    shown = how.segmented_control(
+        "Shown", list(charts.SHOWN), default="accuracy", required=True, key="curves.shown",
+        bind="query-params",
+    )  # fmt: skip
+    per_run = curves.per_run(str(metric))
     table = bands(per_run)
     with_titles = table.replace({"perturbation": curves.titles, "control_of": curves.titles})
-    figure = charts.strength_curves(with_titles, metric, looks, shown)
-    st.plotly_chart(figure, config=CONFIG, alt=f"{metric} against strength of each perturbation")
-    if not metric.startswith(EXPOSURE):
-        warning = charts.indifference_warning(indifferent(per_run), metric)
+    looks = looks_of_series(curves, choice)
+    figure = charts.strength_curves(with_titles, str(metric), looks, str(shown))
+    if not str(metric).startswith(EXPOSURE):
+        answer.markdown(kept_sentence(curves, str(metric)))
+        warning = charts.indifference_warning(indifferent(per_run), str(metric))
         if warning:
-            st.info(warning, icon=":material/visibility_off:")
+            answer.info(warning, icon=":material/visibility_off:")
+    alt = f"{metric} against strength of each perturbation"
+    picture.plotly_chart(figure, config=CONFIG, key="curves", alt=alt)
     st.caption(f"{choice.dataset}. {charts.curves_caption(with_titles)} {escape(curves.caption)}")
+
+
+def looks_of_series(curves: RobustnessCurves, choice: Choice) -> dict[str, Look]:
+    """How the strategies of a result are drawn: as its runs are, given in the same order."""
+    strategies = [str(s["strategy"]) for s in curves.series[: len(choice.ids)]]
+    return choice.looks_in_order(strategies)
+
+
+def kept_sentence(curves: RobustnessCurves, metric: str) -> str:
+    """Which strategy keeps most and least of its accuracy under the worst attack measured."""
+    from engine.robustness import worst_attack_kept
+
+    table = worst_attack_kept(curves.per_run(metric), STRENGTH)
+    table = table.rename(columns={"strategy": "group", "kept": "value"}).dropna(subset=["value"])
+    if table.empty:
+        return "No perturbation was measured at any strength."
+    attack = curves.titles.get(str(table["attack"].iloc[0]), "attack")
+    return leader_sentence(
+        table,
+        f"Under the worst attack measured (up to strength {table['strength'].max():g}), "
+        "**{best}** keeps **{best_value}** of its " + metric + " and **{worst}** keeps "
+        "**{worst_value}**.",
+        f"Under {attack} of strength {table['strength'].max():g}, "
+        "**{best}** keeps **{best_value}** of its " + metric + ".",
+        "{:.0%}",
+    )
+
+
+def tables(curves: RobustnessCurves, metric: str = "recall@20") -> None:
+    """The numbers behind the curves."""
+    from engine.robustness import bands, summary
+
+    per_run = curves.per_run(metric if metric in curves.metrics else curves.metrics[0])
     table_and_csv(summary(per_run), "robustness-summary", "Summary")
-    table_and_csv(table, "robustness-bands", "Means, intervals and losses at each strength")
+    table_and_csv(
+        bands(per_run), "robustness-bands", "Means, intervals and losses at each strength"
+    )
     table_and_csv(curves.to_frame(), "robustness-curves", "Every draw of every run")
-    by_item_group(curves, looks, choice)
-    which_users_lose(curves, choice)
-    if len(set(strategies)) > 1:
-        which_training_held_better(curves, list(dict.fromkeys(strategies)), choice)

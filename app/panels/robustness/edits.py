@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 @show_errors()
 def pictures_and_texts(dataset: Dataset) -> None:
     """One item's picture or text before and after a chosen edit."""
-    st.header("What an edit does to a picture or text")
     from engine.robustness import PICTURE_PERTURBATIONS, TEXT_PERTURBATIONS, PictureEditConfig
 
     what = st.segmented_control(

@@ -41,7 +41,6 @@ SHOWN_ITEMS = 10
 @show_errors()
 def attack_this_item(choice: Choice, dataset: Dataset) -> None:
     """One item or category, one way in, and how far it climbs with every chosen run."""
-    st.header("Attack this item")
     st.markdown(
         "Change one product, or one category, and nothing else: in how many lists does it appear, "
         "and how high?"

@@ -11,16 +11,18 @@ from app.charts.style import CONFIG, Look
 from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
 
 
+@st.fragment
+@show_errors()
 def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: Choice) -> None:
     """Choose a perturbation, strength and cutoff; every item group before and after."""
     from engine.evaluation import item_group_means
 
-    st.subheader("Which items are found less?")
     frame = curves.group_frame()
     frame = frame[frame["control_of"] == ""]
     first, second, third = st.columns(3, vertical_alignment="bottom")

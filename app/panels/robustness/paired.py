@@ -11,6 +11,7 @@ import streamlit as st
 from app.charts.text import escape
 from app.selection.choice import Choice
 from app.widgets.downloads import table_and_csv
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 DIFFERENCES = ("difference", "seed_low", "seed_high", "user_low", "user_high", "effect")
 
 
-def which_training_held_better(
-    curves: RobustnessCurves, strategies: list[str], choice: Choice
-) -> None:
+@st.fragment
+@show_errors()
+def which_training_held_better(curves: RobustnessCurves, choice: Choice) -> None:
     """Two strategies under the same perturbations, paired seed by seed and user by user."""
-    st.subheader("Which training held better?")
+    strategies = list(dict.fromkeys(str(s["strategy"]) for s in curves.series))
+    if len(strategies) < 2:
+        st.info("Choose runs of at least two strategies on the left to compare them.")
+        return
     first, second, _ = st.columns(3)
     baseline = first.selectbox("Baseline", strategies, key="paired.baseline")
     others = [name for name in strategies if name != baseline]

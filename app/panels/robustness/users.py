@@ -8,33 +8,35 @@ import streamlit as st
 
 from app.selection.choice import Choice
 from app.widgets.downloads import csv_button
+from app.widgets.error_boundary import show_errors
 
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
 
 
+@st.fragment
+@show_errors()
 def which_users_lose(curves: RobustnessCurves, choice: Choice) -> None:
     """Choose a curve and a strength; the users, who lost most first."""
-    with st.expander("Which users lose?", icon=":material/group:"):
-        first, second = st.columns(2, vertical_alignment="bottom")
-        series = first.selectbox(
-            "Curve",
-            range(len(curves.series)),
-            format_func=lambda place: _curve_title(curves, place),
-            key="curves.user.series",
-        )
-        strengths = [float(s) for s in curves.strengths[series] if s > 0]
-        strength = second.select_slider(
-            "Strength", strengths, value=strengths[-1], key=f"curves.user.{len(strengths)}"
-        )
-        users = curves.user_frame(series, strength)
-        st.caption(
-            f"{choice.dataset}, {curves.split} interactions: {curves.user_metric} of each of "
-            f"{len(users)} users, mean over draws, who lost most first; strength {strength:g} "
-            f"({curves.series[series]['unit']}); one seed."
-        )
-        st.dataframe(users.head(1000), hide_index=True, height=260)
-        csv_button(users, "robustness-users")
+    first, second = st.columns(2, vertical_alignment="bottom")
+    series = first.selectbox(
+        "Curve",
+        range(len(curves.series)),
+        format_func=lambda place: _curve_title(curves, place),
+        key="curves.user.series",
+    )
+    strengths = [float(s) for s in curves.strengths[series] if s > 0]
+    strength = second.select_slider(
+        "Strength", strengths, value=strengths[-1], key=f"curves.user.{len(strengths)}"
+    )
+    users = curves.user_frame(series, strength)
+    st.caption(
+        f"{choice.dataset}, {curves.split} interactions: {curves.user_metric} of each of "
+        f"{len(users)} users, mean over draws, who lost most first; strength {strength:g} "
+        f"({curves.series[series]['unit']}); one seed."
+    )
+    st.dataframe(users.head(1000), hide_index=True, height=260)
+    csv_button(users, "robustness-users")
 
 
 def _curve_title(curves: RobustnessCurves, place: int) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from app.panels.train.trainings import start
 from app.widgets.config_form import config_form
 from app.widgets.error_boundary import show_errors
+
+if TYPE_CHECKING:
+    from engine.training import TrainConfig
 
 
 def one_strategy() -> None:
@@ -22,9 +27,17 @@ def one_strategy() -> None:
     )  # fmt: skip
     description, preset = PRESETS[name]
     st.caption(description)
-    with st.container(border=True):
+    row = st.container()
+    with st.expander("All settings", icon=":material/tune:"):
         config = config_form(TrainConfig, f"train.{name}", preset, hidden={"seed"}, columns=4)
+    if config is None:
+        st.warning("These settings do not fit together; All settings says why.")
+    with row:
+        _start(config, name)
 
+
+def _start(config: TrainConfig | None, name: str) -> None:
+    """Name, seeds and the button."""
     left, middle, right, button = st.columns([3, 1, 1, 1], vertical_alignment="bottom")
     label = left.text_input("Name of the run", value=name, key=f"name.{name}")
     n_seeds = middle.number_input(

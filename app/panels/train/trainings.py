@@ -117,7 +117,7 @@ def offer_to_resume() -> None:
         text.warning(_why_it_stopped(run.name, run.state, run.reason), icon=ICONS[str(run.state)])
         _resume_button(button, str(run.id), "offer")
     if len(stopped) > OFFERED:
-        st.caption(f"{len(stopped) - OFFERED} older ones are in the table of all runs on Compare.")
+        st.caption(f"{len(stopped) - OFFERED} older ones are in the table on the page Runs.")
     if len(stopped) > 1 and st.button(f"Resume all {len(stopped)}", icon=":material/resume:"):
         resume(list(stopped["id"]))
         st.rerun()

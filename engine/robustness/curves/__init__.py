@@ -12,6 +12,7 @@ from engine.robustness.curves.curve_config import CurveConfig
 from engine.robustness.curves.curve_result import RobustnessCurves
 from engine.robustness.curves.item_groups import item_groups
 from engine.robustness.curves.paired_strategies import compare_strategies
+from engine.robustness.curves.worst_attack import worst_attack_kept
 
 __all__ = [
     "CurveConfig",
@@ -24,4 +25,5 @@ __all__ = [
     "kept_area",
     "robustness_curves",
     "summary",
+    "worst_attack_kept",
 ]
