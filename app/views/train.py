@@ -23,6 +23,7 @@ what = st.segmented_control(
     default="One strategy",
     required=True,
     key="what_to_train",
+    bind="query-params",
     help="A sweep trains presets with several values of settings, each over several seeds",
 )
 if what == "A sweep":

@@ -52,6 +52,7 @@ def knob(choice: Choice, dataset: Dataset) -> None:
         0.1,
         0.01,
         key=f"strength.{kind}",
+        bind="query-params",
         help=config.strength_unit,
     )
     st.caption(f"Strength 1 is: {config.strength_unit}. Strength 0 is the clean model.")
@@ -59,7 +60,7 @@ def knob(choice: Choice, dataset: Dataset) -> None:
     answers = {run: probe.at(config, strength) for run, probe in known.items()}
     metric = st.segmented_control(
         "Metric", [f"{m}@{k}" for m in ("recall", "ndcg") for k in CUTOFFS],
-        default="recall@20", required=True, key="knob.metric",
+        default="recall@20", required=True, key="knob.metric", bind="query-params",
     ) or "recall@20"  # fmt: skip
     _accuracy(choice, config, answers, metric, strength)
     one = _one_run(choice)
@@ -94,7 +95,13 @@ def _accuracy(
 
 def _one_run(choice: Choice) -> str:
     st.subheader("One user's list")
-    return st.selectbox("Run", choice.ids, format_func=choice.labels.__getitem__, key="knob.run")
+    return st.selectbox(
+        "Run",
+        choice.ids,
+        format_func=choice.labels.__getitem__,
+        key="knob.run",
+        bind="query-params",
+    )
 
 
 def _one_users_list(
@@ -112,6 +119,7 @@ def _one_users_list(
         users,
         format_func=lambda u: names.get(u, f"user {u}"),
         key="knob.user",
+        bind="query-params",
         help="Those who lost most come first; type a number to find any other.",
     )
     lists = probe.lists(answer, user)

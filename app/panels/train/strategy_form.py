@@ -22,6 +22,7 @@ def one_strategy() -> None:
     name = str(
         st.pills(
             "Start from a preset", list(PRESETS), default="plain", required=True, key="preset",
+            bind="query-params",
             persist_state="session",
         )
     )  # fmt: skip
@@ -39,7 +40,7 @@ def one_strategy() -> None:
 def _start(config: TrainConfig | None, name: str) -> None:
     """Name, seeds and the button."""
     left, middle, right, button = st.columns([3, 1, 1, 1], vertical_alignment="bottom")
-    label = left.text_input("Name of the run", value=name, key=f"name.{name}")
+    label = left.text_input("Name of the run", value=name, key=f"name.{name}", bind="query-params")
     n_seeds = middle.number_input(
         "Seeds", 1, 20, 1, help="Several seeds give means with 95 % intervals; 5 are a good start."
     )
