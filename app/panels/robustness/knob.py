@@ -74,23 +74,41 @@ def _accuracy(
     metric: str,
     strength: float,
 ) -> None:
-    rows = []
-    for run, answer in answers.items():
-        means = answer.means().set_index("metric").loc[metric]
-        rows.append({"label": choice.labels[run], **means.to_dict()})
-    table = pd.DataFrame(rows)
+    table = by_strategy(choice, answers, metric)
     figure = charts.before_and_after(table, metric, choice.looks)
     st.plotly_chart(figure, config=CONFIG, key="knob.chart", alt=f"{metric} before and after")
     first = next(iter(answers.values()))
+    several = choice.table["group"].nunique() < len(choice.ids)
+    seeds = "means over seeds" if several else "one seed a run"
     notes = {choice.labels[run]: a.note for run, a in answers.items() if a.note}
     others = " ".join(
         f"{escape(label)}: {escape(note)}" for label, note in notes.items() if note != first.note
     )
-    st.caption(f"{choice.dataset}, test split, one seed a run. {escape(first.caption)} {others}")
+    st.caption(f"{choice.dataset}, test split, {seeds}. {escape(first.caption)} {others}")
     export = table.rename(columns={"label": "run"}).assign(
         perturbation=config.title, strength=strength, unit=config.strength_unit, metric=metric
     )
     table_and_csv(export, "one-strength")
+
+
+def by_strategy(choice: Choice, answers: dict[str, ProbeAnswer], metric: str) -> pd.DataFrame:
+    """One row a strategy: label, clean, perturbed, control and removed, means over its runs.
+
+    Where no strategy has several runs, one row a run.
+    """
+    from engine.evaluation import metric_intervals
+
+    groups = choice.table.set_index("id")["group"]
+    names = groups if not groups.is_unique else pd.Series(choice.labels)
+    rows = [
+        {"group": names[run], **answer.means().set_index("metric").loc[metric].to_dict()}
+        for run, answer in answers.items()
+    ]
+    values = pd.DataFrame(rows)
+    columns = [c for c in values.columns if c != "group" and values[c].notna().any()]
+    means = metric_intervals(values, columns).pivot(index="group", columns="metric", values="mean")
+    order = list(dict.fromkeys(values["group"]))
+    return means.loc[order, columns].rename_axis("label").reset_index()
 
 
 def _one_run(choice: Choice) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from app.panels.train.trainings import start
 from app.widgets.config_form import config_form
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import explain
 
 if TYPE_CHECKING:
     from engine.training import TrainConfig
@@ -22,6 +23,7 @@ def one_strategy() -> None:
     name = str(
         st.pills(
             "Start from a preset", list(PRESETS), default="plain", required=True, key="preset",
+            help=explain("Mirror Gradient", "AMR", "SAM", "PGD", "BPR", "Warm start"),
             bind="query-params",
             persist_state="session",
         )
