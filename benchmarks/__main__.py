@@ -16,6 +16,7 @@ BENCHMARKS = {
     "geometry": "exact landscapes and Hessian products, over the general path",
     "robustness": "the default curves, over evaluating every point anew",
     "jobs": "two workers over one, and the list of 2,000 runs",
+    "busy_neighbour": "a training beside other work on every core, over the same alone",
 }
 
 
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     if not given or given[0] in ("-h", "--help") or given[0] not in (*BENCHMARKS, "all"):
         print(__doc__)
         for name, what in BENCHMARKS.items():
-            print(f"  {name:11s} {what}")
+            print(f"  {name:14s} {what}")
         print("\nOptions of each: --json, --check; `python -m benchmarks NAME --help` tells more.")
         return 0 if given and given[0] in ("-h", "--help") else 2
     names = list(BENCHMARKS) if given[0] == "all" else [given[0]]

@@ -6,10 +6,15 @@ when it is first used, so that ``import engine`` waits for nothing.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Before torch is loaded: OpenMP's threads sleep while they wait, instead of keeping a core busy
+# that other work on the machine needs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from engine.data import read_dataset

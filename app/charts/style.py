@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from engine.foundation.strategies import without_seed
+from engine.foundation.strategy_rule import without_seed
 
 CATEGORICAL = ("#2B6A87", "#D08310", "#598AFF", "#C84729", "#00AB50", "#AD8697")
 """One colour a strategy. At least 3:1 against our light and dark background, and told apart under

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.charts.style import DASHES, Look, looks
 from app.charts.text import escape
-from app.selection.groups import group_labels, with_groups
+from app.selection.run_labels import group_labels, with_groups
 from app.selection.strategy_picker import choose_strategies
 from app.selection.workspace import run_store
 from engine.jobs import list_runs
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from engine.data import Dataset
 
 MOST_STRATEGIES = 4
-"""Strategies of which a run is chosen before the visitor has chosen any."""
+"""Strategies whose runs are chosen before the visitor has chosen any."""
+
+MOST_DRAWN = 6
+"""Runs that charts with a picture a run show; of more, the oldest of each strategy."""
 
 
 def look_at_runs(ids: list[str]) -> None:
@@ -56,6 +59,13 @@ class Choice:
     def dataset(self) -> str:
         """The dataset's name, as markdown shows it; all chosen runs share one."""
         return escape(self.table["dataset"].iloc[0]) if len(self.table) else ""
+
+    def one_a_strategy(self) -> Choice:
+        """The oldest run of each strategy where more are chosen than pictures fit on a page."""
+        if len(self.ids) <= MOST_DRAWN:
+            return self
+        table = self.table.drop_duplicates("group").head(MOST_DRAWN).reset_index(drop=True)
+        return replace(self, ids=list(table["id"]), table=table)
 
     def first(self) -> Run:
         """The oldest chosen run."""
@@ -134,9 +144,9 @@ def _say_what_is_missing(runs: Sequence[str]) -> None:
 
 
 def default_runs(table: pd.DataFrame) -> list[str]:
-    """The newest run of each of the newest strategies on the newest run's dataset."""
+    """All seeds of each of the newest strategies on the newest run's dataset."""
     same = table[table["fingerprint"] == table["fingerprint"].iloc[0]]
-    return sorted(same.drop_duplicates("group")["id"].head(MOST_STRATEGIES))
+    return sorted(same.loc[same["group"].isin(same["group"].unique()[:MOST_STRATEGIES]), "id"])
 
 
 def looks_of_runs(table: pd.DataFrame, ids: list[str]) -> dict[str, Look]:

@@ -18,4 +18,4 @@ choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
 with show_errors():
-    maps_of_runs(choice)
+    maps_of_runs(choice.one_a_strategy())

@@ -22,11 +22,11 @@ choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()
 with show_errors():
-    profiles(choice)
+    profiles(choice.one_a_strategy())
 lazy_tabs(
     "landscape",
     {
-        "Contours and surfaces": partial(slices, choice),
+        "Contours and surfaces": partial(slices, choice.one_a_strategy()),
         "Between two runs": partial(between_two_runs, choice),
     },
 )

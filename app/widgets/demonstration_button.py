@@ -44,10 +44,10 @@ def start_button(first: bool) -> None:
         label,
         type="primary" if first else "secondary",
         icon=":material/rocket_launch:",
-        help="Trains plain, MG, AMR and MG + AMR on the dataset below, one seed each, then "
+        help="Trains plain, MG, AMR and MG + AMR on the dataset below, five seeds each, then "
         "computes every analysis. It goes on when this page is closed.",
     ):
-        with st.spinner("Starting four trainings ..."):
+        with st.spinner("Starting the trainings ..."):
             start_demonstration(run_store(), dataset_path())
         st.rerun()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.foundation.errors import JobError
 from engine.foundation.result import Result
@@ -25,8 +25,8 @@ class Analysis:
     compares: bool
     """Whether it takes several runs on shared ground, or one."""
     help: str
-    is_demonstrated: bool = True
-    """Whether the demonstration computes it too."""
+    demonstrated: Literal["all runs", "one seed", "no"] = "one seed"
+    """Of which of its runs the demonstration computes it; one seed: a run of each strategy."""
     has_previews: bool = False
     """Whether its function takes ``preview``, called with partial results."""
 
@@ -68,7 +68,7 @@ ANALYSES: dict[str, Analysis] = {
         "ModePath",
         compares=True,
         help="the straight line and a trained curve between the weights of two runs",
-        is_demonstrated=False,
+        demonstrated="no",
     ),
     "symmetry": Analysis(
         "engine.geometry",
@@ -77,7 +77,7 @@ ANALYSES: dict[str, Analysis] = {
         "Symmetry",
         compares=False,
         help="which flatness measures move when a run's factors are written down differently",
-        is_demonstrated=False,
+        demonstrated="no",
     ),
     "sharpening": Analysis(
         "engine.geometry",
@@ -86,7 +86,7 @@ ANALYSES: dict[str, Analysis] = {
         "TrainingCurvature",
         compares=False,
         help="top eigenvalues of a run by epoch, from weights kept along its training",
-        is_demonstrated=False,
+        demonstrated="no",
     ),
     "curvature": Analysis(
         "engine.geometry.curvature",
@@ -95,6 +95,7 @@ ANALYSES: dict[str, Analysis] = {
         "Curvature",
         compares=False,
         help="Hessian eigenvalues and flatness of a run",
+        demonstrated="all runs",
     ),
     "robustness": Analysis(
         "engine.robustness",
@@ -103,6 +104,7 @@ ANALYSES: dict[str, Analysis] = {
         "RobustnessCurves",
         compares=True,
         help="accuracy of runs under perturbations of growing strength",
+        demonstrated="all runs",
     ),
     "attacks": Analysis(
         "engine.robustness.standard",
@@ -111,7 +113,7 @@ ANALYSES: dict[str, Analysis] = {
         "StandardAttacks",
         compares=True,
         help="accuracy of runs under the worst of a standard set of attacks, and what they rely on",
-        is_demonstrated=False,
+        demonstrated="no",
     ),
     "embed": Analysis(
         "engine.embedding",
@@ -120,7 +122,7 @@ ANALYSES: dict[str, Analysis] = {
         "Embedding",
         compares=False,
         help="UMAP of what a run learnt about items or users",
-        is_demonstrated=False,  # the aligned maps show every run already
+        demonstrated="no",  # the aligned maps show every run already
     ),
     "align": Analysis(
         "engine.embedding",

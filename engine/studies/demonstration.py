@@ -1,4 +1,4 @@
-"""The demonstration: four presets side by side, then every analysis, as one group of jobs."""
+"""The demonstration: four presets over five seeds, then every analysis, as one group of jobs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.foundation.strategy_rule import without_seed
 from engine.jobs.groups import Group, newest_group
 from engine.jobs.submit import find_job, submit, submit_all
-from engine.runs import RunStore
+from engine.runs import Run, RunStore
 from engine.studies.analysis_table import ANALYSES
 from engine.studies.new_run import create_run
 
 __all__ = [
     "DEMONSTRATION_PRESETS",
+    "DEMONSTRATION_SEEDS",
     "GroupStatus",
     "demonstration_analyses",
     "demonstration_overrides",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 DEMONSTRATION_PRESETS = ("plain", "mg", "amr", "mg+amr")
+DEMONSTRATION_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -50,21 +53,26 @@ def demonstration_overrides(dataset_pairs: int) -> dict[str, Any]:
     }
 
 
-def start_demonstration(store: RunStore, dataset: str, seed: int = 0) -> str:
-    """Submit the four presets on a dataset, then every analysis; returns the group's id."""
+def start_demonstration(
+    store: RunStore, dataset: str, seed: int = 0, n_seeds: int = DEMONSTRATION_SEEDS
+) -> str:
+    """Submit the four presets over several seeds, then every analysis; returns the group's id.
+
+    The runs of the first seed come first, one of each preset.
+    """
     from engine.runs.opened import cached_dataset
     from engine.training import preset
 
+    overrides = demonstration_overrides(len(cached_dataset(dataset).train))
     runs: list[str] = []
-    for name in DEMONSTRATION_PRESETS:
-        config = preset(name, {"seed": seed})
-        pairs = len(cached_dataset(dataset).train)
-        config = config.changed(demonstration_overrides(pairs))
-        if config.objective.adversary is not None:
-            config = config.changed({"objective.adversary.warm_start_epochs": 10})
-        run = create_run(store, dataset, config, name=name, label=f"demo-{name}")
-        run.label(tags=["demonstration"])
-        runs.append(run.id)
+    for each in range(seed, seed + n_seeds):
+        for name in DEMONSTRATION_PRESETS:
+            config = preset(name, {"seed": each}).changed(overrides)
+            if config.objective.adversary is not None:
+                config = config.changed({"objective.adversary.warm_start_epochs": 10})
+            run = create_run(store, dataset, config, f"{name}, seed {each}", f"demo-{name}")
+            run.label(tags=["demonstration"])
+            runs.append(run.id)
     group = Group.create(store, runs[0], runs)
     requests = [({"run": run_id, "group": group.id}, [run_id]) for run_id in runs]
     group.save_jobs("trainings", [job.id for job in submit_all(store, "train", requests)])
@@ -84,7 +92,7 @@ def submit_analyses(store: RunStore, group_id: str) -> None:
     with group.locked() as is_ours:
         if not is_ours or group.jobs("analyses") is not None:
             return
-        planned = demonstration_analyses([run.id for run in runs if run.has_weights])
+        planned = demonstration_analyses([run for run in runs if run.has_weights])
         jobs = [
             submit(store, task, {"runs": names, "config": config}, names).id
             for task, names, config in planned
@@ -92,19 +100,29 @@ def submit_analyses(store: RunStore, group_id: str) -> None:
         group.save_jobs("analyses", jobs)
 
 
-def demonstration_analyses(runs: Sequence[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
-    """What the demonstration computes once its runs are trained: (task, runs, config)."""
+def demonstration_analyses(runs: Sequence[Run]) -> list[tuple[str, list[str], dict[str, Any]]]:
+    """What the demonstration computes once its runs are trained: (task, runs, config).
+
+    The longest comes first, so that no worker is left with it at the end.
+    """
     if not runs:
         return []
-    planned: list[tuple[str, list[str], dict[str, Any]]] = []
-    for kind, analysis in ANALYSES.items():
-        if not analysis.is_demonstrated:
-            continue
-        if analysis.compares:
-            planned.append((kind, list(runs), {}))
-        else:
-            planned.extend((kind, [run], {}) for run in runs)
-    return planned
+    of_strategy: dict[str, str] = {}
+    for run in runs:
+        of_strategy.setdefault(without_seed(run.name), run.id)
+    which = {"all runs": [run.id for run in runs], "one seed": list(of_strategy.values()), "no": []}
+    compared: list[tuple[str, list[str], dict[str, Any]]] = [
+        (kind, which[analysis.demonstrated], {})
+        for kind, analysis in ANALYSES.items()
+        if analysis.compares and analysis.demonstrated != "no"
+    ]
+    single: list[tuple[str, list[str], dict[str, Any]]] = [
+        (kind, [run], {})
+        for kind, analysis in ANALYSES.items()
+        if not analysis.compares
+        for run in which[analysis.demonstrated]
+    ]
+    return sorted(compared, key=lambda work: -len(work[1])) + single
 
 
 def group_status(store: RunStore, group_id: str) -> GroupStatus:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine.foundation.progress import Progress
 from engine.runs import Run, RunStore
 from engine.runs.ownership import Owner
+from engine.studies.training_threads import threads_for
 
 if TYPE_CHECKING:
     from engine.training import Fit
@@ -24,9 +25,10 @@ def train(store: RunStore, params: dict[str, Any], progress: Progress) -> dict[s
     run = store.get(params["run"])
     try:
         with run.running(unless_done=True):
-            config = TrainConfig.parse(run.config)
+            config, dataset = TrainConfig.parse(run.config), dataset_of(run)
             start = store.get(config.start_from).weights() if config.start_from else None
-            return _keep(run, fit(dataset_of(run), config, run, progress, start))
+            with threads_for(dataset, config):
+                return _keep(run, fit(dataset, config, run, progress, start))
     finally:
         if "group" in params:
             from engine.studies.demonstration import submit_analyses
@@ -40,7 +42,7 @@ def _keep(run: Run, fit: Fit) -> dict[str, Any]:
         "best_epoch": fit.best_epoch,
         "valid": fit.valid,
         "test": fit.test,
-        "selected_by": f"valid {fit.config.selection}",
+        "selected_by": fit.selected_by,
         "gradient_passes": fit.gradient_passes,
         "seconds": round(fit.seconds, 3),
         "parameters": sum(p.numel() for p in fit.model.parameters()),

@@ -76,6 +76,9 @@ class TrainConfig(Config):
     """Epochs between validations."""
     patience: int = Field(default=20, ge=1)
     """Validations without improvement after which training stops."""
+    keep_last_epoch: bool = False
+    """Train for ``epochs`` and keep the last epoch's weights, whatever validation says, as AMR's
+    released code does; needed where a dataset has no validation split."""
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest gradient norm over all parameters, or none."""
     checkpoint_every: int = Field(default=20, ge=1)

@@ -26,7 +26,7 @@ COST_CAPTION = (
 
 def differences(choice: Choice, metrics: Sequence[str]) -> None:
     """One metric of each strategy minus that of a baseline, over seeds and over users."""
-    from engine.runs.comparison_tables import baseline_differences, seeds_table
+    from engine.runs.comparison.comparison_tables import baseline_differences, seeds_table
 
     values = seeds_table(choice.table, metrics)
     if not metrics or values["group"].nunique() < 2:
@@ -62,7 +62,7 @@ def differences(choice: Choice, metrics: Sequence[str]) -> None:
 def _strategies_table(
     root: str, strategies: dict[str, str], ended: tuple[str, ...], metric: str, baseline: str
 ) -> pd.DataFrame:
-    from engine.runs.comparison_tables import strategies_table
+    from engine.runs.comparison.comparison_tables import strategies_table
 
     del ended  # only part of the key: a run trained again is read again
     return strategies_table(RunStore(root), strategies, metric, baseline)

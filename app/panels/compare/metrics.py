@@ -33,7 +33,7 @@ def metrics_of_strategies(choice: Choice) -> list[str]:
         return []
     with st.spinner("Loading the engine ..."):
         from engine.evaluation import metric_intervals
-        from engine.runs.comparison_tables import seeds_table
+        from engine.runs.comparison.comparison_tables import seeds_table
     values = seeds_table(choice.table, metrics)
     if values.empty:
         st.info("None of the chosen runs has test metrics: their dataset has no test interactions.")

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from engine.foundation import strategies
-from engine.foundation.strategies import TrainedAs
+from engine.foundation import strategy_rule
+from engine.foundation.strategy_rule import TrainedAs
 from engine.runs.run import Run
 
 
 def strategy_names(runs: Sequence[Run]) -> list[str]:
-    """The strategy of each run, by ``engine.foundation.strategies.strategy_names``."""
-    return strategies.strategy_names(
+    """The strategy of each run, by ``engine.foundation.strategy_rule.strategy_names``."""
+    return strategy_rule.strategy_names(
         [
             TrainedAs(
                 run.name,
@@ -38,4 +38,4 @@ def strategies_in(table: pd.DataFrame) -> pd.Series:
             strict=True,
         )
     ]  # fmt: skip
-    return pd.Series(strategies.strategy_names(described), index=table.index, dtype=object)
+    return pd.Series(strategy_rule.strategy_names(described), index=table.index, dtype=object)

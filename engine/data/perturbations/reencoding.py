@@ -71,7 +71,7 @@ class StoredRows:
         if self.scaling == "global_max":
             self.largest = float(np.abs(np.asarray(dataset.features[modality])).max())
 
-    def moved(self, encoded: Tensor, rows: slice | Tensor = slice(None)) -> Tensor:
+    def model_rows(self, encoded: Tensor, rows: slice | Tensor = slice(None)) -> Tensor:
         """Model rows [n, F] for the encoder's rows of the edited originals; differentiable."""
         step = self.ratio[rows] * (encoded - self.encoded[rows])
         clean = self.clean[rows]

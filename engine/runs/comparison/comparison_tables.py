@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.evaluation import compare
-from engine.runs.outcomes import outcomes_of
+from engine.runs.comparison.outcomes import outcomes_of
 from engine.runs.store import RunStore
 
 

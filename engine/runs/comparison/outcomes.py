@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from engine.evaluation import SeedOutcome, UserMetrics
 from engine.foundation.errors import RunError
+from engine.runs.comparison.strategies import strategy_names
 from engine.runs.run import Run
-from engine.runs.strategies import strategy_names
 
 
 def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:

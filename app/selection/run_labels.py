@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from engine.runs.strategies import strategies_in
+from engine.runs.comparison.strategies import strategies_in
 
 
 def with_groups(table: pd.DataFrame) -> pd.DataFrame:
