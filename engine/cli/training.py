@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.cli.reading import add_reading, source_of
 from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import RunError
 from engine.jobs.scheduler_address import chosen_scheduler
@@ -29,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     lines = "; ".join(f"{name}: {help_}" for name, (help_, _) in PRESETS.items())
     parser.add_argument("--dataset", default="sample", help="folder, table or 'sample' (default)")
+    add_reading(parser)
     parser.add_argument(
         "--preset", default="plain", choices=list(PRESETS), help=lines.replace("%", "%%")
     )
@@ -59,6 +61,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         if arguments.seeds < 1:
             raise ConfigError(f"--seeds is {arguments.seeds}; at least 1 is needed.")
+        dataset = source_of(arguments)
         settings = given_settings(arguments, TrainConfig)
         config = preset(arguments.preset, settings)
         seeds = range(config.seed, config.seed + arguments.seeds)
@@ -79,7 +82,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             runs.append(
                 create_run(
                     store,
-                    arguments.dataset,
+                    dataset,
                     config.changed(changes),
                     name=name,
                     label=name,
@@ -91,10 +94,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler)
         results.append(with_bar(run.id, work))
     for result in results:
+        valid, test = (result[s].get("recall@20", float("nan")) for s in ("valid", "test"))
         print(
             f"{result['run']}: {result['state']}, best epoch {result['best_epoch']} chosen by "
-            f"{result['selected_by']}; valid recall@20 {result['valid']['recall@20']:.4f}, test "
-            f"recall@20 {result['test'].get('recall@20', float('nan')):.4f}, "
+            f"{result['selected_by']}; valid recall@20 {valid:.4f}, test recall@20 {test:.4f}, "
             f"{result['seconds']:.1f} s"
         )
     if len(results) == 1:

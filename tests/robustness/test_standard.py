@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.foundation.errors import ConfigError
-from engine.models.vbpr import VBPR
+from engine.models.multimodal.vbpr import VBPR
 from engine.objectives import AMRConfig
 from engine.robustness.standard import (
     ATTACK_TITLES,
