@@ -87,8 +87,8 @@ def memory_row(dataset: Dataset) -> Row:
     """Peak memory of training over its allowance: features, tables with optimiser state, 1 GB."""
     before = peak_bytes()
     trainer = trainer_of(dataset, "amr", device="cpu")
-    trainer.train_epoch(1, silent)
-    trainer.validate(1)
+    trainer.train_epoch(silent)
+    trainer.validate()
     features = sum(x.numel() * x.element_size() for x in trainer.features.values())
     tables = 4 * 3 * sum(p.numel() for p in trainer.model.parameters())
     return Row(
@@ -115,7 +115,7 @@ def growth_rows() -> list[Row]:
             sizes[what] *= scale
             data = synthetic(4000, sizes["items"], sizes["interactions"], 512, 128, seed=0)
             trainer = trainer_of(data, "plain", device="cpu")
-            epochs[str(scale)] = partial(trainer.train_epoch, 2, silent)
+            epochs[str(scale)] = partial(trainer.train_epoch, silent)
         seconds = {scale: statistics.median(t) for scale, t in interleaved(epochs, 7).items()}
         for scale in (2, 4):
             linear = seconds["1"] * scale
