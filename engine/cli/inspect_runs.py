@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.terminal import add_common, records, store_of
+from engine.cli.terminal import add_common, add_dataset_options, dataset_named, records, store_of
 from engine.foundation.errors import ConfigError
 from engine.jobs.run_list import list_runs as runs_table
 from engine.runs import Run
@@ -23,7 +23,7 @@ def data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", help="folder, table, 'sample' or 'synthetic:...'; none lists all"
     )
-    parser.add_argument("--seed", type=int, help="seed of a split that draws")
+    add_dataset_options(parser)
     add_common(parser)
 
 
@@ -32,11 +32,11 @@ def data(arguments: argparse.Namespace) -> dict[str, Any]:
     from engine.data.readers import find_datasets, read_dataset
 
     if arguments.dataset is None:
-        found = [{"name": name, "path": str(path)} for name, path in find_datasets()]
-        for entry in found:
+        datasets = [{"name": name, "path": str(path)} for name, path in find_datasets()]
+        for entry in datasets:
             print(f"{entry['name']:32s} {entry['path']}")
-        return {"datasets": found}
-    dataset = read_dataset(arguments.dataset, seed=arguments.seed)
+        return {"datasets": datasets}
+    dataset = read_dataset(dataset_named(arguments))
     described = {
         "name": dataset.name,
         "source": dataset.source,
@@ -86,7 +86,7 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
     store = store_of(arguments)
     runs_table(store)  # ends it if nothing will train it any more
     run = store.get(arguments.run)
-    kept = sorted(p.name for p in (run.path / "results").glob("*.npz"))
+    results = sorted(p.name for p in (run.path / "results").glob("*.npz"))
     shown = {
         "run": run.id,
         "folder": str(run.path),
@@ -96,7 +96,7 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
         "summary": run.summary,
         "config": run.config,
         "provenance": run.provenance,
-        "results": kept,
+        "results": results,
     }
     if not arguments.json:
         print(json.dumps(shown, indent=2, default=str))
@@ -121,12 +121,14 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, help="also write the table")
 
 
-def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
+def compare_and_write(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
     """Strategies over seeds for each metric asked for, written to --csv where that is given."""
     from engine.evaluation import compare_metrics
     from engine.runs.outcomes import outcomes_of
 
     metrics = [name.strip() for name in arguments.metric.split(",") if name.strip()]
+    if not metrics:
+        raise ConfigError("--metric names no metric; give one or several, e.g. recall@20,ndcg@10.")
     table = compare_metrics({m: outcomes_of(runs, m) for m in metrics}, arguments.baseline)
     if arguments.csv:
         with writing(arguments.csv, ConfigError):
@@ -134,7 +136,7 @@ def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
     return table
 
 
-def print_compared(table: pd.DataFrame) -> None:
+def print_comparison(table: pd.DataFrame) -> None:
     """The table of strategies with what its numbers are."""
     print(
         "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals, "
@@ -152,7 +154,7 @@ def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         table = runs_table(store)
         runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
-    found = compared(runs, arguments)
+    table = compare_and_write(runs, arguments)
     if not arguments.json:
-        print_compared(found)
-    return {"metric": arguments.metric, "table": records(found)}
+        print_comparison(table)
+    return {"metric": arguments.metric, "table": records(table)}

@@ -8,8 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.cli.inspect_runs import add_comparison_options, compared, print_compared
-from engine.cli.terminal import add_common, add_scheduler, records, store_of, with_bar
+from engine.cli.inspect_runs import add_comparison_options, compare_and_write, print_comparison
+from engine.cli.terminal import (
+    add_common,
+    add_dataset_options,
+    add_scheduler,
+    dataset_named,
+    records,
+    store_of,
+    with_bar,
+)
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.runs.records import writing
@@ -19,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``sweep``."""
     parser.add_argument("name", help="the sweep's name; the same name goes on with it")
     parser.add_argument("--dataset", default="sample", help="folder, table or 'sample'")
+    add_dataset_options(parser, "--split-seed")
     parser.add_argument("--preset", action="append", help="a preset; give several to sweep each")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
                         help="a setting that all runs share")  # fmt: skip
@@ -92,7 +101,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.here and arguments.scheduler:
         raise ConfigError("--here and --scheduler say different things; give one of them.")
     chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
-    sweep = Sweep.start(store_of(arguments), arguments.name, arguments.dataset, config)
+    sweep = Sweep.start(store_of(arguments), arguments.name, dataset_named(arguments), config)
 
     def work(progress: Progress) -> dict[str, Any]:
         started = sweep.run_missing(
@@ -119,16 +128,18 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             table.to_csv(arguments.runs_csv, index=False)
     states = table["state"].value_counts().to_dict()
     counts = ", ".join(f"{n} {state}" for state, n in states.items())
-    told = sys.stderr if arguments.json else sys.stdout
-    print(f"{sweep.name}: {started} started now; {counts}", file=told)
+    stream = sys.stderr if arguments.json else sys.stdout
+    print(f"{sweep.name}: {started} started now; {counts}", file=stream)
     for row in table[table["state"] == "failed"].itertuples():
-        print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}", file=told)
-    found = compared([r for r in sweep.runs().values() if r.summary.get("test")], arguments)
+        print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}", file=stream)
+    comparison = compare_and_write(
+        [r for r in sweep.runs().values() if r.summary.get("test")], arguments
+    )
     if not arguments.json:
-        print_compared(found)
+        print_comparison(comparison)
     return {
         "sweep": sweep.name,
         "started": started,
         "states": states,
-        "table": records(found),
+        "table": records(comparison),
     }
