@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from app.charts.style import NEUTRAL, Look, finish, look_of
 from app.charts.text import chart_name
-from engine.foundation.strategies import without_seed
+from engine.foundation.strategy_rule import without_seed
 
 MOST_NAMED = 8
 """Runs that get a legend entry each; of more, each name gets one for all its runs."""

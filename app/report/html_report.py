@@ -20,7 +20,7 @@ from app.report.document import details, document, figure, heading, paragraph, t
 from engine.foundation.errors import BasinError, RunError
 from engine.foundation.result import Result
 from engine.runs import Run, RunStore
-from engine.runs.strategies import strategies_in
+from engine.runs.comparison.strategies import strategies_in
 
 METRICS = ("recall@20", "ndcg@20")
 
@@ -81,7 +81,11 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
 
 def _metrics(store: RunStore, rows: pd.DataFrame) -> list[str]:
     from engine.evaluation import metric_intervals
-    from engine.runs.comparison_tables import baseline_differences, seeds_table, strategies_table
+    from engine.runs.comparison.comparison_tables import (
+        baseline_differences,
+        seeds_table,
+        strategies_table,
+    )
 
     values = seeds_table(rows, METRICS)
     if values.empty:
@@ -200,7 +204,7 @@ def _robustness(runs: Sequence[Run]) -> list[str]:
 
 
 def _settings(runs: Sequence[Run], rows: pd.DataFrame) -> list[str]:
-    from engine.runs.comparison_tables import settings_that_differ
+    from engine.runs.comparison.comparison_tables import settings_that_differ
 
     differing = settings_that_differ(rows)
     blocks = [heading("Settings that differ")]

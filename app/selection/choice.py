@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.charts.style import DASHES, Look, looks
 from app.charts.text import escape
-from app.selection.groups import group_labels, with_groups
+from app.selection.run_labels import group_labels, with_groups
 from app.selection.strategy_picker import choose_strategies
 from app.selection.workspace import run_store
 from engine.jobs import list_runs

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from engine.data import Dataset
 
 
+RELEASED = "released"
+"""The value of --negatives that takes the negatives of the dataset's own files."""
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``evaluate``."""
     parser.add_argument("runs", nargs="+", help="runs to evaluate at the epoch validation chose")
@@ -30,15 +34,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--negatives",
-        type=int,
+        type=_number_or_released,
+        metavar="N|released",
         help="rank each held-out item against so many unseen ones, drawn at random (999 in AMR; "
-        "ties count against it), instead of all items; not comparable with full ranking",
+        "ties count against it), instead of all items, or against those that an AMR folder was "
+        "released with (neg.txt); not comparable with full ranking",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="draws the negatives, for all runs alike"
     )
     parser.add_argument("--csv", type=Path, help="also write one row a run and metric")
     add_common(parser)
+
+
+def _number_or_released(text: str) -> int | str:
+    return text if text == RELEASED else int(text)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -70,7 +80,13 @@ def evaluate_run(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ..
     """One row a metric: run, name, seed, split, ranking, metric, value, n, over (what n counts)."""
     import pandas as pd
 
-    from engine.evaluation import EvaluationConfig, evaluate, evaluate_sampled
+    from engine.data.readers import released_negatives
+    from engine.evaluation import (
+        EvaluationConfig,
+        evaluate,
+        evaluate_released,
+        evaluate_sampled,
+    )
     from engine.runs.opened import open_run
 
     opened = open_run(run)
@@ -80,6 +96,12 @@ def evaluate_run(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ..
             users, items, opened.dataset, arguments.split, EvaluationConfig(cutoffs=cutoffs)
         )
         ranking, over = "all items ranked but those of training", "users with held-out items"
+    elif arguments.negatives == RELEASED:
+        if arguments.split != "test":
+            raise ConfigError("released negatives belong to the test split; leave --split out.")
+        negatives = released_negatives(opened.dataset)
+        found = evaluate_released(users, items, opened.dataset, negatives, cutoffs)
+        ranking, over = f"against the {negatives.shape[1]} released negatives", "held-out items"
     else:
         evaluation = evaluate_sampled(
             users, items, opened.dataset, arguments.split, cutoffs, arguments.negatives,

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.terminal import add_common, add_dataset_options, dataset_named, records, store_of
-from engine.foundation.errors import ConfigError
+from engine.cli.reading import add_reading, source_of
+from engine.cli.terminal import add_common, records, store_of
+from engine.foundation.errors import ConfigError, DataError
 from engine.jobs.run_list import list_runs as runs_table
 from engine.runs import Run
 from engine.runs.records import writing
@@ -23,7 +24,13 @@ def data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", help="folder, table, 'sample' or 'synthetic:...'; none lists all"
     )
-    add_dataset_options(parser)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="report what is missing, repeated or dropped, and show some items; exit status 1 "
+        "where the dataset cannot be read",
+    )
+    add_reading(parser, "--seed")
     add_common(parser)
 
 
@@ -31,12 +38,14 @@ def data(arguments: argparse.Namespace) -> dict[str, Any]:
     """Describe a dataset, or list those found."""
     from engine.data.readers import find_datasets, read_dataset
 
+    if arguments.check:
+        return check(arguments)
     if arguments.dataset is None:
         datasets = [{"name": name, "path": str(path)} for name, path in find_datasets()]
         for entry in datasets:
             print(f"{entry['name']:32s} {entry['path']}")
         return {"datasets": datasets}
-    dataset = read_dataset(dataset_named(arguments))
+    dataset = read_dataset(source_of(arguments))
     described = {
         "name": dataset.name,
         "source": dataset.source,
@@ -54,6 +63,26 @@ def data(arguments: argparse.Namespace) -> dict[str, Any]:
     for key, value in described.items():
         print(f"{key:13s} {value}")
     return described
+
+
+def check(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Report on a dataset before it is used; raises DataError where it cannot be read."""
+    from engine.data.readers.check import check_dataset
+
+    if arguments.dataset is None:
+        raise ConfigError("--check needs a dataset: a folder, a table or 'sample'.")
+    report = check_dataset(source_of(arguments))
+    if not report.is_usable:
+        raise DataError(report.problem)
+    print(f"{report.source}: format {report.format}")
+    for name, count in report.counts.items():
+        print(f"{count:12,}  {name}")
+    for title, table in (("features", report.features), ("most popular items", report.preview)):
+        if len(table):
+            print(f"\n{title}\n{table.to_string(index=False)}")
+    for title, lines in (("what was read", report.notes), ("warnings", report.warnings)):
+        print(f"\n{title}" if lines else "", *lines, sep="\n  ")
+    return report.as_dict()
 
 
 def list_runs(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -124,7 +153,7 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
 def compare_and_write(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
     """Strategies over seeds for each metric asked for, written to --csv where that is given."""
     from engine.evaluation import compare_metrics
-    from engine.runs.outcomes import outcomes_of
+    from engine.runs.comparison.outcomes import outcomes_of
 
     metrics = [name.strip() for name in arguments.metric.split(",") if name.strip()]
     if not metrics:

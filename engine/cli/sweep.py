@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.inspect_runs import add_comparison_options, compare_and_write, print_comparison
-from engine.cli.terminal import (
-    add_common,
-    add_dataset_options,
-    add_scheduler,
-    dataset_named,
-    records,
-    store_of,
-    with_bar,
-)
+from engine.cli.reading import add_reading, source_of
+from engine.cli.terminal import add_common, add_scheduler, records, store_of, with_bar
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.foundation.progress import Progress, silent
 from engine.runs.records import writing
@@ -27,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``sweep``."""
     parser.add_argument("name", help="the sweep's name; the same name goes on with it")
     parser.add_argument("--dataset", default="sample", help="folder, table or 'sample'")
-    add_dataset_options(parser, "--split-seed")
+    add_reading(parser)
     parser.add_argument("--preset", action="append", help="a preset; give several to sweep each")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
                         help="a setting that all runs share")  # fmt: skip
@@ -101,7 +94,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.here and arguments.scheduler:
         raise ConfigError("--here and --scheduler say different things; give one of them.")
     chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
-    sweep = Sweep.start(store_of(arguments), arguments.name, dataset_named(arguments), config)
+    sweep = Sweep.start(store_of(arguments), arguments.name, source_of(arguments), config)
 
     def work(progress: Progress) -> dict[str, Any]:
         started = sweep.run_missing(

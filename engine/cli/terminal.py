@@ -42,32 +42,6 @@ def add_scheduler(parser: argparse.ArgumentParser, otherwise: str = "in this pro
     )
 
 
-def add_dataset_options(parser: argparse.ArgumentParser, seed_option: str = "--seed") -> None:
-    """Options of reading a dataset; ``dataset_named`` puts them behind its path."""
-    group = parser.add_argument_group("reading the dataset")
-    group.add_argument(
-        "--split", metavar="NAME", help="split all interactions anew, e.g. random, temporal or "
-        "leave_one_out (default: as the files say, else as their format does)",
-    )  # fmt: skip
-    group.add_argument("--min-rating", type=float, help="leave out interactions rated lower")
-    group.add_argument(seed_option, dest="split_seed", type=int, help="seed of a split that draws")
-    group.add_argument(
-        "--valid", metavar="NAME", help="where an AMR folder's validation comes from: "
-        "leave_one_out, ratio or none",
-    )  # fmt: skip
-
-
-def dataset_named(arguments: argparse.Namespace) -> str:
-    """The dataset's path with the options of reading it; raises ConfigError for a bad one."""
-    from engine.data.readers import dataset_source
-
-    options = arguments.split, arguments.min_rating, arguments.split_seed, arguments.valid
-    if all(option is None for option in options):
-        return str(arguments.dataset)
-    split, min_rating, seed, valid = options
-    return dataset_source(arguments.dataset, split, min_rating=min_rating, seed=seed, valid=valid)
-
-
 def store_of(arguments: argparse.Namespace) -> RunStore:
     """The runs folder that was named, else the usual one; raises ConfigError if it is a file."""
     store = RunStore(arguments.runs_folder)

@@ -11,14 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.cli.terminal import (
-    add_common,
-    add_dataset_options,
-    add_scheduler,
-    dataset_named,
-    store_of,
-    with_bar,
-)
+from engine.cli.reading import add_reading, source_of
+from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
 from engine.foundation.errors import Cancelled, ConfigError, RunError
 from engine.jobs.scheduler_address import chosen_scheduler
 from engine.jobs.submit import run_and_wait
@@ -36,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     lines = "; ".join(f"{name}: {help_}" for name, (help_, _) in PRESETS.items())
     parser.add_argument("--dataset", default="sample", help="folder, table or 'sample' (default)")
-    add_dataset_options(parser, "--split-seed")
+    add_reading(parser)
     parser.add_argument(
         "--preset", default="plain", choices=list(PRESETS), help=lines.replace("%", "%%")
     )
@@ -61,10 +55,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     runs = [_run_to_resume(store, arguments)] if arguments.resume else _new_runs(store, arguments)
     results = [_train(store, run, arguments.scheduler) for run in runs]
     for result in results:
+        valid, test = (result[s].get("recall@20", float("nan")) for s in ("valid", "test"))
         print(
             f"{result['run']}: {result['state']}, best epoch {result['best_epoch']} chosen by "
-            f"{result['selected_by']}; valid recall@20 {result['valid']['recall@20']:.4f}, test "
-            f"recall@20 {result['test'].get('recall@20', float('nan')):.4f}, "
+            f"{result['selected_by']}; valid recall@20 {valid:.4f}, test recall@20 {test:.4f}, "
             f"{result['seconds']:.1f} s"
         )
     diverged = [result for result in results if result["state"] == "diverged"]
@@ -131,7 +125,7 @@ def _new_runs(store: RunStore, arguments: argparse.Namespace) -> list[Run]:
         if seed in budgets:
             changes["match_gradient_passes"] = budgets[seed]
         configs.append(config.changed(changes))
-    dataset, command = dataset_named(arguments), ["python", "-m", "engine", *sys.argv[1:]]
+    dataset, command = source_of(arguments), ["python", "-m", "engine", *sys.argv[1:]]
     return [create_run(store, dataset, each, name, name, command) for each in configs]
 
 

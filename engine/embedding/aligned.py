@@ -11,12 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from engine.embedding.embedded_rows import kind_of, rows_of
 from engine.embedding.embedding_config import AlignedConfig
 from engine.embedding.embedding_result import AlignedEmbeddings
 from engine.embedding.fuzzy_graph import common_neighbours, fuzzy_graph
-from engine.embedding.layout import layout, pca_start, random_state, umap_module, watched
+from engine.embedding.layout import (
+    layout,
+    pca_start,
+    progress_bar_arguments,
+    random_state,
+    umap_module,
+)
 from engine.embedding.neighbours import exact_neighbours, trustworthiness
-from engine.embedding.rows import kind_of, rows_of
 from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress, part, silent
 from engine.training import Trained
@@ -167,7 +173,7 @@ def _joint(
         b=b,
         lambda_=config.pull,
         parallel=False,
-        tqdm_kwds=watched(progress, config.epochs),
+        tqdm_kwds=progress_bar_arguments(progress, config.epochs),
         move_other=True,
     )
     return [np.array(y, dtype=np.float32) for y in laid_out]

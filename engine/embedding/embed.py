@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 
+from engine.embedding.embedded_rows import kind_of, rows_of
 from engine.embedding.embedding_config import EmbeddingConfig
 from engine.embedding.embedding_result import Embedding
 from engine.embedding.fuzzy_graph import fuzzy_graph
 from engine.embedding.layout import layout, pca_start
 from engine.embedding.neighbours import exact_neighbours, trustworthiness
-from engine.embedding.rows import kind_of, rows_of
 from engine.foundation.progress import Progress, part, silent
 from engine.training import Trained
 

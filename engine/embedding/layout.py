@@ -78,12 +78,12 @@ def layout(
         densmap_kwds={},
         output_dens=False,
         parallel=False,
-        tqdm_kwds=watched(progress, config.epochs),
+        tqdm_kwds=progress_bar_arguments(progress, config.epochs),
     )
     return np.ascontiguousarray(coordinates, dtype=np.float32)
 
 
-def watched(progress: Progress, epochs: int) -> dict[str, Any]:
+def progress_bar_arguments(progress: Progress, epochs: int) -> dict[str, Any]:
     """Arguments that make umap's progress bar report here; a Cancelled raised stops the layout."""
     return {
         "disable": False,

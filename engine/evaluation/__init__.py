@@ -20,7 +20,7 @@ from engine.evaluation.ranking_metrics import (
     metrics_of_hits,
     top_items,
 )
-from engine.evaluation.sampled import evaluate_sampled
+from engine.evaluation.sampled import evaluate_released, evaluate_sampled
 from engine.evaluation.strategy_comparison import SeedOutcome, compare, compare_metrics
 from engine.evaluation.strategy_means import (
     item_group_means,
@@ -40,6 +40,7 @@ __all__ = [
     "compare_metrics",
     "effect_size",
     "evaluate",
+    "evaluate_released",
     "evaluate_sampled",
     "hits_among_top",
     "holm",

@@ -60,16 +60,44 @@ def evaluate_sampled(
             for row, bar in zip(rows, scores[pairs.items[rows]], strict=True):
                 negatives = random.choice(len(unseen), count, replace=False, shuffle=False)
                 ranks[row] = count - np.count_nonzero(unseen[negatives] < bar)
+    return _from_ranks(pairs.users, ranks, cutoffs)
+
+
+def evaluate_released(
+    user_factors: Tensor,
+    item_factors: Tensor,
+    dataset: Dataset,
+    negatives: np.ndarray,
+    cutoffs: tuple[int, ...] = (5, 10, 20, 50),
+) -> Evaluation:
+    """HR@k and NDCG@k of each test positive against fixed negatives, int [n_users, N] items.
+
+    The protocol of AMR's released data: rank = number of the user's negatives scoring at least the
+    positive's score. One row a (user, positive) pair.
+    """
+    pairs = dataset.test
+    ranks = np.empty(len(pairs), dtype=np.int64)
+    for part in blocks(len(pairs), USERS_AT_ONCE):
+        users, items = pairs.users[part], pairs.items[part]
+        scores_BI = _scores(user_factors, item_factors, users)
+        bars = np.take_along_axis(scores_BI, items[:, None], axis=1)
+        against = np.take_along_axis(scores_BI, negatives[users], axis=1)
+        ranks[part] = negatives.shape[1] - np.count_nonzero(against < bars, axis=1)
+    return _from_ranks(pairs.users, ranks, cutoffs)
+
+
+def _from_ranks(users: np.ndarray, ranks: np.ndarray, cutoffs: tuple[int, ...]) -> Evaluation:
+    """HR@k and NDCG@k of positives at ranks [N] from 0."""
     values: dict[str, np.ndarray] = {}
     for k in cutoffs:
         hit = ranks < k
         values[f"hr@{k}"] = hit.astype(np.float64)
         values[f"ndcg@{k}"] = np.where(hit, 1.0 / np.log2(ranks + 2.0), 0.0)
-    return Evaluation(pairs.users.copy(), values)
+    return Evaluation(users.copy(), values)
 
 
 def _scores(user_factors: Tensor, item_factors: Tensor, users: np.ndarray) -> np.ndarray:
     """Scores of some users against all items, on the CPU: [B, n_items]."""
     with torch.no_grad():
-        chosen = torch.from_numpy(users).to(user_factors.device)
+        chosen = torch.tensor(users, device=user_factors.device)
         return (user_factors[chosen] @ item_factors.T).cpu().numpy()

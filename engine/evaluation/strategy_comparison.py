@@ -135,7 +135,7 @@ def _row(
     return {
         "strategy": name,
         "n_seeds": test.n,
-        "valid": float(np.mean([o.valid[metric] for o in outcomes])),
+        "valid": float(np.mean([o.valid.get(metric, np.nan) for o in outcomes])),
         "test": test.mean,
         "test_low": test.low,
         "test_high": test.high,

@@ -11,8 +11,8 @@ from engine.data import Dataset
 from engine.data.readers import read_dataset, source_place
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import RunError
+from engine.runs.comparison.strategies import strategy_names
 from engine.runs.run import Run
-from engine.runs.strategies import strategy_names
 from engine.training import TrainConfig, Trained
 
 

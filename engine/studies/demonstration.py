@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.foundation.strategies import without_seed
+from engine.foundation.strategy_rule import without_seed
 from engine.jobs.groups import Group, newest_group
 from engine.jobs.submit import find_job, submit, submit_all
 from engine.runs import Run, RunStore

@@ -12,7 +12,7 @@ import pandas as pd
 
 from engine.foundation.errors import ResultError, RunError
 from engine.runs import Run, RunStore
-from engine.runs.strategies import strategy_names
+from engine.runs.comparison.strategies import strategy_names
 
 if TYPE_CHECKING:
     from engine.geometry import Curvature

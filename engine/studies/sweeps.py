@@ -189,7 +189,7 @@ class Sweep:
     def compare(self, metric: str, baseline: str | None = None) -> pd.DataFrame:
         """Compare the finished runs, best on validation first; see engine.evaluation.compare."""
         from engine.evaluation import compare
-        from engine.runs.outcomes import outcomes_of
+        from engine.runs.comparison.outcomes import outcomes_of
 
         done = [run for run in self.runs().values() if run.summary.get("test")]
         return compare(outcomes_of(done, metric), metric, baseline)

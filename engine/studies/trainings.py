@@ -42,7 +42,7 @@ def _keep(run: Run, fit: Fit) -> dict[str, Any]:
         "best_epoch": fit.best_epoch,
         "valid": fit.valid,
         "test": fit.test,
-        "selected_by": f"valid {fit.config.selection}",
+        "selected_by": fit.selected_by,
         "gradient_passes": fit.gradient_passes,
         "seconds": round(fit.seconds, 3),
         "parameters": sum(p.numel() for p in fit.model.parameters()),

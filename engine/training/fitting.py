@@ -39,12 +39,19 @@ class Fit:
     """The epoch whose weights these are, from 1; 0 is the untrained model."""
     valid: dict[str, float]
     test: dict[str, float]
-    """Metrics at the chosen epoch, means over users."""
+    """Metrics at the chosen epoch, means over users; empty where the split has no interactions."""
     test_by_user: UserMetrics | None
     """The test metrics of each user; None where the dataset has no test interactions."""
     gradient_passes: int
     seconds: float
     """Wall time of training, validation included, summed over resumed parts."""
+
+    @property
+    def selected_by(self) -> str:
+        """What chose the epoch: a metric on validation, or the fixed number of epochs."""
+        if self.config.keep_last_epoch:
+            return "the fixed number of epochs"
+        return f"valid {self.config.selection}"
 
     def trained(self, dataset: Dataset, label: str = "") -> Trained:
         """The model as every analysis takes it, called ``label`` in figures and tables."""
@@ -158,7 +165,7 @@ def evaluate_best(trainer: Trainer, outcome: Outcome) -> Fit:
         config=config,
         state=outcome,
         best_epoch=trainer.best.epoch,
-        valid=trainer.evaluate("valid").means(),
+        valid=trainer.evaluate("valid").means() if len(dataset.valid) else {},
         test=test.means() if test else {},
         test_by_user=UserMetrics.of(test, "test") if test else None,
         gradient_passes=trainer.state.gradient_passes,
@@ -170,7 +177,7 @@ def evaluate_best(trainer: Trainer, outcome: Outcome) -> Fit:
             "best_epoch": result.best_epoch,
             "valid": result.valid,
             "test": result.test,
-            "selected_by": f"valid {config.selection}",
+            "selected_by": result.selected_by,
         },
     )
     return result

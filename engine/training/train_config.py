@@ -11,7 +11,7 @@ from engine.data.negatives import NegativeSource
 from engine.foundation.config import Config
 from engine.foundation.devices import DeviceName
 from engine.models import AnyModelConfig
-from engine.models.vbpr import VBPRConfig
+from engine.models.multimodal.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.stepping.averaging import AnyAveragingConfig
 from engine.training.stepping.mirror_gradient import MirrorGradientConfig
@@ -76,6 +76,9 @@ class TrainConfig(Config):
     """Epochs between validations."""
     patience: int = Field(default=20, ge=1)
     """Validations without improvement after which training stops."""
+    keep_last_epoch: bool = False
+    """Train for ``epochs`` and keep the last epoch's weights, whatever validation says, as AMR's
+    released code does; needed where a dataset has no validation split."""
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest gradient norm over all parameters, or none."""
     checkpoint_every: int = Field(default=20, ge=1)

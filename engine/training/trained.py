@@ -13,7 +13,7 @@ from engine.data import Dataset
 from engine.data.features import Features, load_features
 from engine.foundation.devices import resolve_device
 from engine.foundation.errors import BasinError
-from engine.foundation.strategies import TrainedAs, strategy_names
+from engine.foundation.strategy_rule import TrainedAs, strategy_names
 from engine.models import Recommender, build_model
 from engine.training.train_config import TrainConfig
 
@@ -70,7 +70,7 @@ class Trained:
 def strategies_of(trained: Sequence[Trained]) -> list[str]:
     """The strategy of each model: as it says itself where all do, else told by their configs.
 
-    Runs opened together say it; see ``engine.foundation.strategies.strategy_names`` for the rule.
+    Runs opened together say it; ``engine.foundation.strategy_rule`` is the rule.
     """
     if all(each.strategy for each in trained):
         return [each.strategy for each in trained]

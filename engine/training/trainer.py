@@ -101,10 +101,11 @@ class Trainer:
                 "precision is float64, which Apple GPUs do not compute; use device cpu or "
                 "precision float32."
             )
-        if len(self.dataset.valid) == 0:
+        if len(self.dataset.valid) == 0 and not config.keep_last_epoch:
             raise TrainingError(
                 f"dataset '{self.dataset.name}' has no validation interactions, so no epoch can be "
-                "chosen; read it with another split, e.g. per-user time."
+                "chosen; read it with another split, e.g. per-user time, or set keep_last_epoch "
+                "to train for a fixed number of epochs."
             )
 
     @property
@@ -232,13 +233,18 @@ class Trainer:
         return evaluate(users, items, self.dataset, split, self.evaluation)
 
     def validate(self) -> dict[str, float]:
-        """Validation metrics of the weights, or of their average; the best weights are kept."""
+        """Validation metrics of the weights, or of their average; the best weights are kept.
+
+        With ``keep_last_epoch`` the last weights are; without validation there are no metrics.
+        """
         averaged = self.average.theta if self.average is not None else {}
         current = self.model.theta() if averaged else {}
         if averaged:
             self.model.load_theta(averaged)
-        values = self.evaluate("valid").means()
-        self.best.consider(self.state.epoch, values[self.config.selection], self.model)
+        values = self.evaluate("valid").means() if len(self.dataset.valid) else {}
+        epoch = self.state.epoch
+        value = epoch if self.config.keep_last_epoch else values[self.config.selection]
+        self.best.consider(epoch, value, self.model)
         if averaged:
             self.model.load_theta(current)
         return values

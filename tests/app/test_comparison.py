@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.charts.metrics import paired_differences
 from app.panels.compare.differences import differences_caption
-from app.selection.groups import with_groups
+from app.selection.run_labels import with_groups
 from engine.evaluation import UserMetrics, bootstrap_interval, mean_interval
 from engine.jobs import run_here
 from engine.runs import RunStore
-from engine.runs.comparison_tables import (
+from engine.runs.comparison.comparison_tables import (
     baseline_differences,
     seeds_table,
     strategies_table,

@@ -21,7 +21,7 @@ SHELL_MODULES = (
     "app.panels.embeddings.hover",
     "app.panels.overview.headline",
     "app.panels.train.trainings",
-    "app.selection.groups",
+    "app.selection.run_labels",
     "app.selection.workspace",
     "app.selection.address",
     "app.selection.choice",

@@ -8,10 +8,10 @@ import pytest
 
 from app.charts.style import KNOWN_STRATEGIES, looks
 from app.selection.choice import default_runs, looks_of_runs
-from app.selection.groups import group_labels, with_groups
+from app.selection.run_labels import group_labels, with_groups
 from app.selection.strategy_picker import several_seeds, with_strategies
 from engine.evaluation import metric_intervals
-from engine.runs.comparison_tables import seeds_table, settings_that_differ
+from engine.runs.comparison.comparison_tables import seeds_table, settings_that_differ
 
 
 def table(names: list[str], seeds: list[int], widths: list[float] | None = None) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.embedding import EmbeddingConfig
-from engine.embedding.rows import rows_of
+from engine.embedding.embedded_rows import rows_of
 from engine.geometry import CurvatureConfig, SliceConfig, loss_slice
 from engine.geometry.curvature import curvature
 from engine.geometry.curvature.hessian.factor_hessian import FactorHessian

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from engine.runs import RunStore
-from engine.runs.strategies import strategies_in, strategy_names
+from engine.runs.comparison.strategies import strategies_in, strategy_names
 from engine.training import MemoryRecorder, TrainConfig, fit, preset, strategies_of
 
 PLAIN = preset("plain").changed({"epochs": 1, "device": "cpu"})

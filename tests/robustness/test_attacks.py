@@ -55,7 +55,7 @@ def test_the_goals_gradient_is_that_of_the_loss(trained):
     batch = Batch.gather(trained.model, triples, leaves)
     loss = bpr_loss(batch.margins(users[triples.users], items[batch.items]), "sum")
     wanted = torch.autograd.grad(loss, list(leaves.values()))
-    attacked = FGSMConfig().attacked(model)
+    attacked = FGSMConfig().attacked_goal(model)
     value, gradients = attacked.by_features(attacked.clean)
     assert value == pytest.approx(float(loss.detach()), rel=1e-12)
     for expected, m in zip(wanted, leaves, strict=True):
@@ -96,7 +96,7 @@ def test_scoring_the_table_and_gathering_triples_agree(linear):
 def test_projected_l2_attacks_equal_full_width_ones(trained_models, config, kind):
     trained = trained_models[kind]
     model = ModelUnderTest(trained)
-    assert config.projected(model, 0, 0) is not None
+    assert config.projected_path(model, 0, 0) is not None
     for strength in (0.1, 0.7):
         change = factor_path(model, config, 0, 0)(strength)
         _, items = trained.model(perturb(trained, config, strength))
@@ -176,7 +176,7 @@ def smooth_recall(trained, users, items, k, widths):
 
 
 def test_the_top_k_goal_is_minus_a_smooth_recall_with_its_gradients(trained):
-    goal = FGSMConfig(goal="top_k", cutoff=5).attacked(ModelUnderTest(trained)).goal
+    goal = FGSMConfig(goal="top_k", cutoff=5).attacked_goal(ModelUnderTest(trained)).goal
     users, items = (x.clone().requires_grad_() for x in trained.factors())
     widths = 0.25 * (users @ items.T).std(dim=1).detach()
     wanted = -smooth_recall(trained, users, items, 5, widths)
@@ -189,7 +189,7 @@ def test_the_top_k_goal_is_minus_a_smooth_recall_with_its_gradients(trained):
 
 def test_blocks_of_users_do_not_change_the_top_k_goal(linear, monkeypatch):
     whole, parts = (
-        FGSMConfig(goal="top_k").attacked(ModelUnderTest(linear)).goal
+        FGSMConfig(goal="top_k").attacked_goal(ModelUnderTest(linear)).goal
         for cells in (16_000_000, 7 * linear.dataset.n_items)
         if monkeypatch.setattr(held_out_goals, "BLOCK_CELLS", cells) is None
     )

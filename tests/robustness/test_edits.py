@@ -127,7 +127,7 @@ def test_pixel_attacks_stay_in_their_ball_and_raise_their_goal(encoded, goal):
     model = ModelUnderTest(encoded)
 
     def value(config, strength):
-        attacked = PixelFGSMConfig(**goal).attacked(model)
+        attacked = PixelFGSMConfig(**goal).attacked_goal(model)
         rows = perturb(encoded, config, strength)["image"][attacked.items]
         return attacked.by_features({"image": rows})[0]
 
@@ -270,7 +270,7 @@ def test_without_pictures_it_says_so(encoded):
 
 def test_without_the_extra_the_error_names_it(linear, monkeypatch):
     import engine.data.encoders as encoders
-    from engine.data.perturbations.encoded import image_encoder
+    from engine.data.perturbations.reencoding import image_encoder
 
     def absent(module):
         raise MissingExtraError(f"needs '{module}'; pip install -e .[encoders]")

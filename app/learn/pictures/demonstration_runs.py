@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.selection.workspace import run_store
 from app.widgets.demonstration_button import newest_status, start_button, watch_demonstration
-from engine.foundation.strategies import without_seed
+from engine.foundation.strategy_rule import without_seed
 from engine.runs import Run
 
 STRATEGIES = ("plain", "mg", "amr", "mg+amr")

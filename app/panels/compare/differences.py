@@ -26,7 +26,7 @@ COST_CAPTION = (
 
 def differences(choice: Choice, metrics: Sequence[str]) -> None:
     """One metric of each strategy minus that of a baseline, over seeds and over users."""
-    from engine.runs.comparison_tables import baseline_differences, seeds_table
+    from engine.runs.comparison.comparison_tables import baseline_differences, seeds_table
 
     values = seeds_table(choice.table, metrics)
     if not metrics or values["group"].nunique() < 2:
@@ -36,8 +36,8 @@ def differences(choice: Choice, metrics: Sequence[str]) -> None:
     groups = list(dict.fromkeys(values["group"]))
     left, right = st.columns(2)
     usual = groups.index("plain") if "plain" in groups else 0
-    baseline = left.selectbox("Baseline", groups, index=usual, key="baseline")
-    metric = right.selectbox("Metric", metrics, key="difference")
+    baseline = left.selectbox("Baseline", groups, index=usual, key="baseline", bind="query-params")
+    metric = right.selectbox("Metric", metrics, key="difference", bind="query-params")
     strategies = dict(zip(values["id"], values["group"], strict=True))
     stamps = tuple(run_store().get(run).status.ended for run in strategies)
     table = _strategies_table(str(run_store().root), strategies, stamps, metric, baseline)
@@ -62,7 +62,7 @@ def differences(choice: Choice, metrics: Sequence[str]) -> None:
 def _strategies_table(
     root: str, strategies: dict[str, str], ended: tuple[str, ...], metric: str, baseline: str
 ) -> pd.DataFrame:
-    from engine.runs.comparison_tables import strategies_table
+    from engine.runs.comparison.comparison_tables import strategies_table
 
     del ended  # only part of the key: a run trained again is read again
     return strategies_table(RunStore(root), strategies, metric, baseline)

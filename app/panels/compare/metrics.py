@@ -22,6 +22,7 @@ def metrics_of_strategies(choice: Choice) -> list[str]:
     left, right = st.columns([3, 2])
     kinds = left.pills(
         "Metrics", KINDS, selection_mode="multi", default=["recall", "ndcg"], key="metrics",
+        bind="query-params",
         persist_state="session",
     )  # fmt: skip
     cutoff = right.segmented_control(
@@ -32,7 +33,7 @@ def metrics_of_strategies(choice: Choice) -> list[str]:
         return []
     with st.spinner("Loading the engine ..."):
         from engine.evaluation import metric_intervals
-        from engine.runs.comparison_tables import seeds_table
+        from engine.runs.comparison.comparison_tables import seeds_table
     values = seeds_table(choice.table, metrics)
     if values.empty:
         st.info("None of the chosen runs has test metrics: their dataset has no test interactions.")

@@ -10,7 +10,7 @@ from app.widgets.downloads import csv_button
 
 def settings(choice: Choice) -> None:
     """One row a setting that is not the same in all chosen runs."""
-    from engine.runs.comparison_tables import settings_that_differ
+    from engine.runs.comparison.comparison_tables import settings_that_differ
 
     differing = settings_that_differ(choice.table)
     if len(differing):

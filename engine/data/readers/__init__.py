@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine.data.dataset import Dataset
 from engine.data.readers import amr_folder as amr
 from engine.data.readers import builtin
@@ -90,6 +92,28 @@ def read_dataset(
         return known.read(place, options)
     except OSError as error:
         raise DataError(f"{_short(place)} cannot be read: {error.strerror or error}.") from None
+
+
+def format_of(path: str | Path) -> str:
+    """The name of a dataset's format, '' where none is recognised; looks at file names only."""
+    place, _ = split_source(os.fspath(path))
+    if place.partition(":")[0] == "synthetic":
+        return "synthetic"
+    known = _recognise(source_place(place))
+    return known.name if known else ""
+
+
+def released_negatives(dataset: Dataset) -> np.ndarray:
+    """The fixed negatives of each user that an AMR folder was released with, int64 [n_users, N].
+
+    Raises DataError where the dataset is of another format or split.
+    """
+    if format_of(dataset.source) != "AMR":
+        raise DataError(
+            f"'{dataset.name}' has no released negatives; only AMR folders (neg.txt) have. Give a "
+            "number of negatives to draw."
+        )
+    return amr.released_negatives(source_place(dataset.source), dataset)
 
 
 def dataset_source(

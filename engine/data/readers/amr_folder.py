@@ -90,9 +90,6 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
         items = np.searchsorted(item_ids, items)
 
     labels, validation = _validation(train_users, options)
-    is_label_split = options.split is None
-    if is_label_split:
-        notes.insert(0, f"Validation: {validation}.")
     notes.append(
         f"neg.txt's {held_out.shape[1] - 1} negatives a user rank nothing unless evaluation asks "
         "for them (--negatives released)."
@@ -108,12 +105,39 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
         n_users=n_users,
         n_items=len(item_ids),
         split=options.split or LabelSplit(),
-        split_column="",
+        split_note="Split: pos.txt is train, the first item of each line of neg.txt is test; "
+        f"validation: {validation}."
+        if options.split is None
+        else "",
         labels=np.concatenate([labels, np.full(n_users, TEST)]).astype(np.int8),
         features=features,
         table=complete_item_table(table, item_labels, folder, notes).assign(item_id=item_labels),
         notes=notes,
     )
+
+
+def released_negatives(folder: Path, dataset: Dataset) -> np.ndarray:
+    """The items that neg.txt ranks each user's held-out item against: item numbers of the dataset,
+    int64 [n_users, N].
+
+    Raises DataError where the dataset was not read from this folder with the released split.
+    """
+    path = folder / "neg.txt"
+    if not recognise(folder):
+        raise DataError(f"{folder} has no released negatives; only AMR folders (neg.txt) have.")
+    rows = read_whole_numbers(path, r"\s+").to_numpy()
+    if rows.shape[1] < 2:
+        raise DataError(f"{path} has no negatives: each line holds the held-out item alone.")
+    item_ids = dataset.items["item_id"].to_numpy(dtype=np.int64)  # sorted
+    items = np.minimum(np.searchsorted(item_ids, rows), len(item_ids) - 1)
+    test = dataset.test
+    is_same = (item_ids[items] == rows).all() and len(rows) == dataset.n_users
+    if not is_same or not np.array_equal(items[test.users, 0], test.items):
+        raise DataError(
+            f"{path} holds out other items than the test split of '{dataset.name}'; read the "
+            "folder without --split to rank against its negatives."
+        )
+    return items[:, 1:]
 
 
 def _validation(users: np.ndarray, options: ReadOptions) -> tuple[np.ndarray, str]:
@@ -131,7 +155,9 @@ def _validation(users: np.ndarray, options: ReadOptions) -> tuple[np.ndarray, st
             raise DataError(
                 "a seed has no use with --valid none, which draws nothing; leave it out."
             )
-        return np.full(len(users), TRAIN), "none; train for a fixed number of epochs"
+        return np.full(
+            len(users), TRAIN
+        ), "none, so train for a fixed number of epochs (keep_last_epoch)"
     if options.valid == "ratio":
         drawn = split_labels(users, RandomSplit(valid_share=0.0, test_share=VALID_SHARE, seed=seed))
         how = f"a random {VALID_SHARE:.0%} of each user's training interactions (seed {seed})"

@@ -30,7 +30,12 @@ from engine.data.readers.parsing.folder_files import unread_files
 from engine.data.readers.parsing.item_tables import complete_item_table, numbered_items
 from engine.data.readers.parsing.raw_ids import numbers, rated_at_least, unused_ratings
 from engine.data.readers.parsing.table_files import Table, read_table
-from engine.data.readers.parsing.text_files import header_of, line_of_row, other_separator
+from engine.data.readers.parsing.text_files import (
+    columns_shown,
+    header_of,
+    line_of_row,
+    other_separator,
+)
 from engine.data.readers.parsing.times import times
 from engine.data.readers.parsing.whole_numbers import check_ids, dense_ids, read_whole_numbers
 from engine.data.readers.read_options import ReadOptions
@@ -135,9 +140,9 @@ def _check_header(
     if missing:
         hint = other_separator(header[0], "\t") if len(header) == 1 else ""
         raise DataError(
-            f"{path}, line 1: the header is {list(header)[:20]}; {', '.join(missing)} is missing. "
-            f"Needed are {', '.join(columns)}, separated by tabs{hint}. A file without x_label can "
-            "be read with a random split."
+            f"{path}, line 1: the header is {columns_shown(header)}; {', '.join(missing)} is "
+            f"missing. Needed are {', '.join(columns)}, separated by tabs{hint}. A file without "
+            "x_label can be read with a random split."
         )
     if options.min_rating is not None and "rating" not in header:
         raise DataError(
@@ -154,7 +159,7 @@ def _item_table(
         frame = pd.DataFrame({"title": [f"item {label}" for label in labels]})
     elif "itemID" not in table.frame:
         raise DataError(
-            f"{path} has the columns {list(table.frame.columns)[:20]}; itemID is missing."
+            f"{path} has the columns {columns_shown(list(table.frame.columns))}; itemID is missing."
         )
     else:
         notes += table.notes

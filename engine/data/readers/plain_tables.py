@@ -47,7 +47,7 @@ from engine.data.readers.parsing.raw_ids import (
     unused_ratings,
 )
 from engine.data.readers.parsing.table_files import ENDINGS, read_table, table_files
-from engine.data.readers.parsing.text_files import shortened
+from engine.data.readers.parsing.text_files import columns_shown, shortened
 from engine.data.readers.parsing.times import times
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import LabelSplit, RandomSplit, SplitConfig, UserTimeSplit, needs_time
@@ -88,8 +88,9 @@ def read(path: Path, options: ReadOptions) -> Dataset:
     missing = [name for name in ("user", "item") if name not in columns]
     if missing:
         raise DataError(
-            f"{file} has the columns {list(frame.columns)[:20]}; {' and '.join(missing)} is "
-            "missing. Needed are user and item (or user_id and item_id)."
+            f"{file} has the columns {columns_shown(list(frame.columns))}; "
+            f"{' and '.join(missing)} is missing. Needed are user and item (or user_id and "
+            "item_id)."
         )
     place = _place(file)
     notes += unread_columns(file, frame, columns.values())
@@ -203,8 +204,8 @@ def _folder_items(
     columns = find_columns(items_file, list(frame.columns), ["item"], notes)
     if "item" not in columns:
         raise DataError(
-            f"{items_file} has the columns {list(frame.columns)[:20]}; item (or item_id) is "
-            "missing."
+            f"{items_file} has the columns {columns_shown(list(frame.columns))}; item (or "
+            "item_id) is missing."
         )
     place = _place(items_file)
     labels = list(id_texts(frame[columns["item"]], "item", place, notes))

@@ -108,7 +108,7 @@ class GoalConfig(PerturbationConfig):
             return chosen if targets is None else targets
         return np.intersect1d(chosen, targets)
 
-    def attacked(self, model: ModelUnderTest) -> AttackedGoal:
+    def attacked_goal(self, model: ModelUnderTest) -> AttackedGoal:
         """The goal as a function of the features that may be moved.
 
         Raises DataError where the goal needs held-out interactions and there are none.
@@ -156,28 +156,28 @@ class AttackConfig(GoalConfig, NormConfig):
 
     def path(self, table: FeatureTable, seed: int, draw: int) -> Path:
         """The attack at full feature width."""
-        attacked = self.attacked(ModelUnderTest.of(table))
+        attacked = self.attacked_goal(ModelUnderTest.of(table))
         return self._path(attacked, lambda: FullWidth(attacked), seed, draw)
 
     def fastest_path(self, model: ModelUnderTest, seed: int, draw: int) -> Path:
         """The same as ``path`` up to rounding, computed at the projection's width where it can."""
         if model.linear is None or self.norm != "l2":
             return self.path(model, seed, draw)
-        attacked = self.attacked(model)
+        attacked = self.attacked_goal(model)
         return self._path(attacked, lambda: ProjectedWidth(attacked), seed, draw)
 
-    def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
+    def projected_path(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
         """L2 only: the attack never leaves the span of the projection's rows and of its random
         starts, so it is computed there; exact, without the feature width."""
         if self.norm != "l2":
             return None
-        attacked = self.attacked(model)
+        attacked = self.attacked_goal(model)
         change_at = self._changes(attacked, lambda: ProjectedWidth(attacked), seed, draw)
 
         def moved(strength: float) -> torch.Tensor:
             space, change = change_at(strength)
             assert isinstance(space, ProjectedWidth)
-            return space.moved(change)
+            return space.projected_shift(change)
 
         if self.is_straight:
             return ProjectedRay(attacked.items, moved(1.0))

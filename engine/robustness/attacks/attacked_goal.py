@@ -29,7 +29,7 @@ class AttackedGoal:
         model, linear = self.model, self.model.linear
         assert linear is not None
         users_UD, items_ID = model.clean_factors
-        leaf = (model.projected.index_select(0, self.items) + moved_by).requires_grad_()
+        leaf = (model.projected_features.index_select(0, self.items) + moved_by).requires_grad_()
         with torch.enable_grad():
             rows_nD = linear.combine(leaf, self.items)
         moved_ID = items_ID.index_copy(0, self.items, rows_nD.detach())

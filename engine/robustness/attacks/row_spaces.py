@@ -83,7 +83,7 @@ class ProjectedWidth(RowSpace):
         self._squares: Rows = {}
 
     def zero(self) -> Rows:
-        rows = self.attacked.model.projected[self.attacked.items]
+        rows = self.attacked.model.projected_features[self.attacked.items]
         zero = torch.zeros(len(rows), rows.shape[1] + 1, device=rows.device, dtype=rows.dtype)
         return dict.fromkeys(self.attacked.modalities, zero)
 
@@ -104,7 +104,7 @@ class ProjectedWidth(RowSpace):
         return change
 
     def value_and_gradient(self, change: Rows) -> tuple[float, Rows]:
-        value, gradient = self.attacked.by_projected(self.moved(change))
+        value, gradient = self.attacked.by_projected(self.projected_shift(change))
         rows = torch.cat([gradient, gradient.new_zeros(len(gradient), 1)], dim=1)
         return value, dict.fromkeys(change, rows)
 
@@ -116,7 +116,7 @@ class ProjectedWidth(RowSpace):
             squares = squares + 2 * a * cross + a.square() * self._squares[modality]
         return squares.clamp_min(0)
 
-    def moved(self, change: Rows) -> Tensor:
+    def projected_shift(self, change: Rows) -> Tensor:
         """``A (x' - x)`` [n, P], summed over the modalities."""
         parts = []
         for m, rows in change.items():

@@ -58,7 +58,7 @@ class ModelUnderTest(FeatureTable):
         return self.trained.factors()
 
     @cached_property
-    def projected(self) -> Tensor:
+    def projected_features(self) -> Tensor:
         """Clean projected features [I, P]; only for a linear projection."""
         assert self.linear is not None
         with torch.no_grad():

@@ -81,11 +81,11 @@ def factor_path(
     width where that is exact in distribution.
     """
     if not model.modalities(config):
-        return lambda _: _unchanged(model)
+        return lambda _: _no_change(model)
     if model.linear is not None:
         projected = None
         if isinstance(config, ProjectedPerturbation):
-            projected = config.projected(model, seed, draw)
+            projected = config.projected_path(model, seed, draw)
         elif isinstance(config, GaussianConfig) and draw_at == "projection":
             projected = projected_gaussian(config, model, seed, draw)
         if projected is not None:
@@ -105,7 +105,7 @@ def factor_path(
 def factors_after(model: ModelUnderTest, change: Change) -> FactorChange:
     """The factors after a change of features, wherever it comes from."""
     if len(change.items) == 0 or not model.recommender.modalities:
-        return _unchanged(model)
+        return _no_change(model)
     return (_changed_rows if model.recommender.row_local else _whole)(model, change)
 
 
@@ -124,7 +124,7 @@ def _path(
     return shared[key]
 
 
-def _unchanged(model: ModelUnderTest) -> FactorChange:
+def _no_change(model: ModelUnderTest) -> FactorChange:
     _, items_ID = model.clean_factors
     none = torch.empty(0, dtype=torch.int64, device=items_ID.device)
     return FactorChange(none, items_ID[:0])
@@ -133,12 +133,12 @@ def _unchanged(model: ModelUnderTest) -> FactorChange:
 def _along_projected(model: ModelUnderTest, path: ProjectedPath) -> FactorPath:
     linear = model.linear
     assert linear is not None
-    clean_nP = model.projected.index_select(0, path.items)
+    clean_nP = model.projected_features.index_select(0, path.items)
     step = _straight_step(linear, path, clean_nP) if isinstance(path, ProjectedRay) else None
 
     def at(strength: float) -> FactorChange:
         if strength == 0:
-            return _unchanged(model)
+            return _no_change(model)
         with torch.no_grad():
             rows = linear.combine(clean_nP + path.at(strength), path.items)
         along = None if step is None else Straight(step, strength)
@@ -177,7 +177,7 @@ def _along_replacement(model: ModelUnderTest, path: Replacement) -> FactorPath:
 
 def _changed_rows(model: ModelUnderTest, change: Change) -> FactorChange:
     if len(change.items) == 0:
-        return _unchanged(model)
+        return _no_change(model)
     rows = {
         m: change.features.get(m, model.rows(m, change.items)) for m in model.recommender.modalities
     }
@@ -187,7 +187,7 @@ def _changed_rows(model: ModelUnderTest, change: Change) -> FactorChange:
 
 def _whole(model: ModelUnderTest, change: Change) -> FactorChange:
     if len(change.items) == 0:
-        return _unchanged(model)
+        return _no_change(model)
     with torch.no_grad():
         users_UD, items_ID = model.recommender(changed_features(model.features, change))
     return FactorChange(torch.arange(len(items_ID), device=items_ID.device), items_ID, users_UD)

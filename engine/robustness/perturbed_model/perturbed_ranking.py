@@ -141,7 +141,7 @@ class Ranking:
             above[tied] = _place(scores_BI[rows[near[tied]]], items[near[tied]])
         ranks = torch.full_like(rows, self.longest)
         ranks[near] = above
-        return self._listed(ranks, slice(low, high))
+        return self._capped_ranks(ranks, slice(low, high))
 
     def _scores_along(self, change: FactorChange, along: Straight | Switched) -> Tensor:
         """Scores [E, I] after a change, from the product that serves all strengths of its draw."""
@@ -164,7 +164,7 @@ class Ranking:
             self._last_product = (rows_nD, product)
         return self._last_product[1]
 
-    def _listed(self, ranks: Tensor, part: slice = slice(None)) -> Tensor:
+    def _capped_ranks(self, ranks: Tensor, part: slice = slice(None)) -> Tensor:
         """Ranks capped at K, and K for a relevant item that is also in train: never listed."""
         return torch.where(self._is_known[part], self.longest, ranks.clamp_max(self.longest))
 
@@ -203,7 +203,7 @@ class Ranking:
             whole = self.clean_scores[self._rows[tied]]
             whole[:, change.items] = after_En[self._rows[tied]]
             above[tied] = _place(whole, self._items[tied])
-        return self._listed(above)
+        return self._capped_ranks(above)
 
 
 def largest(scores_BI: Tensor, k: int) -> Tensor:

@@ -23,7 +23,7 @@ def projected_gaussian(
     similar draws from the same w. Cheaper on wide features, but another draw than ``path``'s.
     """
     items = model.items(config)
-    width = model.projected.shape[1]
+    width = model.projected_features.shape[1]
     moved = torch.zeros(len(items), width, device=model.device, dtype=model.dtype)
     for m in model.modalities(config):
         generator = torch_generator(seed, f"projected normal {m}", draw)

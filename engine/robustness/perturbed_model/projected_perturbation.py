@@ -51,7 +51,7 @@ class ProjectedPointwise:
 class ProjectedPerturbation(Protocol):
     """A perturbation that can be computed at the width of a linear projection."""
 
-    def projected(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
+    def projected_path(self, model: ModelUnderTest, seed: int, draw: int) -> ProjectedPath | None:
         """The same draw as ``path`` seen after the projection where that is exact, or None.
 
         Asked only of models that are a linear projection.

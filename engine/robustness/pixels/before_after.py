@@ -68,7 +68,7 @@ def picture_change(
     if strength > 0:
         (_, after), *_ = list(alone.whole_edit(model, pictures, strength, seed, draw))
     with torch.no_grad():
-        row = pictures.rows.moved(pictures.encoder.features(after))
+        row = pictures.rows.model_rows(pictures.encoder.features(after))
     clean = pictures.rows.clean
     moved = torch.linalg.vector_norm(row - clean) / torch.linalg.vector_norm(clean)
     return _change(item, before[0], after[0], float(moved))
@@ -92,7 +92,7 @@ def picture_edit(
             f"item {item} of dataset '{dataset.name}' has no picture; choose another item."
         )
     before = torch.from_numpy(read_pixels(path))[None]
-    after = config.edited(before, [item], strength, seed, draw) if strength > 0 else before
+    after = config.edit(before, [item], strength, seed, draw) if strength > 0 else before
     return _change(item, before[0], after[0], None)
 
 

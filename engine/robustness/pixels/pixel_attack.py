@@ -63,7 +63,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         highest goal. The first start is the clean pictures, the others are corners of the ball."""
         model = ModelUnderTest.of(table)
         chosen = self.model_copy(update={"items": tuple(pictures.items.tolist())})
-        attacked = chosen.attacked(model)
+        attacked = chosen.attacked_goal(model)
         clean, radius = pictures.pixels(), strength / 255
         steps = self.schedule(strength)
         best, best_value = clean, -float("inf")
@@ -72,7 +72,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
             if start > 0:
                 index = draw * 1000 + start
                 signs = PixelNoiseConfig(form="signs")
-                pixels = signs.edited(clean, pictures.items.tolist(), strength, seed + 1, index)
+                pixels = signs.edit(clean, pictures.items.tolist(), strength, seed + 1, index)
             value, gradient = self._gradient(attacked, pictures, pixels)
             if start > 0 and value > best_value:
                 best, best_value = pixels, value
@@ -95,7 +95,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         """The goal, and its gradient by the pixels [n, 3, H, W]."""
         with torch.no_grad():
             rows = [
-                pictures.rows.moved(pictures.encoder.features(pixels[part]), part)
+                pictures.rows.model_rows(pictures.encoder.features(pixels[part]), part)
                 for part in pictures.batches()
             ]
         features: Features = {"image": torch.cat(rows)}
@@ -104,7 +104,7 @@ class PixelAttackConfig(PictureConfig, GoalConfig):
         for part in pictures.batches():
             leaf = pixels[part].detach().clone().requires_grad_()
             with torch.enable_grad():
-                moved = pictures.rows.moved(pictures.encoder.features(leaf), part)
+                moved = pictures.rows.model_rows(pictures.encoder.features(leaf), part)
             parts.append(torch.autograd.grad(moved, leaf, gradients["image"][part])[0])
         return value, torch.cat(parts)
 

@@ -75,7 +75,7 @@ def standard_attacks(
     progress(1.0, "standard attacks")
     notes = [note for one in measured for note in one.notes]
     return StandardAttacks(
-        runs=[_described(one, name) for one, name in zip(measured, names, strict=True)],
+        runs=[_run_labels(one, name) for one, name in zip(measured, names, strict=True)],
         strengths=np.array(config.strengths),
         attacks=list(ATTACK_TITLES),
         metrics=measured[0].metrics,
@@ -116,13 +116,13 @@ class _Sources:
     def path(self, twin: Trained) -> Path:
         """The attack on the twin, as a path of features."""
         if id(twin) not in self._paths:
-            self._paths[id(twin)] = _remembered(
+            self._paths[id(twin)] = _cached_path(
                 self.attack.fastest_path(ModelUnderTest(twin), self.seed, 0)
             )
         return self._paths[id(twin)]
 
 
-def _remembered(path: Path) -> Path:
+def _cached_path(path: Path) -> Path:
     """The same path, each strength computed once."""
     changes: dict[float, Any] = {}
 
@@ -151,7 +151,7 @@ class _RunMeasures:
         self.values = np.tile(means, (n, len(ATTACK_TITLES), 1))
         self.joint = np.full((n, len(means)), np.nan)
         self.noise = np.tile(means, (n, 1))
-        self.removed = np.stack([self._accuracy(self._removed(fill)) for fill in FILLS])
+        self.removed = np.stack([self._accuracy(self._without_features(fill)) for fill in FILLS])
         self.entered = np.full(n, np.nan)
         self.twin: Trained | None = None
         self.is_attackable = self._sees_features()
@@ -225,7 +225,7 @@ class _RunMeasures:
         per_user = self.ranking.metrics(self.ranking.ranks(change))
         return np.array([values.mean() for values in per_user.values()])
 
-    def _removed(self, fill: str) -> FactorChange:
+    def _without_features(self, fill: str) -> FactorChange:
         missing = MissingConfig.parse({"modalities": self.config.modalities, "fill": fill})
         return factor_path(self.model, missing, 0, 0)(1.0)
 
@@ -239,7 +239,7 @@ class _RunMeasures:
         spread = float(clean.std()) or 1.0
         return any(
             float((self._centred_scores(change) - clean).abs().max()) > SEEN * spread
-            for change in (*(self._removed(fill) for fill in FILLS), random)
+            for change in (*(self._without_features(fill) for fill in FILLS), random)
         )
 
     def _centred_scores(self, change: FactorChange | None) -> torch.Tensor:
@@ -257,7 +257,7 @@ def _targets(attack: AttackConfig, run: Trained) -> np.ndarray:
     return targets
 
 
-def _described(measures: _RunMeasures, strategy: str) -> dict[str, Any]:
+def _run_labels(measures: _RunMeasures, strategy: str) -> dict[str, Any]:
     run = measures.run
     adversary = run.config.objective.adversary
     settings = run.config.model_dump(mode="json", exclude={"seed", "device"})

@@ -142,11 +142,11 @@ def test_a_small_file_of_very_many_rows_is_refused_before_it_is_read(tmp_path, m
     parquet.write_table(table, tmp_path / "a.parquet")
     assert (tmp_path / "a.parquet").stat().st_size < 5000
     monkeypatch.setattr(table_files, "MAX_ROWS", 99_999)
-    with pytest.raises(DataError, match=r"100,000 rows and 200,000 values; at most 99,999 rows"):
+    with pytest.raises(DataError, match=r"100,000 rows; at most 99,999 are read"):
         read_dataset(tmp_path / "a.parquet")
     monkeypatch.setattr(table_files, "MAX_ROWS", 10**9)
-    monkeypatch.setattr(table_files, "MAX_VALUES", 199_999)
-    with pytest.raises(DataError, match=r"at most .* 199,999 values"):
+    monkeypatch.setattr(table_files, "MAX_BYTES", 1000)
+    with pytest.raises(DataError, match=r"holds more than .* GiB; keep fewer rows"):
         read_dataset(tmp_path / "a.parquet")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.data import RandomSplit, read_dataset
+from engine.data.readers import released_negatives
 from engine.foundation.errors import DataError
 
 
@@ -63,3 +64,40 @@ def test_without_features_the_largest_item_tells_how_many_there_are(amr_folder):
     folder = amr_folder()
     (folder / "f_resnet.npy").unlink()
     assert read_dataset(folder).n_items == 5
+
+
+def test_where_validation_comes_from_is_a_choice(amr_folder):
+    folder = amr_folder(pos="".join(f"{u} {i}\n" for u in range(3) for i in range(20)), n_rows=21,
+                        neg="20 1 2\n20 1 2\n20 1 2\n")  # fmt: skip
+    counts = {
+        valid: (len(dataset.train), len(dataset.valid), len(dataset.test))
+        for valid in ("leave_one_out", "ratio", "none")
+        for dataset in [read_dataset(folder, valid=valid)]
+    }
+    assert counts == {"leave_one_out": (57, 3, 3), "ratio": (54, 6, 3), "none": (60, 0, 3)}
+    default = read_dataset(folder)
+    assert default.fingerprint == read_dataset(folder, valid="leave_one_out").fingerprint
+    note = read_dataset(folder, valid="ratio", seed=2).notes[0]
+    assert "validation: a random 10% of each user's training interactions (seed 2)" in note
+
+
+def test_the_released_negatives_are_items_of_the_dataset(amr_folder):
+    folder = amr_folder()
+    assert released_negatives(read_dataset(folder)).tolist() == [[3, 4], [3, 4], [1, 2]]
+    (folder / "f_resnet.npy").unlink()
+    (folder / "pos.txt").write_text("0 10\n1 10\n2 13\n")
+    (folder / "neg.txt").write_text("12 13 14\n15 13 14\n15 12 14\n")
+    dataset = read_dataset(folder, valid="none")
+    ids = dataset.items["item_id"].to_numpy(int)
+    assert ids[released_negatives(dataset)].tolist() == [[13, 14], [13, 14], [12, 14]]
+
+
+def test_other_data_has_no_released_negatives(amr_folder, mmrec_folder):
+    with pytest.raises(DataError, match="has no released negatives; only AMR folders"):
+        released_negatives(read_dataset(mmrec_folder()))
+    folder = amr_folder()
+    with pytest.raises(DataError, match="holds out other items than the test split"):
+        released_negatives(read_dataset(folder, RandomSplit(seed=3)))
+    (folder / "neg.txt").write_text("2\n0\n0\n")
+    with pytest.raises(DataError, match="each line holds the held-out item alone"):
+        released_negatives(read_dataset(folder))

@@ -28,11 +28,11 @@ class PrecisionConfig(ShareConfig):
         items = table.items(self)
         return Replacement(
             items,
-            {m: self._converted(table.rows(m, items)) for m in table.modalities(self)},
+            {m: self._convert(table.rows(m, items)) for m in table.modalities(self)},
             torch.from_numpy(hit_thresholds(len(items), seed, draw)),
         )
 
-    def _converted(self, x: Tensor) -> Tensor:
+    def _convert(self, x: Tensor) -> Tensor:
         if self.stored == "int8":
             largest = x.abs().amax(dim=1, keepdim=True)
             step = torch.where(largest > 0, largest / 127, 1.0)

@@ -34,7 +34,7 @@ class QuantiseConfig(LengthConfig):
         del seed, draw  # rounding is not drawn
         items = table.items(self)
 
-        def rounded(strength: float) -> Features:
+        def round_at(strength: float) -> Features:
             features: Features = {}
             for m in table.modalities(self):
                 lengths = table.lengths(m, items, "l2", self.unit)[:, None]
@@ -43,4 +43,4 @@ class QuantiseConfig(LengthConfig):
                 features[m] = torch.where(step > 0, torch.round(x / step) * step, x)
             return features
 
-        return Pointwise(items, rounded)
+        return Pointwise(items, round_at)

@@ -29,7 +29,7 @@ class BlurConfig(PictureEditConfig):
     def strength_unit(self) -> str:
         return "standard deviation of the Gaussian blur in pixels, of 224"
 
-    def edited(
+    def edit(
         self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
     ) -> Tensor:
         """Separable Gaussian filter, borders reflected, cut at three standard deviations."""

@@ -33,7 +33,7 @@ class BrightnessConfig(PictureEditConfig):
     def strength_limit(self) -> float:
         return 255.0
 
-    def edited(
+    def edit(
         self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
     ) -> Tensor:
         del items, seed, draw

@@ -35,7 +35,7 @@ class JPEGConfig(PictureEditConfig):
     def strength_limit(self) -> float:
         return 99.0
 
-    def edited(
+    def edit(
         self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
     ) -> Tensor:
         del items, seed, draw

@@ -28,7 +28,7 @@ class OcclusionConfig(PictureEditConfig):
     def strength_limit(self) -> float:
         return 1.0
 
-    def edited(
+    def edit(
         self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
     ) -> Tensor:
         side = round(pixels.shape[-1] * strength**0.5)

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from engine.data.encoders import ImageEncoder, read_pixels
 from engine.data.features import Features
-from engine.data.perturbations.encoded import StoredRows, image_encoder
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import PerturbationConfig, Pointwise
+from engine.data.perturbations.reencoding import StoredRows, image_encoder
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
 
@@ -39,7 +39,9 @@ class Pictures:
             )
         self.paths = [paths[i] for i in items]
         self.items = torch.tensor(items, device=table.device)
-        self.rows = StoredRows(table, "image", self.items, _encoded(self.encoder, *self.paths))
+        self.rows = StoredRows(
+            table, "image", self.items, _encode_originals(self.encoder, *self.paths)
+        )
 
     def pixels(self, part: slice = slice(None)) -> Tensor:
         """Pictures [B, 3, H, W] of some of the items."""
@@ -53,7 +55,7 @@ class Pictures:
 
 
 @lru_cache(maxsize=4)
-def _encoded(encoder: ImageEncoder, *paths: str) -> Tensor:
+def _encode_originals(encoder: ImageEncoder, *paths: str) -> Tensor:
     """Rows [n, F] of unedited pictures, kept: every draw and strength starts from them."""
     return torch.from_numpy(encoder.encode(paths, BATCH)).to(encoder.device)
 
@@ -79,7 +81,7 @@ class PictureConfig(PerturbationConfig):
             rows = []
             for part, pixels in self.whole_edit(table, pictures, strength, seed, draw):
                 with torch.no_grad():
-                    rows.append(pictures.rows.moved(pictures.encoder.features(pixels), part))
+                    rows.append(pictures.rows.model_rows(pictures.encoder.features(pixels), part))
             return {"image": torch.cat(rows)}
 
         return Pointwise(pictures.items, at)
@@ -89,7 +91,7 @@ class PictureEditConfig(PictureConfig):
     """Base of edits that look at the picture alone: no encoder is needed to see one."""
 
     @abstractmethod
-    def edited(
+    def edit(
         self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
     ) -> Tensor:
         """Pictures [B, 3, H, W] of the given items after the edit, in [0, 1]; strength > 0."""
@@ -100,7 +102,7 @@ class PictureEditConfig(PictureConfig):
         del table
         for part in pictures.batches():
             items = [int(i) for i in pictures.items[part]]
-            yield part, self.edited(pictures.pixels(part), items, strength, seed, draw)
+            yield part, self.edit(pictures.pixels(part), items, strength, seed, draw)
 
 
 def picture_draws(name: str, seed: int, draw: int, item: int) -> torch.Generator:

@@ -32,7 +32,7 @@ class PixelNoiseConfig(PictureEditConfig):
     def strength_limit(self) -> float:
         return 255.0
 
-    def edited(
+    def edit(
         self, pixels: Tensor, items: list[int], strength: float, seed: int, draw: int
     ) -> Tensor:
         noise = torch.stack(

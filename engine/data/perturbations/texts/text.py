@@ -15,9 +15,9 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.encoders import TextEncoder
 from engine.data.features import Features
-from engine.data.perturbations.encoded import ALIKE, StoredRows, text_encoder
 from engine.data.perturbations.feature_table import FeatureTable
 from engine.data.perturbations.perturbation import PerturbationConfig, Pointwise
+from engine.data.perturbations.reencoding import ALIKE, StoredRows, text_encoder
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import numpy_generator
 
@@ -35,8 +35,10 @@ class Texts:
         self.encoder = text_encoder(str(table.device))
         self.items = table.items(config)
         template = self._template(table.dataset)
-        self.texts = [_filled(template, table.dataset, int(i)) for i in self.items]
-        self.rows = StoredRows(table, "text", self.items, _encoded(self.encoder, *self.texts))
+        self.texts = [_fill_template(template, table.dataset, int(i)) for i in self.items]
+        self.rows = StoredRows(
+            table, "text", self.items, _encode_originals(self.encoder, *self.texts)
+        )
 
     def _template(self, dataset: Dataset) -> str:
         stored = np.asarray(dataset.features["text"][:TRIED], dtype=np.float32)
@@ -46,7 +48,7 @@ class Texts:
             if not set(columns) <= set(dataset.items.columns):
                 continue
             encoded = self.encoder.encode(
-                [_filled(template, dataset, i) for i in range(len(stored))]
+                [_fill_template(template, dataset, i) for i in range(len(stored))]
             )
             if encoded.shape[1] != stored.shape[1]:
                 break
@@ -62,12 +64,12 @@ class Texts:
 
 
 @lru_cache(maxsize=4)
-def _encoded(encoder: TextEncoder, *texts: str) -> Tensor:
+def _encode_originals(encoder: TextEncoder, *texts: str) -> Tensor:
     """Rows [n, F] of unedited texts, kept: every draw and strength starts from them."""
     return torch.from_numpy(encoder.encode(texts)).to(encoder.device)
 
 
-def _filled(template: str, dataset: Dataset, item: int) -> str:
+def _fill_template(template: str, dataset: Dataset, item: int) -> str:
     row = dataset.items.iloc[item]
     return template.format(**{c: str(row[c]).replace("|", ", ") for c in dataset.items.columns})
 
@@ -79,7 +81,7 @@ class TextConfig(PerturbationConfig):
     """Only texts are edited."""
 
     @abstractmethod
-    def edited(
+    def edit(
         self, dataset: Dataset, words: list[str], item: int, strength: float,
         draws: np.random.Generator,
     ) -> list[str]:  # fmt: skip
@@ -99,7 +101,7 @@ class TextConfig(PerturbationConfig):
     ) -> str:
         """One item's text after the edit; needs no encoder."""
         draws = numpy_generator(seed, f"text {self.name}", draw, item)
-        return " ".join(self.edited(dataset, text.split(), item, strength, draws))
+        return " ".join(self.edit(dataset, text.split(), item, strength, draws))
 
     def path(self, table: FeatureTable, seed: int, draw: int) -> Pointwise:
         """The model rows of the edited texts."""
@@ -109,6 +111,6 @@ class TextConfig(PerturbationConfig):
         def at(strength: float) -> Features:
             edited = self.edited_texts(table.dataset, texts, strength, seed, draw)
             encoded = torch.from_numpy(texts.encoder.encode(edited)).to(table.device)
-            return {"text": texts.rows.moved(encoded)}
+            return {"text": texts.rows.model_rows(encoded)}
 
         return Pointwise(texts.items, at)

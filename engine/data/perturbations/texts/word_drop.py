@@ -19,7 +19,7 @@ class WordDropConfig(WordShareConfig):
 
     name: Literal["word_drop"] = "word_drop"
 
-    def edited(
+    def edit(
         self, dataset: Dataset, words: list[str], item: int, strength: float,
         draws: np.random.Generator,
     ) -> list[str]:  # fmt: skip

@@ -33,7 +33,7 @@ class WordInjectionConfig(TextConfig):
     def strength_unit(self) -> str:
         return "injected words as a share of the text's own"
 
-    def edited(
+    def edit(
         self, dataset: Dataset, words: list[str], item: int, strength: float,
         draws: np.random.Generator,
     ) -> list[str]:  # fmt: skip

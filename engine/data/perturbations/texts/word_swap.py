@@ -19,7 +19,7 @@ class WordSwapConfig(WordShareConfig):
 
     name: Literal["word_swap"] = "word_swap"
 
-    def edited(
+    def edit(
         self, dataset: Dataset, words: list[str], item: int, strength: float,
         draws: np.random.Generator,
     ) -> list[str]:  # fmt: skip

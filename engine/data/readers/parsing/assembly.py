@@ -21,6 +21,7 @@ def build_dataset(
     n_items: int,
     split: SplitConfig,
     split_column: str = "",
+    split_note: str = "",
     timestamps: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     features: Mapping[str, np.ndarray],
@@ -29,15 +30,16 @@ def build_dataset(
 ) -> Dataset:
     """A Dataset from N raw interactions with dense ids; everything dropped is noted.
 
-    The first note says how the interactions were split; ``split_column`` is the column of labels
-    or times that it names. A pair that is there more than once is kept once: in the earliest split
-    where the file gives the split (a pair known from training is masked when ranking, so it could
-    never be found in the test), at its earliest time where time orders, else at its first row. Then
-    users without a training interaction leave valid and test. Raises DataError as Dataset and
-    split_labels do.
+    The first note says how the interactions were split: ``split_note``, or a sentence that names
+    ``split_column``, the column of labels or times. A pair that is there more than once is kept
+    once: in the earliest split where the file gives the split (a pair known from training is masked
+    when ranking, so it could never be found in the test), at its earliest time where time orders,
+    else at its first row. Then users without a training interaction leave valid and test. Raises
+    DataError as Dataset and split_labels do.
     """
     uses_column = split.name == "label" or needs_time(split)
-    notes = [describe_split(split, split_column if uses_column else ""), *notes]
+    made = split_note or describe_split(split, split_column if uses_column else "")
+    notes = [made, *notes]
     rank = labels if split.name == "label" else timestamps if needs_time(split) else None
     first_rows = _first_of_each_pair(users * n_items + items, rank)
     if len(first_rows) < len(users):

@@ -46,7 +46,7 @@ def find_columns(
         preferred = [c for c in candidates if plain_name(c) == _PREFERRED.get(meaning)]
         if len(candidates) > 1 and len(preferred) != 1:
             raise DataError(
-                f"{path} has {len(candidates)} columns for {meaning}: {', '.join(candidates)}; "
+                f"{path} has {len(candidates)} columns for {meaning}: {listed(candidates)}; "
                 "rename or remove all but one."
             )
         if candidates:
@@ -93,4 +93,6 @@ def unread_columns(path: Path, frame: pd.DataFrame, read: Collection[str]) -> li
 def listed(names: Sequence[str]) -> str:
     """Names separated by commas, the first MAX_NAMED of them and how many more."""
     more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(
+        name if len(name) <= 80 else f"{name[:80]}..." for name in names[:MAX_NAMED]
+    ) + (f" and {more} more" if more > 0 else "")

@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.readers.parsing.text_files import SEPARATORS, read_text
+from engine.data.readers.parsing.text_files import SEPARATORS, read_text, shortened
 from engine.data.readers.parsing.whole_numbers import check_widths
 from engine.foundation.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 MAX_ROWS = 50_000_000
 MAX_COLUMNS = 20_000
-MAX_VALUES = 1_000_000_000
+MAX_BYTES = 4 * 2**30
 """Limits of one table: a small Parquet file can hold more than fits in memory."""
+BATCH_ROWS = 8192
 
 IsHeader = Callable[[Sequence[str]], bool]
 """Whether column names are those of the table sought; tells which separator is meant."""
@@ -58,7 +59,7 @@ def read_table(path: Path, is_header: IsHeader) -> Table:
         raise DataError(f"{path} holds no rows; it needs a header and at least one row.")
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
-        raise DataError(f"{path}: the column '{repeated[0]}' is there twice; rename one.")
+        raise DataError(f"{path}: the column {shortened(repeated[0])} is there twice; rename one.")
     return table
 
 
@@ -140,7 +141,7 @@ def _quoted_rows(
             end, spanned = reader.line_num, lines[start - 1 : reader.line_num]
             if len(spanned) > 1 and all(line.count(separator) == width - 1 for line in spanned):
                 return start, []  # each of these lines is a row by itself
-            if row and (len(row) > 1 or row[0].strip()):
+            if any(line.strip() for line in spanned):
                 if len(row) != width:
                     raise _unreadable(
                         path, f"line {start} has {len(row)} fields, the header {width}"
@@ -175,20 +176,28 @@ def _unquoted_frame(path: Path, text: str, separator: str, header: list[str]) ->
 
 
 def _read_parquet(path: Path) -> Table:
-    import pyarrow.parquet as parquet
+    import pyarrow as arrow
+    from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
             metadata = file.metadata
-            groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
-            n_values = sum(g.column(c).num_values for g in groups for c in range(g.num_columns))
             _check_columns(path, metadata.num_columns)
-            if metadata.num_rows > MAX_ROWS or n_values > MAX_VALUES:
+            if metadata.num_rows > MAX_ROWS:
                 raise DataError(
-                    f"{path} has {metadata.num_rows:,} rows and {n_values:,} values; at most "
-                    f"{MAX_ROWS:,} rows and {MAX_VALUES:,} values are read. Keep fewer rows."
+                    f"{path} has {metadata.num_rows:,} rows; at most {MAX_ROWS:,} are read. Keep "
+                    "fewer rows."
                 )
-            table = file.read()
+            # The metadata of single columns is not asked for: where damaged, it ends the process.
+            batches, n_bytes = [], 0
+            for batch in file.iter_batches(BATCH_ROWS):
+                n_bytes += batch.nbytes
+                if n_bytes > MAX_BYTES:
+                    raise DataError(
+                        f"{path} holds more than {MAX_BYTES / 2**30:g} GiB; keep fewer rows."
+                    )
+                batches.append(batch)
+            table = arrow.Table.from_batches(batches, file.schema_arrow)
             return _plain_columns(path, table)
     except DataError:
         raise
@@ -209,7 +218,7 @@ def _plain_columns(path: Path, table: object) -> Table:
     names = [str(name).strip() for name in table.column_names]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"{path}: the column '{repeated}' is there twice; rename one.")
+        raise DataError(f"{path}: the column {shortened(repeated)} is there twice; rename one.")
     for name, column in zip(names, table.columns, strict=True):
         if re.fullmatch(r"__index_level_\d+__", name):
             continue  # the row numbers that pandas writes along

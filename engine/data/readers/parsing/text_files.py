@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.foundation.errors import DataError
@@ -62,7 +62,9 @@ def header_of(path: Path, separator: str) -> list[str]:
     names = [name.strip() for name in line.split(separator)]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"{path}, line 1: the column '{repeated}' is there twice; rename one.")
+        raise DataError(
+            f"{path}, line 1: the column {shortened(repeated)} is there twice; rename one."
+        )
     return names
 
 
@@ -72,6 +74,12 @@ def other_separator(line: str, wanted: str) -> str:
         if separator != wanted and separator in line.strip():
             return f"; they seem to be separated by {name}"
     return ""
+
+
+def columns_shown(names: Sequence[str]) -> str:
+    """Column names for a message: at most ten, each at most 40 characters."""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(shortened(name) for name in names[:10]) + more
 
 
 def shortened(value: object) -> str:
