@@ -100,7 +100,7 @@ def evaluate_run(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ..
         if arguments.split != "test":
             raise ConfigError("released negatives belong to the test split; leave --split out.")
         negatives = released_negatives(opened.dataset)
-        found = evaluate_released(users, items, opened.dataset, negatives, cutoffs)
+        evaluation = evaluate_released(users, items, opened.dataset, negatives, cutoffs)
         ranking, over = f"against the {negatives.shape[1]} released negatives", "held-out items"
     else:
         evaluation = evaluate_sampled(
