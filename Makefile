@@ -48,6 +48,8 @@ $(VENV)/.app: $(VENV)/bin/python requirements.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
 	@echo ">> installing requirements-dev.txt into $(VENV)"
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@if command -v npm >/dev/null; then echo ">> installing axe-core for the accessibility tests"; \
+	  npm install --silent --no-save --no-package-lock --prefix $(VENV) axe-core@4.14.1; fi
 	@touch $@
 
 clean:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from app.charts.style import Look, finish, look_of
+from app.charts.text import chart_name
 
 if TYPE_CHECKING:
     from engine.geometry import TrainingCurvature
@@ -27,11 +28,11 @@ def measure_by_epoch(
         figure.add_scatter(
             x=result.epochs_N,
             y=result.values_MN[result.measures.index(measure)],
-            name=label,
+            name=chart_name(label),
             mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 2},
             marker={"symbol": style.marker, "size": 6},
-            hovertemplate=f"epoch %{{x}}: %{{y:.4g}}<extra>{label}</extra>",
+            hovertemplate=f"epoch %{{x}}: %{{y:.4g}}<extra>{chart_name(label)}</extra>",
         )
     known = measure_of(measure)
     unit = f" ({known.unit})" if known else ""

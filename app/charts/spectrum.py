@@ -74,25 +74,36 @@ def block_eigenvalues(
 
 
 def spectral_density(
-    results: Mapping[str, Curvature], looks: Mapping[str, Look] | None = None
+    results: Mapping[str, Curvature],
+    looks: Mapping[str, Look] | None = None,
+    invariant: bool = False,
 ) -> go.Figure:
-    """How all eigenvalues are spread, on a logarithmic scale; most of them lie near 0."""
+    """How all eigenvalues are spread, on a logarithmic scale; most of them lie near 0.
+
+    By weights, or (``invariant``) by factors per squared change of score.
+    """
     figure = go.Figure()
-    largest = max((r.density_G.max() for r in results.values() if len(r.density_G)), default=1.0)
-    for label, result in results.items():
-        if not len(result.density_G):
+    densities = {
+        label: (r.invariant_density_grid_G, r.invariant_density_G)
+        if invariant
+        else (r.density_grid_G, r.density_G)
+        for label, r in results.items()
+    }
+    largest = max((d.max() for _, d in densities.values() if len(d)), default=1.0)
+    for label, (grid_G, density_G) in densities.items():
+        if not len(density_G):
             continue
         style = look_of(label, looks, list(results))
         figure.add_scatter(
-            x=result.density_grid_G,
-            y=np.maximum(result.density_G, largest * 1e-9),
+            x=grid_G,
+            y=np.maximum(density_G, largest * 1e-9),
             name=chart_name(label),
             mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2},
             hovertemplate=f"eigenvalue %{{x:.3g}}<br>density %{{y:.2e}}"
             f"<extra>{chart_name(label)}</extra>",
         )
-    figure.update_xaxes(title="eigenvalue (nats / weight²)")
+    figure.update_xaxes(title=f"eigenvalue (nats / {'score' if invariant else 'weight'}²)")
     figure.update_yaxes(
         title="share of eigenvalues per unit",
         type="log",

@@ -30,10 +30,12 @@ def side_by_side(
             with torch.no_grad():
                 yield work(span)
         return
-    yield from _threaded(work, parts, n_threads)
+    yield from _run_on_threads(work, parts, n_threads)
 
 
-def _threaded(work: Callable[[slice], T], parts: Sequence[slice], n_threads: int) -> Iterator[T]:
+def _run_on_threads(
+    work: Callable[[slice], T], parts: Sequence[slice], n_threads: int
+) -> Iterator[T]:
     def without_gradient(span: slice) -> T:
         with torch.no_grad():
             return work(span)

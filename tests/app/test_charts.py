@@ -149,6 +149,8 @@ def test_eigenvalue_bars_show_both_ends_and_hatch_what_has_not_converged(
     assert "ran out" not in spectrum.spectrum_caption(curvatures)
     assert "no minimum" in spectrum.spectrum_caption(curvatures)
     assert spectrum.spectral_density(curvatures).layout.yaxis.type == "log"
+    invariant = spectrum.spectral_density(curvatures, invariant=True)
+    assert "score²" in invariant.layout.xaxis.title.text
 
 
 def test_each_block_and_the_whole_have_a_point_and_numbers_their_error(
@@ -392,3 +394,17 @@ def test_a_scatter_of_many_strategies_keeps_its_room(count: int, has_legend: boo
     figure = runs_scatter(table, "trace", "drop fgsm both")
     assert figure.layout.showlegend is has_legend
     assert len(figure.data) == count
+
+
+def test_each_runs_curvature_is_drawn_over_its_epochs() -> None:
+    from app.charts.along_training import measure_by_epoch
+    from engine.geometry import TrainingCurvature
+
+    result = TrainingCurvature(
+        label="plain", run="1", measures=["top_eigenvalue"], epochs_N=np.array([2, 4]),
+        values_MN=np.array([[0.1, 0.3]]), losses_N=np.ones(2), gradient_norms_N=np.ones(2),
+        temperatures_N=np.ones(2),
+    )  # fmt: skip
+    figure = measure_by_epoch({"plain": result}, "top_eigenvalue")
+    assert (list(figure.data[0].x), list(figure.data[0].y)) == ([2, 4], [0.1, 0.3])
+    assert "nats / weight²" in figure.layout.yaxis.title.text

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from engine.geometry import CurvatureConfig, Symmetry, SymmetryConfig, measure_symmetry
+from engine.data import synthetic
+from engine.geometry import (
+    CurvatureConfig,
+    ModePathConfig,
+    ProfileConfig,
+    SliceConfig,
+    Symmetry,
+    SymmetryConfig,
+    loss_profiles,
+    loss_slice,
+    measure_symmetry,
+    mode_path,
+)
 from engine.geometry.curvature.invariant_metric import InvariantLoss, canonical_factors
 from engine.geometry.curvature.measurement_point import MeasurementPoint
 from engine.geometry.curvature.measures import MEASURES
@@ -191,11 +203,20 @@ def test_symmetry_is_kept_and_told_as_tables(fitted, tmp_path):
     assert "invariant trace" in again.caption
 
 
-def test_symmetry_of_every_model_on_a_dozen_users(make_run, any_model):
-    from engine.data import synthetic
-
+def test_every_analysis_of_every_model_works_on_a_dozen_users(make_run, any_model):
     data = synthetic(12, 6, 40, image_width=3, text_width=2, seed=1)
-    run = make_run(any_model, "float32", dataset=data, **{"model.width": 16})
+    runs = [
+        make_run(any_model, "float32", dataset=data, seed=s, **{"model.width": 16}) for s in (1, 2)
+    ]
+    run = runs[0]
+    plane = {"first": "top_eigenvector", "second": "bottom_eigenvector", "n_points": 3}
+    quantities = ("train_loss", "valid_loss", "recall@20")
+    slices = loss_slice(runs, SliceConfig.parse(plane | {"quantities": quantities}))
+    assert np.isfinite(slices.values_RQAB).all()
+    path = mode_path(runs, ModePathConfig(n_steps=2, n_points=3))
+    assert np.isfinite(path.train_loss_CT).all()
+    profiles = loss_profiles(runs, ProfileConfig(n_points=5, n_directions=2))
+    assert np.isfinite(profiles.sharpest_RX).all()
     config = {"n_draws": 1, "scales": (4,), "temperatures": (4,), "shifts": (1,)}
     found = measure_symmetry(run, SymmetryConfig.parse(config))
     assert "top_eigenvalue" in found.measures

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts.along_training import measure_by_epoch
 from app.charts.style import CONFIG
+from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import config_class, results_or_offer
@@ -43,6 +44,6 @@ def along_training(choice: Choice) -> None:
     for column, name in zip(st.columns(len(names)), names, strict=True):
         figure = measure_by_epoch(results, name, choice.looks)
         column.plotly_chart(figure, config=CONFIG, alt=f"{title_of(name)} by epoch of each run")
-    st.caption(f"{choice.dataset}, one seed a run. {next(iter(results.values())).caption}")
+    st.caption(f"{choice.dataset}, one seed a run. {escape(next(iter(results.values())).caption)}")
     frames = [result.to_frame().assign(label=label) for label, result in results.items()]
     table_and_csv(pd.concat(frames, ignore_index=True), "sharpening", "Along training")

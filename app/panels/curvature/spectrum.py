@@ -51,7 +51,12 @@ def spectra(results: Mapping[str, Curvature], choice: Choice) -> None:
             st.subheader("Block by block")
             figure = charts.block_eigenvalues(results, choice.looks)
             st.plotly_chart(figure, config=CONFIG, alt="Largest eigenvalue of each block")
-    with right:
+    if any(len(result.invariant_density_G) for result in results.values()):
+        with right:
+            st.subheader("All eigenvalues, per squared change of score")
+            figure = charts.spectral_density(results, choice.looks, invariant=True)
+            st.plotly_chart(figure, config=CONFIG, alt="Invariant spectral density of each run")
+    with left:
         st.subheader("In numbers")
         st.dataframe(numbers_of_runs(results), hide_index=True, height="content")
     st.caption(f"{choice.dataset}. {charts.spectrum_caption(results)}")

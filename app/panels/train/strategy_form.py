@@ -9,6 +9,7 @@ import streamlit as st
 from app.panels.train.trainings import start
 from app.widgets.config_form import config_form
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import explain
 
 if TYPE_CHECKING:
     from engine.training import TrainConfig
@@ -22,6 +23,8 @@ def one_strategy() -> None:
     name = str(
         st.pills(
             "Start from a preset", list(PRESETS), default="plain", required=True, key="preset",
+            help=explain("Mirror Gradient", "AMR", "SAM", "PGD", "BPR", "Warm start"),
+            bind="query-params",
             persist_state="session",
         )
     )  # fmt: skip
@@ -39,7 +42,7 @@ def one_strategy() -> None:
 def _start(config: TrainConfig | None, name: str) -> None:
     """Name, seeds and the button."""
     left, middle, right, button = st.columns([3, 1, 1, 1], vertical_alignment="bottom")
-    label = left.text_input("Name of the run", value=name, key=f"name.{name}")
+    label = left.text_input("Name of the run", value=name, key=f"name.{name}", bind="query-params")
     n_seeds = middle.number_input(
         "Seeds", 1, 20, 1, help="Several seeds give means with 95 % intervals; 5 are a good start."
     )

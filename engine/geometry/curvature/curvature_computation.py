@@ -130,7 +130,7 @@ def _density(
     config = point.config
     if not config.density_probes:
         return None
-    with point.timed(what):
+    with point.stopwatch(what):
         density = spectral_density(
             matvec,
             size,

@@ -124,7 +124,7 @@ class MeasurementPoint:
         """Of the whole Hessian, by the config's number of products."""
         hessian, config = self.whole_hessian, self.config
         krylov = self.hessian_eigenpairs.krylov
-        with self.timed("trace"):
+        with self.stopwatch("trace"):
             estimate = hutch_plus_plus(
                 hessian.product, hessian.space.size, config.trace_products,
                 torch_generator(config.seed, "trace"), self.gradient_P, krylov, self.progress,
@@ -144,7 +144,7 @@ class MeasurementPoint:
     ) -> Eigenpairs:
         """Extreme eigenpairs to the config's tolerance; books products, time and convergence."""
         config = self.config
-        with self.timed(what):
+        with self.stopwatch(what):
             pairs = extreme_eigenpairs(
                 matvec, start_P, n_top, n_bottom, config.tolerance, 10 * config.tolerance,
                 config.max_products, self.progress,
@@ -155,7 +155,7 @@ class MeasurementPoint:
         return pairs
 
     @contextmanager
-    def timed(self, what: str) -> Iterator[None]:
+    def stopwatch(self, what: str) -> Iterator[None]:
         """Book the wall time of a block under a name."""
         started = time.perf_counter()
         yield

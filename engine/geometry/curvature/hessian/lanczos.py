@@ -150,7 +150,7 @@ def extreme_eigenpairs(
         vectors_KP=mixing @ krylov.basis_MP,
         residuals_K=_residuals(krylov, values, vectors)[chosen],
         errors_K=errors[is_asked],
-        converged_K=_converged(ends, errors, len(values)) | spans_all,
+        converged_K=_convergence(ends, errors, len(values)) | spans_all,
         n_top=min(n_top, len(values)),
         n_products=process.n_products,
         krylov=krylov,
@@ -175,7 +175,7 @@ def _limits(ends: tuple[_End, _End], n_basis: int) -> np.ndarray:
     return np.concatenate([np.full(min(end.n_wide, n_basis), end.tolerance) for end in ends])
 
 
-def _converged(ends: tuple[_End, _End], errors: np.ndarray, n_basis: int) -> np.ndarray:
+def _convergence(ends: tuple[_End, _End], errors: np.ndarray, n_basis: int) -> np.ndarray:
     """Which of the asked eigenvalues are within tolerance, the last of an end with its spares."""
     settled = errors <= _limits(ends, n_basis)
     split = min(ends[0].n_wide, n_basis)

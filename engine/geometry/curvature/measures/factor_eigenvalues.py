@@ -51,7 +51,7 @@ def _factor_top(point: MeasurementPoint, what: str, loss: FactorLoss) -> Estimat
     return Estimate(point.eigenpairs(what, matvec, start_P).top)
 
 
-def _balanced(point: MeasurementPoint) -> Estimate:
+def _balanced_top(point: MeasurementPoint) -> Estimate:
     users, items = balanced_factors(*point.factors)
     loss = FactorLoss(users, items, point.triples, point.factor_loss.pattern)
     return _factor_top(point, "balanced", loss)
@@ -78,6 +78,6 @@ BALANCED_TOP_EIGENVALUE = Measure(
     "balanced top eigenvalue",
     "largest eigenvalue by the factors after balancing U and V",
     "nats / score",
-    _balanced,
+    _balanced_top,
     moved_by=("temperature", "shift"),
 )
