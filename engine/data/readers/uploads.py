@@ -39,8 +39,10 @@ def keep_upload(name: str, content: BinaryIO, root: Path) -> tuple[Path, list[st
             "or a table as .csv, .tsv or .parquet."
         )
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(name).stem).strip("-")[:40] or "upload"
-    digest = hashlib.file_digest(content, "sha256").hexdigest()[:8]
-    folder = root / f"{stem}-{digest}"
+    digest = hashlib.sha256()
+    while block := content.read(1 << 20):
+        digest.update(block)
+    folder = root / f"{stem}-{digest.hexdigest()[:8]}"
     content.seek(0)
     partial = root / f".{stem}-{secrets.token_hex(4)}.partial"
     notes: list[str] = []
