@@ -16,9 +16,12 @@ from engine.objectives.amr import AMRConfig, FeatureAdversary
 from engine.objectives.apr import APRConfig
 from engine.objectives.batch import Adversary, Batch, Step, Triples, loss_of
 from engine.objectives.bpr import NormPenaltyConfig, SquaredPenaltyConfig, bpr_loss
+from engine.objectives.pamacf import PamaCFConfig
 from engine.objectives.pgd_training import PGDConfig
 
-AnyAdversaryConfig = Annotated[AMRConfig | PGDConfig | APRConfig, Field(discriminator="name")]
+AnyAdversaryConfig = Annotated[
+    AMRConfig | PGDConfig | APRConfig | PamaCFConfig, Field(discriminator="name")
+]
 
 
 class ObjectiveConfig(Config):
@@ -101,6 +104,7 @@ __all__ = [
     "Objective",
     "ObjectiveConfig",
     "PGDConfig",
+    "PamaCFConfig",
     "SquaredPenaltyConfig",
     "Step",
     "Triples",

@@ -13,6 +13,7 @@ from engine.objectives import (
     APRConfig,
     NormPenaltyConfig,
     ObjectiveConfig,
+    PamaCFConfig,
     PGDConfig,
     SquaredPenaltyConfig,
 )
@@ -101,6 +102,11 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "apr": (
         "Adversarial embeddings, epsilon 0.5 (arXiv 1808.03908)",
         TrainConfig(objective=ObjectiveConfig(adversary=APRConfig())),
+    ),
+    "pamacf": (
+        "Adversarial embeddings, each user's as strong as its embedding is long, epsilon 0.5 at "
+        "the mean (arXiv 2410.22844 and its released code)",
+        TrainConfig(objective=ObjectiveConfig(adversary=PamaCFConfig())),
     ),
     "amr-published": (
         "AMR with its released code's settings: summed loss, Adagrad, image only, epsilon 0.1 of "

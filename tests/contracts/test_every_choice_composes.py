@@ -27,6 +27,7 @@ CHOICES = {
         {"name": "pgd", "steps": 2} | WARM,
         {"name": "pgd", "steps": 2, "norm": "linf"} | WARM,
         {"name": "apr"} | WARM,
+        {"name": "pamacf"} | WARM,
     ],
     "model": [
         {"name": "vbpr", "width": 6, "form": "sum", "modalities": ["text"]},
@@ -56,7 +57,10 @@ WITHOUT_FEATURES = [c().name for c in MODELS if not issubclass(c, MultimodalConf
 def allowed(row):
     """A model without features has none to perturb."""
     adversary = row.get("adversary")
-    is_of_features = adversary is not None and adversary["name"] != "apr"
+    name, model = adversary and adversary["name"], row.get("model", {}).get("name")
+    if name == "pamacf" and model in ("bm3", "selfcf", "slmrec", "damrs"):
+        return False  # they minimise no ranking loss
+    is_of_features = name not in (None, "apr", "pamacf")
     is_of_features = is_of_features or bool(row.get("noise"))
     reads_none = row.get("model", {}).get("name") in WITHOUT_FEATURES
     return not (is_of_features and reads_none)
@@ -113,7 +117,7 @@ def step_costs(config, n_steps):
     with a fresh stepper.
     """
     adversary, stepper = config.objective.adversary, config.stepper
-    costs = {"apr": 2, "amr": 2 if getattr(adversary, "direction", "") == "gradient" else 1}
+    costs = {"apr": 2, "pamacf": 1, "amr": 2 if getattr(adversary, "direction", "") == "gradient" else 1}
     full = costs.get(adversary.name, 1 + getattr(adversary, "steps", 0)) if adversary else 1
     warm = [(1, t) for t in range(n_steps if adversary else 0)]
     for passes, t in itertools.chain(warm, ((full, t) for t in itertools.count())):
