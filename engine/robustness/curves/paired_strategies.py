@@ -71,7 +71,7 @@ def compare_strategies(curves: RobustnessCurves, first: str, second: str) -> pd.
         )
     table = pd.DataFrame(rows)
     tested = table["p_value"].where(table["strength"] > 0)
-    table.insert(table.columns.get_loc("says"), "p_holm", holm(tested.to_numpy()))
+    table.insert(len(table.columns) - 1, "p_holm", holm(tested.to_numpy()))
     is_lost = (table["says"] == SHOWN) & (table["p_holm"] >= ALPHA)
     table.loc[is_lost, "says"] = SHOWN + ", but not after Holm's correction for all rows"
     return table
