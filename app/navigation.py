@@ -9,6 +9,7 @@ import streamlit as st
 from app.selection.address import open_from_address, write_to_address
 from app.selection.choice import choose_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import glossary
 
 ICON = str(Path(__file__).with_name("icon.png"))
 st.set_page_config(page_title="Basin", page_icon=ICON, layout="wide")
@@ -42,4 +43,5 @@ with show_errors():
     open_from_address()
     st.session_state["choice"] = choose_runs()
     write_to_address()
+    glossary()
     page.run()

@@ -39,7 +39,8 @@ CONFIG: dict[str, Any] = {
 
 KNOWN_STRATEGIES = (
     "plain", "mg", "amr", "mg+amr", "sam", "noise", "mg-sgd", "asam", "gradient-norm",
-    "weight-decay", "swa", "ema", "pgd", "apr", "amr-published",
+    "weight-decay", "swa", "ema", "pgd", "apr", "amr-published", "mg-published", "mg+sam",
+    "lightgcn-published", "freedom-published",
 )  # fmt: skip
 """Presets, each of which always has the look of its place here."""
 
@@ -114,16 +115,17 @@ def ratio_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
     Powers of ten over many decades, 1-2-5 over a few, finer steps around a narrow range.
     """
     decades = float(np.log10(high / low))
+    if decades <= 0.15:
+        step = next(s for s in (0.01, 0.02, 0.05, 0.1) if (high - low) / high / s <= 8)
+        step *= 10.0 ** np.floor(np.log10(high))
+        ticks = [k * step for k in range(int(np.ceil(low / step)), int(high / step) + 1)]
+        return ticks, [f"{tick:.6g}" for tick in ticks]
     if decades > 3:
         steps: tuple[float, ...] = (1,)
     elif decades > 0.8:
         steps = (1, 2, 5)
     else:
-        steps = (
-            (1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
-            if decades > 0.15
-            else tuple(1 + k / 20 for k in range(180))
-        )
+        steps = (1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps]
     ticks = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]

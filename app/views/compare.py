@@ -15,9 +15,10 @@ from app.panels.compare.tradeoff import tradeoff
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import explain
 from app.widgets.lazy_tabs import lazy_tabs
 
-st.title("Compare", help="Which training ranks best, and by how much?")
+st.title("Compare", help=explain("Recall@k", "NDCG@k", "Seed", "Interval", "Baseline"))
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()

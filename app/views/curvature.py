@@ -16,9 +16,10 @@ from app.panels.curvature.symmetry import what_moves_what
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import explain
 from app.widgets.lazy_tabs import lazy_tabs
 
-st.title("Curvature", help="Flat or sharp, in numbers; which of them may be compared at all?")
+st.title("Curvature", help=explain("Hessian", "Trace", "Invariant", "Calibrated", "Nats"))
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()

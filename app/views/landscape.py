@@ -12,9 +12,12 @@ from app.panels.landscape.slices import slices
 from app.selection.choice import Choice
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import explain
 from app.widgets.lazy_tabs import lazy_tabs
 
-st.title("Landscape", help="Which solution lies in a flat basin, and which in a sharp one?")
+st.title(
+    "Landscape", help=explain("Flat, sharp", "Nats", "Frozen triples", "Calibrated", "Hessian")
+)
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()

@@ -17,9 +17,12 @@ from app.panels.robustness.users import which_users_lose
 from app.selection.choice import Choice, open_dataset_of
 from app.widgets.empty_states import stop_without_runs
 from app.widgets.error_boundary import show_errors
+from app.widgets.glossary import explain
 from app.widgets.lazy_tabs import lazy_tabs
 
-st.title("Robustness", help="What breaks when pictures and texts are noisy, change or are attacked")
+st.title(
+    "Robustness", help=explain("FGSM", "PGD", "Epsilon", "Random control", "Reliance", "Recall@k")
+)
 choice: Choice = st.session_state["choice"]
 if not choice.ids:
     stop_without_runs()

@@ -8,8 +8,9 @@ from app.charts.text import escape
 from app.panels.train.strategy_form import one_strategy
 from app.panels.train.trainings import offer_to_resume, watch_trainings
 from app.selection.workspace import dataset_path
+from app.widgets.glossary import explain
 
-st.title("Train")
+st.title("Train", help=explain("Strategy", "Objective", "Stepper", "Epoch", "Seed"))
 st.markdown(
     f"A strategy is two choices: **what is minimised** and **how it steps**. Every combination "
     f"works. Dataset: **{escape(dataset_path())}** (change it on the Overview)."
@@ -23,6 +24,7 @@ what = st.segmented_control(
     default="One strategy",
     required=True,
     key="what_to_train",
+    bind="query-params",
     help="A sweep trains presets with several values of settings, each over several seeds",
 )
 if what == "A sweep":

@@ -85,7 +85,7 @@ def _nested(field: ConfigField, key: str, begin: Any, columns: int) -> dict[str,
         now = begin["name"] if begin else NONE
         name = st.selectbox(
             label_of(field.path), names, index=names.index(now), help=field.help, key=key,
-            width=320, persist_state="session",
+            width=320, persist_state="session", bind="query-params",
         )  # fmt: skip
         if name == NONE:
             return None
@@ -119,6 +119,7 @@ def _several(
         help=field.help,
         key=key,
         persist_state="session",
+        bind="query-params",
     )
     values = []
     for name in names:
@@ -150,7 +151,9 @@ def _grid(
 def field_widget(field: ConfigField, key: str, value: Any) -> Any:
     """One plain setting's widget; returns its value as the config takes it."""
     label, kind = label_of(field.path), field.annotation
-    common: dict[str, Any] = {"help": field.help or None, "key": key, "persist_state": "session"}
+    common: dict[str, Any] = {
+        "help": field.help or None, "key": key, "persist_state": "session", "bind": "query-params",
+    }  # fmt: skip
     if field.choices:
         names = [NONE] * field.optional + list(field.choices)
         now = NONE if value is None else str(value)

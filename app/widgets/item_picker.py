@@ -28,6 +28,7 @@ def pick_item(dataset: Dataset, key: str, needs_picture: bool = False) -> int | 
         format_func=lambda i: f"{titles[i] or f'item {i}'} ({int(dataset.popularity[i])})",
         help="The least popular first; in brackets: its training interactions. Type to find one.",
         key=key,
+        bind="query-params",
     )
     cards.item_grid(dataset.items.iloc[[item]])
     return int(item)

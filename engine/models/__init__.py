@@ -8,19 +8,24 @@ from pydantic import Field
 
 from engine.data import Dataset
 from engine.foundation.seeding import torch_generator
-from engine.models.bm3 import BM3Config
-from engine.models.bpr_mf import BPRMFConfig
-from engine.models.dragon import DRAGONConfig
-from engine.models.dualgnn import DualGNNConfig
-from engine.models.freedom import FREEDOMConfig
-from engine.models.grcn import GRCNConfig
-from engine.models.lattice import LATTICEConfig
-from engine.models.layergcn import LayerGCNConfig
-from engine.models.lgmrec import LGMRecConfig
-from engine.models.lightgcn import LightGCNConfig
-from engine.models.mgcn import MGCNConfig
-from engine.models.mmgcn import MMGCNConfig
-from engine.models.pgl import PGLConfig
+from engine.models.collaborative.bpr_mf import BPRMFConfig
+from engine.models.collaborative.layergcn import LayerGCNConfig
+from engine.models.collaborative.lightgcn import LightGCNConfig
+from engine.models.collaborative.selfcf import SelfCFConfig
+from engine.models.multimodal.bm3 import BM3Config
+from engine.models.multimodal.damrs import DAMRSConfig
+from engine.models.multimodal.dragon import DRAGONConfig
+from engine.models.multimodal.dualgnn import DualGNNConfig
+from engine.models.multimodal.freedom import FREEDOMConfig
+from engine.models.multimodal.grcn import GRCNConfig
+from engine.models.multimodal.lattice import LATTICEConfig
+from engine.models.multimodal.lgmrec import LGMRecConfig
+from engine.models.multimodal.mgcn import MGCNConfig
+from engine.models.multimodal.mmgcn import MMGCNConfig
+from engine.models.multimodal.pgl import PGLConfig
+from engine.models.multimodal.slmrec import SLMRecConfig
+from engine.models.multimodal.smore import SMOREConfig
+from engine.models.multimodal.vbpr import VBPRConfig
 from engine.models.recommender import (
     Block,
     LinearProjection,
@@ -29,11 +34,7 @@ from engine.models.recommender import (
     MultimodalConfig,
     Recommender,
 )
-from engine.models.selfcf import SelfCFConfig
-from engine.models.slmrec import SLMRecConfig
-from engine.models.smore import SMOREConfig
 from engine.models.terms import TermInputs
-from engine.models.vbpr import VBPRConfig
 
 AnyModelConfig = Annotated[
     BPRMFConfig
@@ -52,7 +53,8 @@ AnyModelConfig = Annotated[
     | SelfCFConfig
     | LGMRecConfig
     | SMOREConfig
-    | PGLConfig,
+    | PGLConfig
+    | DAMRSConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

@@ -11,7 +11,7 @@ from engine.data.negatives import NegativeSource
 from engine.foundation.config import Config
 from engine.foundation.devices import DeviceName
 from engine.models import AnyModelConfig
-from engine.models.vbpr import VBPRConfig
+from engine.models.multimodal.vbpr import VBPRConfig
 from engine.objectives import ObjectiveConfig
 from engine.training.stepping.averaging import AnyAveragingConfig
 from engine.training.stepping.mirror_gradient import MirrorGradientConfig

@@ -18,6 +18,7 @@ SMALL: dict[str, dict] = {
     "slice": {},
     "curvature": {},
     "robustness": {},
+    "attacks": {},
     "embed": {},
     "align": {},
     "path": {"n_steps": 5, "n_points": 5},

@@ -11,20 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.charts.text import chart_name, escape, short
 from engine.runs import RunStore
+from tests.support.pages import PAGES
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
 EVIL = "![x](http://evil.example/x.png) <b>bold</b> %{evil} **strong**"
-PAGES = (
-    "overview",
-    "train",
-    "runs",
-    "compare",
-    "landscape",
-    "curvature",
-    "embeddings",
-    "robustness",
-)
 DRAWN = ("name", "hovertemplate", "text", "ticktext", "customdata")
 SIGNS = ("![x]", "<b>bold", "%{evil}", "**strong")
 

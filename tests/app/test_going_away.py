@@ -12,19 +12,10 @@ from engine.jobs import run_here
 from engine.runs import RunStore
 from engine.studies.new_run import create_run
 from engine.training import TrainConfig
+from tests.support.pages import PAGES
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "navigation.py"
 DATA = "synthetic:users=60,items=40,interactions=900,image=12,text=8,seed=1"
-PAGES = (
-    "overview",
-    "train",
-    "runs",
-    "compare",
-    "landscape",
-    "curvature",
-    "embeddings",
-    "robustness",
-)
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ def test_every_page_shows_finished_runs_without_an_error(page: str) -> None:
     assert not test.error
     assert not test.warning
     assert test.title[0].value
+    assert any("Split: at random" in caption.value for caption in test.sidebar.caption)
     if page not in ("train", "runs"):
         assert len(test.get("plotly_chart")) >= 1
         assert any(
@@ -282,3 +283,25 @@ def test_group_shares_are_means_over_draws_then_seeds() -> None:
     assert (row["clean"], row["n_seeds"]) == (0.5, 2)
     assert row["perturbed"] == pytest.approx(0.3)
     assert row["low"] < 0.3 < row["high"]
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_link_reproduces_every_control() -> None:
+    links = {
+        "landscape": {"landscape": "Contours and surfaces", "slice.n_points": "9"},
+        "robustness": {
+            "robustness": "Which training?", "curves.shown": "lost", "paired.baseline": "amr",
+        },
+        "train": {"preset": "mg", "train.mg.epochs": "7", "name.mg": "mine"},
+    }  # fmt: skip
+    for page, params in links.items():
+        test = AppTest.from_file(str(MAIN), default_timeout=180)
+        test.session_state["dataset"] = DATA
+        test.run()
+        for name, value in params.items():
+            test.query_params[name] = value
+        test.switch_page(f"views/{page}.py").run()
+        assert not test.exception, test.exception[0].message
+        assert not test.error, page
+        for name, value in params.items():
+            assert str(test.session_state[name]) == value, name

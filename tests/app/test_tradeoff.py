@@ -8,6 +8,7 @@ import pytest
 
 from app.charts.tradeoff import tradeoff_caption, tradeoff_scatter
 from engine.robustness.standard import tradeoff_means
+from tests.app.test_pages import opened
 
 
 def points(with_line: bool = True) -> pd.DataFrame:
@@ -45,6 +46,17 @@ def test_runs_means_the_path_and_the_line_of_disuse_are_drawn() -> None:
     runs = [x for trace in figure.data if trace.opacity for x in trace.x]
     assert sorted(runs) == sorted(table["reliance"])
     assert "above it lies robustness" in tradeoff_caption(table)
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_compare_page_shows_reliance_beside_what_is_kept() -> None:
+    test = opened("compare", tab="Reliance and robustness")
+    assert any("relies on its features for" in text.value for text in test.markdown)
+    assert not any(button.label == "Attack these runs" for button in test.button)
+    before = test.get("plotly_chart")[-1].proto.spec
+    test.segmented_control(key="tradeoff.strength").set_value(1.0).run()
+    assert not test.exception
+    assert test.get("plotly_chart")[-1].proto.spec != before
 
 
 def test_without_a_model_that_sees_no_features_the_caption_says_what_to_add() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.models import VBPRConfig
-from engine.models.vbpr import VBPR
+from engine.models.multimodal.vbpr import VBPR
 from engine.training import TrainConfig, Trained, fit
 
 MODELS = ("concat", "sum", "bent", "graph")

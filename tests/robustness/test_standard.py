@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.foundation.errors import ConfigError
-from engine.models.vbpr import VBPR
+from engine.models.multimodal.vbpr import VBPR
 from engine.objectives import AMRConfig
 from engine.robustness.standard import (
     ATTACK_TITLES,
@@ -251,5 +251,7 @@ def test_runs_of_different_datasets_are_refused(linear, tiny):
     moved = Trained(linear.model, other, linear.features, linear.config, "other")
     with pytest.raises(ConfigError, match="different datasets"):
         standard_attacks([linear, moved], QUICK)
+    with pytest.raises(ConfigError, match="at least one strength above 0"):
+        QUICK.changed({"strengths": [0]})
     with pytest.raises(ConfigError, match="no run"):
         standard_attacks([], QUICK)

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import softplus
 
 from engine.data import synthetic
-from engine.models import projection
+from engine.models.parts import projection
 from engine.training import MemoryRecorder, preset
 from engine.training.trainer import Trainer
 

@@ -36,8 +36,8 @@ def differences(choice: Choice, metrics: Sequence[str]) -> None:
     groups = list(dict.fromkeys(values["group"]))
     left, right = st.columns(2)
     usual = groups.index("plain") if "plain" in groups else 0
-    baseline = left.selectbox("Baseline", groups, index=usual, key="baseline")
-    metric = right.selectbox("Metric", metrics, key="difference")
+    baseline = left.selectbox("Baseline", groups, index=usual, key="baseline", bind="query-params")
+    metric = right.selectbox("Metric", metrics, key="difference", bind="query-params")
     strategies = dict(zip(values["id"], values["group"], strict=True))
     stamps = tuple(run_store().get(run).status.ended for run in strategies)
     table = _strategies_table(str(run_store().root), strategies, stamps, metric, baseline)

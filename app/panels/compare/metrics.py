@@ -22,6 +22,7 @@ def metrics_of_strategies(choice: Choice) -> list[str]:
     left, right = st.columns([3, 2])
     kinds = left.pills(
         "Metrics", KINDS, selection_mode="multi", default=["recall", "ndcg"], key="metrics",
+        bind="query-params",
         persist_state="session",
     )  # fmt: skip
     cutoff = right.segmented_control(

@@ -52,11 +52,11 @@ def does_flatness_predict_robustness(choice: Choice) -> None:
     left, right = st.columns(2)
     metric = left.segmented_control(
         "Accuracy", ["recall@10", "recall@20", "ndcg@10", "ndcg@20"], default="recall@20",
-        required=True, key="flatness.metric",
+        required=True, key="flatness.metric", bind="query-params",
     )  # fmt: skip
     strength = right.segmented_control(
         "Strength of the perturbation", STRENGTHS, default=0.1, required=True,
-        key="flatness.strength",
+        key="flatness.strength", bind="query-params",
     )  # fmt: skip
     with show_errors():
         store = run_store()
@@ -120,6 +120,7 @@ def _scatter_and_correlations(choice: Choice, study: FlatnessAndRobustness) -> N
         study.drops,
         format_func=_drop_title,
         key="flatness.drop",
+        bind="query-params",
     )
     measures = in_table_order(list(study.table.columns))
     measure = right.selectbox(
@@ -127,6 +128,7 @@ def _scatter_and_correlations(choice: Choice, study: FlatnessAndRobustness) -> N
         measures,
         format_func=_measure_title,
         key="flatness.measure",
+        bind="query-params",
     )
     correlations = _correlations(study.table, drop)
     left, right = st.columns([2, 3], gap="large")

@@ -29,7 +29,12 @@ def input_sharpness(results: Mapping[str, Curvature], choice: Choice) -> None:
         return
     modalities = list(dict.fromkeys(m for r in known.values() for m in r.modalities))
     modality = st.segmented_control(
-        "Modality", modalities, default=modalities[0], required=True, key="inputs.modality"
+        "Modality",
+        modalities,
+        default=modalities[0],
+        required=True,
+        key="inputs.modality",
+        bind="query-params",
     )
     with show_errors():
         titles = open_dataset_of(choice).items["title"]

@@ -27,7 +27,13 @@ def what_moves_what(choice: Choice) -> None:
         "against each other, rotated, mixed by any invertible matrix, all scores multiplied, one "
         "vector added to every item. No user's list changes. Which measures of flatness do?"
     )
-    run = st.selectbox("Run", choice.ids, format_func=choice.labels.__getitem__, key="symmetry.run")
+    run = st.selectbox(
+        "Run",
+        choice.ids,
+        format_func=choice.labels.__getitem__,
+        key="symmetry.run",
+        bind="query-params",
+    )
     with st.expander("By how much", icon=":material/tune:"):
         config = config_form(config_class("symmetry"), "symmetry", columns=3)
     if config is None:

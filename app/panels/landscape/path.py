@@ -30,10 +30,16 @@ def between_two_runs(choice: Choice) -> None:
     )
     left, right = st.columns(2)
     first = left.selectbox(
-        "From", choice.ids, format_func=choice.labels.__getitem__, key="path.from"
+        "From",
+        choice.ids,
+        format_func=choice.labels.__getitem__,
+        key="path.from",
+        bind="query-params",
     )
     others = [run for run in choice.ids if run != first]
-    second = right.selectbox("To", others, format_func=choice.labels.__getitem__, key="path.to")
+    second = right.selectbox(
+        "To", others, format_func=choice.labels.__getitem__, key="path.to", bind="query-params"
+    )
     with st.expander("How the curve is found", icon=":material/tune:"):
         config = config_form(config_class("path"), "path", columns=4)
     if config is None:

@@ -19,7 +19,9 @@ def products(dataset: Dataset) -> None:
     st.subheader("Products")
     items, categories = dataset.items, first_categories(dataset.items)
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
-    sought = left.text_input("Search titles and descriptions", persist_state="session", key="find")
+    sought = left.text_input(
+        "Search titles and descriptions", persist_state="session", key="find", bind="query-params"
+    )
     names = ["all", *sorted(set(categories) - {""})]
     wanted = middle.selectbox("Category", names, disabled=len(names) == 1)
     text = items["title"] + " " + items["description"]

@@ -25,7 +25,12 @@ def pictures_and_texts(dataset: Dataset) -> None:
     from engine.robustness import PICTURE_PERTURBATIONS, TEXT_PERTURBATIONS, PictureEditConfig
 
     what = st.segmented_control(
-        "Look at", ["picture", "text"], default="picture", required=True, key="edit.what"
+        "Look at",
+        ["picture", "text"],
+        default="picture",
+        required=True,
+        key="edit.what",
+        bind="query-params",
     )
     kinds: dict[str, type[PerturbationConfig]] = dict(TEXT_PERTURBATIONS)
     if what == "picture":
@@ -40,7 +45,11 @@ def pictures_and_texts(dataset: Dataset) -> None:
     with right:
         picker, knob = st.columns(2, vertical_alignment="bottom")
         name = picker.selectbox(
-            "Edit", list(kinds), format_func=lambda n: kinds[n].title, key=f"edit.{what}"
+            "Edit",
+            list(kinds),
+            format_func=lambda n: kinds[n].title,
+            key=f"edit.{what}",
+            bind="query-params",
         )
         with picker.popover("Its settings", icon=":material/tune:", width="stretch"):
             config = config_form(
@@ -51,7 +60,7 @@ def pictures_and_texts(dataset: Dataset) -> None:
         largest = float(config.strength_limit or config.strengths[-1])
         strength = knob.slider(
             "Strength", 0.0, largest, float(config.strengths[2]), largest / 50,
-            key=f"edit.strength.{name}", help=config.strength_unit,
+            key=f"edit.strength.{name}", bind="query-params", help=config.strength_unit,
         )  # fmt: skip
         knob.caption(f"Strength: {config.strength_unit}.")
         if what == "picture":

@@ -78,7 +78,11 @@ def attack_this_item(choice: Choice, dataset: Dataset) -> None:
         st.dataframe(table, hide_index=True, column_config=formats)
     _pictures(known, config, strength)
     run = st.selectbox(
-        "Lists of run", choice.ids, format_func=choice.labels.__getitem__, key="target.run"
+        "Lists of run",
+        choice.ids,
+        format_func=choice.labels.__getitem__,
+        key="target.run",
+        bind="query-params",
     )
     _lists(dataset, known[run], answers[run], ranks[choice.labels[run]])
     every = pd.concat([t.assign(run=name) for name, t in ranks.items()], ignore_index=True)
@@ -91,12 +95,17 @@ def _choose_target(dataset: Dataset) -> dict[str, Any] | None:
     what = "one product"
     if categories:
         what = st.segmented_control(
-            "Target", ["one product", "a category"], default=what, required=True, key="target.what"
+            "Target",
+            ["one product", "a category"],
+            default=what,
+            required=True,
+            key="target.what",
+            bind="query-params",
         )
     if what == "one product":
         item = pick_item(dataset, "target.item")
         return None if item is None else {"target_item": item}
-    category = st.selectbox("Category", categories, key="target.category")
+    category = st.selectbox("Category", categories, key="target.category", bind="query-params")
     members = dataset.items[dataset.items["category"] == category]
     cards.item_grid(members.head(SHOWN_MEMBERS))
     st.caption(f"{len(members)} products, all attacked together; {SHOWN_MEMBERS} are shown.")
@@ -120,11 +129,17 @@ def _choose_attack(
     item = target.get("target_item")
     goals, ways, knob = st.columns([2, 3, 3], vertical_alignment="bottom")
     goal = goals.segmented_control(
-        "Goal", ["promote", "demote"], default="promote", required=True, key="target.goal"
+        "Goal",
+        ["promote", "demote"],
+        default="promote",
+        required=True,
+        key="target.goal",
+        bind="query-params",
     )
     offered = [way for way in WAYS if item is not None or not way.startswith("pixel")]
     kind = ways.selectbox(
         "What is changed", offered, format_func=WAYS.__getitem__, key="target.way",
+        bind="query-params",
         help="Pictures are attacked one product at a time",
     )  # fmt: skip
     if kind.startswith("pixel") and find_spec(ENCODER) is None:
@@ -149,7 +164,8 @@ def _choose_attack(
     largest = float(config.strengths[-1])
     strength = knob.slider(
         "Strength", 0.0, largest, min(0.3, largest) if largest <= 2 else 4.0,
-        0.01 if largest <= 2 else 1.0, key=f"target.strength.{kind}", help=config.strength_unit,
+        0.01 if largest <= 2 else 1.0, key=f"target.strength.{kind}",
+        bind="query-params", help=config.strength_unit,
     )  # fmt: skip
     return config, strength
 

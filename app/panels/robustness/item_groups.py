@@ -33,15 +33,20 @@ def by_item_group(curves: RobustnessCurves, looks: dict[str, Look], choice: Choi
         index=len(pairs) - 1,
         format_func=lambda pair: f"{curves.titles[pair[0]]}, {pair[1]}",
         key="groups.kind",
+        bind="query-params",
     )
     frame = frame[(frame["perturbation"] == kind) & (frame["modality"] == modality)]
     strengths = sorted(s for s in frame["strength"].unique() if s > 0)
     strength = second.select_slider(
-        "Strength", strengths, value=strengths[len(strengths) // 2], key=f"groups.{kind}"
+        "Strength",
+        strengths,
+        value=strengths[len(strengths) // 2],
+        key=f"groups.{kind}",
+        bind="query-params",
     )
     metric = third.segmented_control(
         "Found in the first", curves.cutoffs, default=curves.cutoffs[-1], required=True,
-        key="groups.cutoff",
+        key="groups.cutoff", bind="query-params",
     )  # fmt: skip
     table = item_group_means(frame[frame["metric"] == f"found@{metric}"], float(strength))
     figure = found_by_group(table, looks)

@@ -52,6 +52,7 @@ def knob(choice: Choice, dataset: Dataset) -> None:
         0.1,
         0.01,
         key=f"strength.{kind}",
+        bind="query-params",
         help=config.strength_unit,
     )
     st.caption(f"Strength 1 is: {config.strength_unit}. Strength 0 is the clean model.")
@@ -59,7 +60,7 @@ def knob(choice: Choice, dataset: Dataset) -> None:
     answers = {run: probe.at(config, strength) for run, probe in known.items()}
     metric = st.segmented_control(
         "Metric", [f"{m}@{k}" for m in ("recall", "ndcg") for k in CUTOFFS],
-        default="recall@20", required=True, key="knob.metric",
+        default="recall@20", required=True, key="knob.metric", bind="query-params",
     ) or "recall@20"  # fmt: skip
     _accuracy(choice, config, answers, metric, strength)
     one = _one_run(choice)
@@ -73,28 +74,52 @@ def _accuracy(
     metric: str,
     strength: float,
 ) -> None:
-    rows = []
-    for run, answer in answers.items():
-        means = answer.means().set_index("metric").loc[metric]
-        rows.append({"label": choice.labels[run], **means.to_dict()})
-    table = pd.DataFrame(rows)
+    table = by_strategy(choice, answers, metric)
     figure = charts.before_and_after(table, metric, choice.looks)
     st.plotly_chart(figure, config=CONFIG, key="knob.chart", alt=f"{metric} before and after")
     first = next(iter(answers.values()))
+    several = choice.table["group"].nunique() < len(choice.ids)
+    seeds = "means over seeds" if several else "one seed a run"
     notes = {choice.labels[run]: a.note for run, a in answers.items() if a.note}
     others = " ".join(
         f"{escape(label)}: {escape(note)}" for label, note in notes.items() if note != first.note
     )
-    st.caption(f"{choice.dataset}, test split, one seed a run. {escape(first.caption)} {others}")
+    st.caption(f"{choice.dataset}, test split, {seeds}. {escape(first.caption)} {others}")
     export = table.rename(columns={"label": "run"}).assign(
         perturbation=config.title, strength=strength, unit=config.strength_unit, metric=metric
     )
     table_and_csv(export, "one-strength")
 
 
+def by_strategy(choice: Choice, answers: dict[str, ProbeAnswer], metric: str) -> pd.DataFrame:
+    """One row a strategy: label, clean, perturbed, control and removed, means over its runs.
+
+    Where no strategy has several runs, one row a run.
+    """
+    from engine.evaluation import metric_intervals
+
+    groups = choice.table.set_index("id")["group"]
+    names = groups if not groups.is_unique else pd.Series(choice.labels)
+    rows = [
+        {"group": names[run], **answer.means().set_index("metric").loc[metric].to_dict()}
+        for run, answer in answers.items()
+    ]
+    values = pd.DataFrame(rows)
+    columns = [c for c in values.columns if c != "group" and values[c].notna().any()]
+    means = metric_intervals(values, columns).pivot(index="group", columns="metric", values="mean")
+    order = list(dict.fromkeys(values["group"]))
+    return means.loc[order, columns].rename_axis("label").reset_index()
+
+
 def _one_run(choice: Choice) -> str:
     st.subheader("One user's list")
-    return st.selectbox("Run", choice.ids, format_func=choice.labels.__getitem__, key="knob.run")
+    return st.selectbox(
+        "Run",
+        choice.ids,
+        format_func=choice.labels.__getitem__,
+        key="knob.run",
+        bind="query-params",
+    )
 
 
 def _one_users_list(
@@ -112,6 +137,7 @@ def _one_users_list(
         users,
         format_func=lambda u: names.get(u, f"user {u}"),
         key="knob.user",
+        bind="query-params",
         help="Those who lost most come first; type a number to find any other.",
     )
     lists = probe.lists(answer, user)

@@ -28,9 +28,9 @@ def which_training_held_better(curves: RobustnessCurves, choice: Choice) -> None
         st.info("Choose runs of at least two strategies on the left to compare them.")
         return
     first, second, _ = st.columns(3)
-    baseline = first.selectbox("Baseline", strategies, key="paired.baseline")
+    baseline = first.selectbox("Baseline", strategies, key="paired.baseline", bind="query-params")
     others = [name for name in strategies if name != baseline]
-    other = second.selectbox("Compared with it", others, key="paired.other")
+    other = second.selectbox("Compared with it", others, key="paired.other", bind="query-params")
     measured = json.dumps([curves.provenance["runs"], curves.config])
     table = _differences(measured, curves, baseline, other)
     titles = curves.titles

@@ -24,10 +24,15 @@ def which_users_lose(curves: RobustnessCurves, choice: Choice) -> None:
         range(len(curves.series)),
         format_func=lambda place: _curve_title(curves, place),
         key="curves.user.series",
+        bind="query-params",
     )
     strengths = [float(s) for s in curves.strengths[series] if s > 0]
     strength = second.select_slider(
-        "Strength", strengths, value=strengths[-1], key=f"curves.user.{len(strengths)}"
+        "Strength",
+        strengths,
+        value=strengths[-1],
+        key=f"curves.user.{len(strengths)}",
+        bind="query-params",
     )
     users = curves.user_frame(series, strength)
     st.caption(

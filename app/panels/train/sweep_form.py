@@ -79,7 +79,7 @@ def sweep_form(
     fields = sweepable_fields()
     chosen = st.pills(
         "Presets", list(presets), selection_mode="multi", default=["plain", "mg"],
-        key="sweep.presets", persist_state="session",
+        key="sweep.presets", bind="query-params", persist_state="session",
     )  # fmt: skip
     left, right = st.columns(2)
     with left:
@@ -93,8 +93,10 @@ def sweep_form(
     label = name.text_input(
         "Name of the sweep", key="sweep.name", help="Letters, digits, '.', '_' and '-'"
     )
-    n_seeds = seeds.number_input("Seeds of each", 1, 100, 3, key="sweep.seeds")
-    first_seed = first.number_input("First seed", 0, 2**31 - 1, 0, key="sweep.first_seed")
+    n_seeds = seeds.number_input("Seeds of each", 1, 100, 3, key="sweep.seeds", bind="query-params")
+    first_seed = first.number_input(
+        "First seed", 0, 2**31 - 1, 0, key="sweep.first_seed", bind="query-params"
+    )
     try:
         if not chosen:
             raise ConfigError("A sweep needs a preset to start from; choose at least one.")
@@ -123,7 +125,7 @@ def sweep_form(
 def _values_of(fields: dict[str, ConfigField], title: str, key: str, note: str) -> dict[str, str]:
     """Settings picked from a list, and the text of the values typed for each."""
     picked = st.multiselect(
-        title, list(fields), key=f"sweep.{key}", help=note, placeholder="None",
+        title, list(fields), key=f"sweep.{key}", bind="query-params", help=note, placeholder="None",
         persist_state="session",
     )  # fmt: skip
     several = key == "grid"
@@ -131,6 +133,7 @@ def _values_of(fields: dict[str, ConfigField], title: str, key: str, note: str) 
         path: st.text_input(
             f"{label_of(path)} ({path})",
             key=f"sweep.{key}.{path}",
+            bind="query-params",
             placeholder=_example(fields[path]),
             help=f"{fields[path].help} {'Separate several by commas.' if several else ''}".strip(),
             persist_state="session",

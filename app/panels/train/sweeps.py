@@ -55,7 +55,7 @@ def show_sweeps() -> None:
     name = st.selectbox("Sweep", names, key="sweep.shown", width=360)
     metric = st.segmented_control(
         "Compared by", ["recall@20", "ndcg@20"], default="recall@20", required=True,
-        key="sweep.metric",
+        key="sweep.metric", bind="query-params",
     )  # fmt: skip
     under_way = bool(jobs_of(sweep_of(run_store(), name)))
     watch = st.fragment(watch_sweep, run_every=POLL_SECONDS[under_way])

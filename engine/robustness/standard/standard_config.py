@@ -70,6 +70,8 @@ class StandardAttackConfig(Config):
     def _start_at_zero(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if min(value, default=0.0) < 0:
             raise ValueError("strengths must be 0 or more")
+        if max(value, default=0.0) == 0:
+            raise ValueError("name at least one strength above 0")
         return tuple(sorted({0.0, *value}))
 
     @property

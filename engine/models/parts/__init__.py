@@ -1,0 +1,1 @@
+"""What models are made of: graphs, layers, projections and contrastive losses."""
