@@ -107,8 +107,8 @@ def security_from_environment(address: str) -> Security | None:
 def identity_of(address: str, timeout: float = 2.0) -> str | None:
     """What tells a scheduler from another one at the same address; None where it does not say.
 
-    It does not answer, or this process lacks the credentials. Nothing that it sends is unpickled; what
-    is no scheduler may announce more bytes than there is memory.
+    It does not answer, or this process lacks the credentials. Nothing that it sends is unpickled.
+    What is no scheduler may announce more bytes than there is memory.
     """
     from distributed.core import rpc
 
