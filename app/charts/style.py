@@ -39,7 +39,8 @@ CONFIG: dict[str, Any] = {
 
 KNOWN_STRATEGIES = (
     "plain", "mg", "amr", "mg+amr", "sam", "noise", "mg-sgd", "asam", "gradient-norm",
-    "weight-decay", "swa", "ema", "pgd", "apr", "amr-published",
+    "weight-decay", "swa", "ema", "pgd", "apr", "amr-published", "mg-published", "mg+sam",
+    "lightgcn-published", "freedom-published",
 )  # fmt: skip
 """Presets, each of which always has the look of its place here."""
 

@@ -13,6 +13,7 @@ from engine.models.collaborative.layergcn import LayerGCNConfig
 from engine.models.collaborative.lightgcn import LightGCNConfig
 from engine.models.collaborative.selfcf import SelfCFConfig
 from engine.models.multimodal.bm3 import BM3Config
+from engine.models.multimodal.damrs import DAMRSConfig
 from engine.models.multimodal.dragon import DRAGONConfig
 from engine.models.multimodal.dualgnn import DualGNNConfig
 from engine.models.multimodal.freedom import FREEDOMConfig
@@ -52,7 +53,8 @@ AnyModelConfig = Annotated[
     | SelfCFConfig
     | LGMRecConfig
     | SMOREConfig
-    | PGLConfig,
+    | PGLConfig
+    | DAMRSConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

@@ -32,3 +32,17 @@ def test_seeds_become_a_mean_and_half_an_interval_and_one_seed_has_none() -> Non
     assert list(rows["Seeds"]) == [3, 1]
     assert np.isnan(rows.loc["amr", "± clean"])
     assert "**amr** keeps **94%**" in in_words(rows.reset_index())
+
+
+def test_no_share_under_attack_stands_without_the_reliance_beside_it() -> None:
+    rows = pd.DataFrame(
+        {
+            "Run": ["plain", "amr"],
+            "Clean": [0.2, 0.2],
+            "Under attack": [0.1, 0.19],
+            "Reliance": [0.12, 0.01],
+        }
+    )
+    sentence = in_words(rows)
+    assert "**amr** keeps **95%** of its accuracy (reliance on features 0.010)" in sentence
+    assert "**plain** keeps **50%** of its accuracy (reliance on features 0.120)" in sentence

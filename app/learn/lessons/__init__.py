@@ -9,6 +9,7 @@ from app.learn.lessons import (
     mirror_gradient,
     misleading,
     own_minima,
+    what_held,
 )
 
 LESSONS: tuple[Lesson, ...] = (
@@ -19,4 +20,5 @@ LESSONS: tuple[Lesson, ...] = (
     misleading.LESSON,
     adversary.LESSON,
     own_minima.LESSON,
+    what_held.LESSON,
 )

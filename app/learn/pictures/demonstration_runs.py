@@ -20,15 +20,20 @@ def demonstration_runs() -> dict[str, Run]:
     Where they are not there yet the lesson stops here: it offers to train them, or shows how far
     they are.
     """
-    status = newest_status()
     first: dict[str, Run] = {}
-    for run_id in status.runs if status is not None else ():
-        run = run_store().get(run_id)
-        if run.status.state == "finished":
-            first.setdefault(without_seed(run.name), run)
-    if not set(STRATEGIES) <= set(first):
-        _offer(is_under_way=status is not None and not status.is_over)
+    for run in demonstration_seeds():
+        first.setdefault(without_seed(run.name), run)
     return {name: first[name] for name in STRATEGIES}
+
+
+def demonstration_seeds() -> list[Run]:
+    """All finished runs of the demonstration; stops as ``demonstration_runs`` does."""
+    status = newest_status()
+    runs = [run_store().get(run_id) for run_id in status.runs] if status is not None else []
+    finished = [run for run in runs if run.status.state == "finished"]
+    if not set(STRATEGIES) <= {without_seed(run.name) for run in finished}:
+        _offer(is_under_way=status is not None and not status.is_over)
+    return finished
 
 
 def _offer(is_under_way: bool) -> NoReturn:

@@ -26,7 +26,8 @@ STRENGTH = 0.1
 """Strength at which the table quotes attack and noise."""
 
 SHARPNESS = "Top eigenvalue, invariant"
-MEASURED = ("Clean", "Under attack", "Under noise", SHARPNESS)
+RELIANCE = "Reliance"
+MEASURED = ("Clean", "Under noise", "Under attack", "Features removed", RELIANCE, SHARPNESS)
 
 
 def headline(choice: Choice) -> None:
@@ -62,7 +63,7 @@ def headline(choice: Choice) -> None:
     )
     strength = (
         f"Attack and noise have strength {STRENGTH:g} of each feature row's length, on pictures "
-        "and texts."
+        "and texts; features removed: all set to zero; reliance: clean minus features removed."
         if "Under attack" in rows or "Under noise" in rows
         else ""
     )
@@ -80,10 +81,11 @@ def headline_table(choice: Choice) -> pd.DataFrame:
     try:
         curves = find_result(run_store(), "robustness", choice.ids, {})
         if curves is not None:
-            table["Under attack"] = _at_strength(cast("RobustnessCurves", curves), choice, "fgsm")
-            table["Under noise"] = _at_strength(
-                cast("RobustnessCurves", curves), choice, "gaussian"
-            )
+            measured = cast("RobustnessCurves", curves)
+            table["Under noise"] = _at_strength(measured, choice, "gaussian")
+            table["Under attack"] = _at_strength(measured, choice, "fgsm")
+            table["Features removed"] = _at_strength(measured, choice, "fgsm", "removed")
+            table[RELIANCE] = table["Clean"] - table["Features removed"]
         bent = [find_result(run_store(), "curvature", [run], {}) for run in choice.ids]
         if all(result is not None for result in bent):
             sharp = [cast("Curvature", r).measures.get("invariant_top_eigenvalue") for r in bent]
@@ -113,8 +115,13 @@ def by_strategy(table: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndarray:
-    """The metric of each chosen run under one kind, mean over draws, NaN where not measured."""
+def _at_strength(
+    curves: RobustnessCurves, choice: Choice, kind: str, column: str = "value"
+) -> np.ndarray:
+    """The metric of each chosen run under one kind, mean over draws, NaN where not measured.
+
+    ``column`` "removed" is the metric with the features that the kind hits set to zero.
+    """
     values = np.full(len(choice.ids), np.nan)
     place = [i for i, s in enumerate(curves.series)
              if s["perturbation"] == kind and not s["control_of"]]  # fmt: skip
@@ -124,7 +131,7 @@ def _at_strength(curves: RobustnessCurves, choice: Choice, kind: str) -> np.ndar
     rows = rows[(rows["perturbation"] == kind) & (rows["control_of"] == "")]
     at = rows[np.isclose(rows["strength"], STRENGTH)]
     if len(at) >= len(choice.ids):
-        values[:] = at["value"].to_numpy()[: len(choice.ids)]
+        values[:] = at[column].to_numpy()[: len(choice.ids)]
     return values
 
 
@@ -134,10 +141,15 @@ def in_words(table: pd.DataFrame) -> str:
         return "Accuracy on the test split:"
     left = (table["Under attack"] / table["Clean"]).to_numpy()
     best, worst = int(np.nanargmax(left)), int(np.nanargmin(left))
+    shares = [
+        f"**{escape(table['Run'].iloc[row])}** keeps **{left[row]:.0%}** of its accuracy"
+        + (f" (reliance on features {table[RELIANCE].iloc[row]:.3f})" if RELIANCE in table else "")
+        for row in (best, worst)
+    ]
     return (
-        f"Under a small attack on the features, **{escape(table['Run'].iloc[best])}** keeps "
-        f"**{left[best]:.0%}** of its accuracy and **{escape(table['Run'].iloc[worst])}** keeps "
-        f"**{left[worst]:.0%}**.{_doubt(table, best, worst)}"
+        f"Under a small one-step attack on the features, {shares[0]} and {shares[1]}."
+        f"{_doubt(table, best, worst)} A model that relies less on its features has less to lose: "
+        "Compare shows both beside the worst of a standard set of attacks."
     )
 
 

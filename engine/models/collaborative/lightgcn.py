@@ -23,6 +23,9 @@ class LightGCNConfig(ModelConfig):
     """Width of the embeddings (columns)."""
     n_layers: int = Field(default=2, ge=1, le=8)
     """Propagation steps; the layers' embeddings are averaged (section 3.1 of the paper)."""
+    initialisation: Literal["xavier", "normal"] = "xavier"
+    """How embeddings start: Xavier-uniform, or normal with standard deviation 0.1 as in the
+    authors' released code."""
 
     def build(self, dataset: Dataset, generator: torch.Generator) -> LightGCN:
         return LightGCN(self, dataset, generator)
@@ -38,8 +41,13 @@ class LightGCN(GraphRecommender):
         self, config: LightGCNConfig, dataset: Dataset, generator: torch.Generator
     ) -> None:
         super().__init__(config, dataset)
-        self.users = nn.Parameter(xavier_uniform(self.n_users, config.width, generator=generator))
-        self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))
+        if config.initialisation == "xavier":
+            users = xavier_uniform(self.n_users, config.width, generator=generator)
+            items = xavier_uniform(self.n_items, config.width, generator=generator)
+        else:
+            users = 0.1 * torch.randn(self.n_users, config.width, generator=generator)
+            items = 0.1 * torch.randn(self.n_items, config.width, generator=generator)
+        self.users, self.items = nn.Parameter(users), nn.Parameter(items)
         self.n_layers = config.n_layers
         self.register_buffer(
             "adjacency", sparse_tensor(normalised_adjacency(dataset)), persistent=False
