@@ -99,8 +99,8 @@ class MVGAE(MultimodalGraphRecommender):
     ``sigmoid<z_u, z_i> - max_j sigmoid<z_u, z_j>`` over the batch's negatives j, with z the sigmoid
     of a draw, and the divergence of the distribution from the standard normal. Not affine.
 
-    MMRec's port leaves preferences and free embeddings out of its optimiser, and its loss looks items
-    up among the users; here they are trained, and are what the penalty acts on, and items are items.
+    MMRec's port leaves preferences and free embeddings out of its optimiser, and its loss looks
+    items up among the users; here they are trained, and are what the penalty acts on.
     """
 
     affine: ClassVar[bool] = False
@@ -187,7 +187,7 @@ class MVGAE(MultimodalGraphRecommender):
     def regularised(
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tables = [self.get_parameter(f"view.{name}.preference") for name in self.view]
+        tables: list[Tensor] = [view.preference for view in self.view.values()]
         return torch.cat([embedding(users, t) for t in tables], dim=1), embedding(items, self.items)
 
 
