@@ -187,8 +187,9 @@ class MVGAE(MultimodalGraphRecommender):
     def regularised(
         self, users: Tensor, items: Tensor, user_factors: Tensor, item_factors: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tables: list[Tensor] = [view.preference for view in self.view.values()]
-        return torch.cat([embedding(users, t) for t in tables], dim=1), embedding(items, self.items)
+        views = [view for view in self.view.values() if isinstance(view, View)]
+        preferences = torch.cat([embedding(users, v.preference) for v in views], dim=1)
+        return preferences, embedding(items, self.items)
 
 
 def product(beliefs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
