@@ -130,7 +130,7 @@ TOKENS = [
 HOSTILE_BYTES = [b"\xff", b"\xfe\xff", b"\xe9", b"\x80", b"PAR1", b"\x93NUMPY"]
 
 
-def mutated(content: bytes, draw: random.Random) -> bytes:
+def mutate(content: bytes, draw: random.Random) -> bytes:
     """The file after one to three random edits of bytes, tokens, lines or fields."""
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
         place = draw.randrange(len(content) + 1)
@@ -216,7 +216,7 @@ def test_a_mutated_folder_is_read_whole_or_refused_in_one_sentence(tmp_path, nam
     n_read = 0
     for attempt in range(TRIES // len(FORMATS)):
         file = files[0] if attempt % 2 else draw.choice(files)
-        content = mutated(whole[file], draw)
+        content = mutate(whole[file], draw)
         (folder / file).write_bytes(content)
         try:
             dataset = read_dataset(folder)
