@@ -12,6 +12,7 @@ from engine.foundation.errors import BasinError
 
 BENCHMARKS = {
     "training": "an epoch, over what any code that projects the whole catalogue each step pays",
+    "models": "an epoch and a validation of every model, over its own products",
     "evaluation": "full ranking, over plain scores and topk",
     "geometry": "exact landscapes and Hessian products, over the general path",
     "robustness": "the default curves, over evaluating every point anew",

@@ -87,8 +87,8 @@ def memory_row(dataset: Dataset) -> Row:
     """Peak memory of training over its allowance: features, tables with optimiser state, 1 GB."""
     before = peak_bytes()
     trainer = trainer_of(dataset, "amr", device="cpu")
-    trainer.train_epoch(1, silent)
-    trainer.validate(1)
+    trainer.train_epoch(silent)
+    trainer.validate()
     features = sum(x.numel() * x.element_size() for x in trainer.features.values())
     tables = 4 * 3 * sum(p.numel() for p in trainer.model.parameters())
     return Row(
@@ -115,7 +115,7 @@ def growth_rows() -> list[Row]:
             sizes[what] *= scale
             data = synthetic(4000, sizes["items"], sizes["interactions"], 512, 128, seed=0)
             trainer = trainer_of(data, "plain", device="cpu")
-            epochs[str(scale)] = partial(trainer.train_epoch, 2, silent)
+            epochs[str(scale)] = partial(trainer.train_epoch, silent)
         seconds = {scale: statistics.median(t) for scale, t in interleaved(epochs, 7).items()}
         for scale in (2, 4):
             linear = seconds["1"] * scale
@@ -144,33 +144,33 @@ def preset_rows() -> list[Row]:
 
 def main(argv: list[str]) -> int:
     """Print the rows of this benchmark; 1 where a target is missed with --check."""
-    given = options(__doc__ or "", argv)
-    dataset = dataset_of(given.size)
-    rows = [memory_row(dataset)] if given.device == "cpu" else []
-    work = {"floor": floor_of(dataset, torch.device(given.device))}
+    arguments = options(__doc__ or "", argv)
+    dataset = dataset_of(arguments.size)
+    rows = [memory_row(dataset)] if arguments.device == "cpu" else []
+    work = {"floor": floor_of(dataset, torch.device(arguments.device))}
     for name in TARGETS:
-        work[name] = stepping(trainer_of(dataset, name, device=given.device))
-        pooled = trainer_of(dataset, name, device=given.device, negative_pool=POOL)
+        work[name] = stepping(trainer_of(dataset, name, device=arguments.device))
+        pooled = trainer_of(dataset, name, device=arguments.device, negative_pool=POOL)
         work[f"{name}, {POOL} shared negatives"] = stepping(pooled)
-    sampler = trainer_of(dataset, "plain", device=given.device)
+    sampler = trainer_of(dataset, "plain", device=arguments.device)
     work["negatives and shuffle of an epoch"] = lambda: sampler.epoch_triples(2)
-    seconds = interleaved(work, given.rounds)
+    seconds = interleaved(work, arguments.rounds)
     for name in work:
         if name == "floor":
             continue
         # The sample's features are too small for projecting them to be what a step costs.
-        target = TARGETS.get(name.partition(",")[0]) if given.size != "sample" else None
+        target = TARGETS.get(name.partition(",")[0]) if arguments.size != "sample" else None
         steps = len(dataset.train) / 2048 / STEPS
         if name.startswith("negatives"):
-            limit = 0.02 if given.size != "sample" else None
+            limit = 0.02 if arguments.size != "sample" else None
             rows.append(against(seconds, name, "floor", limit, scale=steps))
         else:
-            rows.append(against(seconds, name, "floor", target, label=f"{given.size}: {name}"))
-    if given.device == "cpu":
+            rows.append(against(seconds, name, "floor", target, label=f"{arguments.size}: {name}"))
+    if arguments.device == "cpu":
         rows += growth_rows()
-    if given.size == "sample":
+    if arguments.size == "sample":
         rows += preset_rows()
-    return report(rows, given)
+    return report(rows, arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import sys
 
-from engine.cli import main
-
 if __name__ == "__main__":
+    try:
+        from engine.cli import main
+    except KeyboardInterrupt:  # importing takes a second
+        sys.exit(130)
     sys.exit(main())

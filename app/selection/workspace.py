@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -19,6 +20,11 @@ def run_store() -> RunStore:
     return RunStore()
 
 
+def uploads_folder() -> Path:
+    """Where uploaded datasets are kept: beside the runs, out of sight of the list of runs."""
+    return run_store().root / ".uploads"
+
+
 def dataset_path() -> str:
     """The dataset to look at and to train on, as read_dataset takes it."""
     return str(st.session_state.get("dataset") or DEFAULT_DATASET)
@@ -32,9 +38,10 @@ def look_at_dataset(path: str) -> None:
 def known_datasets() -> dict[str, str]:
     """Label by path of every dataset on this machine that Basin lists."""
     with st.spinner("Loading the engine ..."):
-        from engine.data.readers import find_datasets  # imports torch: only after the first paint
+        # imports torch: only after the first paint
+        from engine.data.readers import default_roots, find_datasets
 
-    labels = {path: label for label, path in find_datasets()}
+    labels = {path: label for label, path in find_datasets([*default_roots(), uploads_folder()])}
     if "sample:shop" in labels:
         labels = {DEFAULT_DATASET: labels.pop("sample:shop"), **labels}
     return labels

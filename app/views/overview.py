@@ -9,6 +9,7 @@ import streamlit as st
 from app.charts.text import escape
 from app.panels.overview.catalogue import choose_dataset, popularity_and_categories, sizes
 from app.panels.overview.headline import headline
+from app.panels.overview.own_data import check_report, upload
 from app.panels.overview.products import products
 from app.selection.choice import Choice
 from app.selection.workspace import open_dataset
@@ -51,5 +52,7 @@ with show_errors():
         {
             "Products": partial(products, dataset),
             "Popularity and categories": partial(popularity_and_categories, dataset),
+            "Check": partial(check_report, dataset),
+            "Upload": upload,
         },
     )

@@ -45,7 +45,7 @@ GLOSSARY: dict[str, str] = {
     "worst point nearby",
     "Seed": "the number that decides all random draws of a training; several seeds show how much "
     "is chance",
-    "Stepper": "how training moves the weights: plain steps, Mirror Gradient, SAM, ...",
+    "Stepper": "how training moves the weights: plain steps, Mirror Gradient, SAM and others",
     "Strategy": "two choices: what is minimised (objective) and how it steps (stepper)",
     "Trace": "sum of all eigenvalues of the Hessian",
     "Warm start": "epochs of plain training before the adversarial ones",

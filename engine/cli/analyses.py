@@ -53,16 +53,16 @@ def command_of(kind: str) -> Command:
     """Read the kept results of an analysis, or compute and keep them; print their tables."""
 
     def run_analysis(arguments: argparse.Namespace) -> dict[str, Any]:
-        from engine.cli.config_options import given_settings
+        from engine.cli.config_options import chosen_settings
 
         store = store_of(arguments)
         analysis = known_analysis(kind)
         runs = [store.get(run).id for run in arguments.runs]
         config_class = analysis.config_class()
-        config = config_class().changed(given_settings(arguments, config_class))
+        config = config_class().changed(chosen_settings(arguments, config_class))
         asked = [runs] if analysis.compares else [[run] for run in dict.fromkeys(runs)]
         results = [result_of(store, kind, names, config, arguments) for names in asked]
-        tables = _together([result.tables() for result in results])
+        tables = _concat_by_name([result.tables() for result in results])
         if arguments.csv:
             for name, table in tables.items():
                 path = arguments.csv
@@ -117,7 +117,7 @@ def _plain_values(results: list[Result]) -> dict[str, Any]:
     return {"by_run": plain} if any(plain.values()) else {}
 
 
-def _together(tables: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+def _concat_by_name(tables: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
     """Tables of several results by name, one below the other."""
     names = dict.fromkeys(name for each in tables for name in each)
     return {

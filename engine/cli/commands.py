@@ -19,7 +19,7 @@ from engine.cli import (
     tradeoff,
     training,
 )
-from engine.cli.terminal import Command, Options, add_common
+from engine.cli.terminal import Command, Options, add_common, check_outputs
 from engine.foundation.errors import BasinError, Cancelled
 from engine.studies.analysis_table import ANALYSES
 
@@ -29,34 +29,55 @@ minima they found. `python -m engine COMMAND --help` tells what each command nee
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 a clear error, 130 interrupted."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    parser, commands = _parser(given)
-    arguments = parser.parse_args(given)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
+        parser, commands = _parser(words)
+        arguments = parser.parse_args(words)
+        check_outputs(arguments)
         result = commands[arguments.command](arguments)
     except Cancelled as stop:
         print(stop, file=sys.stderr)
         return 130
     except KeyboardInterrupt:
-        print("Interrupted; the run can be resumed with `train --resume RUN`.", file=sys.stderr)
+        print("Interrupted; what was not finished is not kept.", file=sys.stderr)
         return 130
     except BasinError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(
+            f"error: the memory is not enough ({_first_line(error)}); take a smaller dataset or "
+            "model, or a machine with more.",
+            file=sys.stderr,
+        )
+        return 1
     except BrokenPipeError:
         return 0
+    status = int(result.pop("exit_status", 0))
     if getattr(arguments, "json", False):
         print(json.dumps(result, default=str))
-    return 0
+    return status
 
 
-def _parser(given: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Command]]:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether numpy, Python or torch could not have the memory that it asked for."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Command]]:
     """The whole parser; only the chosen command's settings are built, so that --help is quick."""
     parser = argparse.ArgumentParser(
         prog="python -m engine", description=DESCRIPTION, allow_abbrev=False
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    chosen = next((word for word in given if not word.startswith("-")), "")
+    chosen = next((word for word in words if not word.startswith("-")), "")
     commands: dict[str, Command] = {}
     for name, (summary, add_options, command) in COMMANDS.items():
         sub = subparsers.add_parser(
@@ -74,7 +95,7 @@ def _parser(given: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Co
     return parser, commands
 
 
-def _forwarded(name: str) -> tuple[Options, Command]:
+def _cluster_command(name: str) -> tuple[Options, Command]:
     """A command whose options belong to engine.cluster."""
 
     def options(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +131,7 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
         sweep.run,
     ),
     "evaluate": (
-        "judge runs again: other cutoffs, the validation split, sampled negatives",
+        "evaluate runs again: other cutoffs, the validation split, sampled negatives",
         evaluation.add_options,
         evaluation.run,
     ),
@@ -142,7 +163,7 @@ COMMANDS: dict[str, tuple[str, Options, Command]] = {
     ),
     "export": ("write runs as one zip", manage_runs.export_options, manage_runs.export_runs),
     "import": ("add the runs of a zip", manage_runs.import_options, manage_runs.import_runs),
-    "cluster": ("be the embedded cluster of a runs folder", *_forwarded("cluster")),
-    "worker": ("be workers for a scheduler elsewhere", *_forwarded("worker")),
+    "cluster": ("be the embedded cluster of a runs folder", *_cluster_command("cluster")),
+    "worker": ("be workers for a scheduler elsewhere", *_cluster_command("worker")),
 }
 """Each command's one-line help, its options and what it does."""

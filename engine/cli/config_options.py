@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from engine.foundation.config import Config, ConfigField, fields_of
@@ -45,11 +46,11 @@ def _placeholder(field: ConfigField) -> str:
 
 def _help(fields: list[ConfigField]) -> str:
     texts = list(dict.fromkeys(f.help for f in fields if f.help))
-    defaults = list(dict.fromkeys(_shown(f.default) for f in fields))
+    defaults = list(dict.fromkeys(_as_text(f.default) for f in fields))
     return f"{' / '.join(texts)} (default: {' or '.join(defaults)})"
 
 
-def _shown(default: Any) -> str:
+def _as_text(default: Any) -> str:
     if isinstance(default, Config):
         name = getattr(default, "name", None)
         return str(name) if name else "see its settings"
@@ -58,18 +59,18 @@ def _shown(default: Any) -> str:
     return "none" if default is None else str(default)
 
 
-def given_settings(arguments: argparse.Namespace, config: type[Config]) -> dict[str, Any]:
+def chosen_settings(arguments: argparse.Namespace, config: type[Config]) -> dict[str, Any]:
     """The settings that were given, by dotted path, choices before what they choose between.
 
     Raises ConfigError where a list is given to a field that takes none.
     """
     kinds = {field.path: field for field in fields_of(config)}
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, value in vars(arguments).items():
         if key.startswith("config:") and value is not UNSET:
             path = key.removeprefix("config:")
-            found[path] = parse_value(kinds[path], value)
-    return dict(sorted(found.items(), key=lambda item: item[0].count(".")))
+            settings[path] = parse_value(kinds[path], value)
+    return dict(sorted(settings.items(), key=lambda item: item[0].count(".")))
 
 
 def parse_value(field: ConfigField, text: str) -> Any:
@@ -81,3 +82,14 @@ def parse_value(field: ConfigField, text: str) -> Any:
             raise ConfigError(f"{field.path} takes no list.")
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def refuse_settings_without_use(config: Config, settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a setting of a part of the config that has no kind, so is not used."""
+    for path in settings:
+        parent, _, name = path.rpartition(".")
+        part: Any = config
+        for key in parent.split(".") if parent else ():
+            part = getattr(part, key, None)
+        if name != "kind" and "kind" in getattr(type(part), "model_fields", {}) and not part.kind:
+            raise ConfigError(f"--{path} does nothing without --{parent}.kind; name a kind.")

@@ -1,4 +1,4 @@
-"""The ``evaluate`` command: judge trained runs again, by full ranking or against negatives."""
+"""The ``evaluate`` command: evaluate trained runs again, by full ranking or against negatives."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from engine.runs.records import writing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from engine.data import Dataset
+
 
 RELEASED = "released"
 """The value of --negatives that takes the negatives of the dataset's own files."""
@@ -21,7 +23,7 @@ RELEASED = "released"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``evaluate``."""
-    parser.add_argument("runs", nargs="+", help="runs to judge at the epoch validation chose")
+    parser.add_argument("runs", nargs="+", help="runs to evaluate at the epoch validation chose")
     parser.add_argument(
         "--split", default="test", choices=["valid", "test"], help="held-out items (default: test)"
     )
@@ -50,15 +52,17 @@ def _number_or_released(text: str) -> int | str:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Judge each run, print one row a run and one column a metric."""
+    """Evaluate each run, print one row a run and one column a metric."""
     import pandas as pd
 
     try:
         cutoffs = tuple(sorted({int(part) for part in arguments.cutoffs.split(",")}))
     except ValueError:
         raise ConfigError(f"--cutoffs is '{arguments.cutoffs}', not numbers like 5,10.") from None
+    if arguments.seed < 0:
+        raise ConfigError(f"--seed is {arguments.seed}; a whole number from 0 is needed.")
     store = store_of(arguments)
-    tables = [judged(store.get(name), arguments, cutoffs) for name in arguments.runs]
+    tables = [evaluate_run(store.get(name), arguments, cutoffs) for name in arguments.runs]
     table = pd.concat(tables, ignore_index=True)
     if arguments.csv:
         with writing(arguments.csv, ConfigError):
@@ -72,7 +76,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"table": records(table)}
 
 
-def judged(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ...]) -> pd.DataFrame:
+def evaluate_run(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ...]) -> pd.DataFrame:
     """One row a metric: run, name, seed, split, ranking, metric, value, n, over (what n counts)."""
     import pandas as pd
 
@@ -88,7 +92,7 @@ def judged(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ...]) ->
     opened = open_run(run)
     users, items = opened.factors()
     if arguments.negatives is None:
-        found = evaluate(
+        evaluation = evaluate(
             users, items, opened.dataset, arguments.split, EvaluationConfig(cutoffs=cutoffs)
         )
         ranking, over = "all items ranked but those of training", "users with held-out items"
@@ -96,16 +100,35 @@ def judged(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ...]) ->
         if arguments.split != "test":
             raise ConfigError("released negatives belong to the test split; leave --split out.")
         negatives = released_negatives(opened.dataset)
-        found = evaluate_released(users, items, opened.dataset, negatives, cutoffs)
+        evaluation = evaluate_released(users, items, opened.dataset, negatives, cutoffs)
         ranking, over = f"against the {negatives.shape[1]} released negatives", "held-out items"
     else:
-        found = evaluate_sampled(
+        evaluation = evaluate_sampled(
             users, items, opened.dataset, arguments.split, cutoffs, arguments.negatives,
             arguments.seed,
         )  # fmt: skip
-        ranking, over = f"against {arguments.negatives} sampled negatives", "held-out items"
+        ranking, over = negatives_drawn(opened.dataset, arguments), "held-out items"
     same = {"run": run.id, "name": run.name, "seed": opened.config.seed, "split": arguments.split}
-    more = {"ranking": ranking, "n": len(found.users), "over": over}
+    more = {"ranking": ranking, "n": len(evaluation.users), "over": over}
     return pd.DataFrame(
-        [{**same, **more, "metric": name, "value": value} for name, value in found.means().items()]
+        [
+            {**same, **more, "metric": name, "value": value}
+            for name, value in evaluation.means().items()
+        ]
+    )
+
+
+def negatives_drawn(dataset: Dataset, arguments: argparse.Namespace) -> str:
+    """Against how many negatives held-out items are ranked: users may have fewer unseen items."""
+    import numpy as np
+
+    seen = sum(dataset.matrix(split) for split in ("train", "valid", "test")).tocsr()
+    users = np.unique(dataset.interactions(arguments.split).users)
+    unseen = dataset.n_items - np.diff(seen.indptr)[users]
+    drawn = np.minimum(unseen, arguments.negatives)
+    if not len(drawn) or drawn.min() == arguments.negatives:
+        return f"against {arguments.negatives} sampled negatives"
+    return (
+        f"against {drawn.min()} to {drawn.max()} sampled negatives, not {arguments.negatives}: "
+        f"there are {dataset.n_items} items, and users have no more unseen ones"
     )

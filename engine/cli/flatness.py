@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.terminal import add_common, records, store_of
-from engine.foundation.errors import RunError
+from engine.foundation.errors import ConfigError, RunError
 from engine.runs import RunStore
 
 
@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from engine.studies.flatness_and_robustness import gather_flatness_and_robustness
 
+    if not arguments.metric.strip():
+        raise ConfigError("--metric names no metric; give one, e.g. ndcg@10.")
     store = store_of(arguments)
     both = gather_flatness_and_robustness(
         store, _chosen(arguments, store), arguments.metric, arguments.strength

@@ -41,10 +41,10 @@ def data(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.check:
         return check(arguments)
     if arguments.dataset is None:
-        found = [{"name": name, "path": str(path)} for name, path in find_datasets()]
-        for entry in found:
+        datasets = [{"name": name, "path": str(path)} for name, path in find_datasets()]
+        for entry in datasets:
             print(f"{entry['name']:32s} {entry['path']}")
-        return {"datasets": found}
+        return {"datasets": datasets}
     dataset = read_dataset(source_of(arguments))
     described = {
         "name": dataset.name,
@@ -115,7 +115,7 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
     store = store_of(arguments)
     runs_table(store)  # ends it if nothing will train it any more
     run = store.get(arguments.run)
-    kept = sorted(p.name for p in (run.path / "results").glob("*.npz"))
+    results = sorted(p.name for p in (run.path / "results").glob("*.npz"))
     shown = {
         "run": run.id,
         "folder": str(run.path),
@@ -125,7 +125,7 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
         "summary": run.summary,
         "config": run.config,
         "provenance": run.provenance,
-        "results": kept,
+        "results": results,
     }
     if not arguments.json:
         print(json.dumps(shown, indent=2, default=str))
@@ -150,12 +150,14 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, help="also write the table")
 
 
-def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
+def compare_and_write(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame:
     """Strategies over seeds for each metric asked for, written to --csv where that is given."""
     from engine.evaluation import compare_metrics
     from engine.runs.comparison.outcomes import outcomes_of
 
     metrics = [name.strip() for name in arguments.metric.split(",") if name.strip()]
+    if not metrics:
+        raise ConfigError("--metric names no metric; give one or several, e.g. recall@20,ndcg@10.")
     table = compare_metrics({m: outcomes_of(runs, m) for m in metrics}, arguments.baseline)
     if arguments.csv:
         with writing(arguments.csv, ConfigError):
@@ -163,7 +165,7 @@ def compared(runs: Sequence[Run], arguments: argparse.Namespace) -> pd.DataFrame
     return table
 
 
-def print_compared(table: pd.DataFrame) -> None:
+def print_comparison(table: pd.DataFrame) -> None:
     """The table of strategies with what its numbers are."""
     print(
         "test metrics at the epoch validation chose; rows ordered by validation; 95 % intervals, "
@@ -181,7 +183,7 @@ def compare_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         table = runs_table(store)
         runs = [store.get(str(run)) for run in table.loc[table["state"] == "finished", "id"][::-1]]
-    found = compared(runs, arguments)
+    table = compare_and_write(runs, arguments)
     if not arguments.json:
-        print_compared(found)
-    return {"metric": arguments.metric, "table": records(found)}
+        print_comparison(table)
+    return {"metric": arguments.metric, "table": records(table)}

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.all and arguments.cancel:
         raise ConfigError("--all lists ended jobs, which cannot be cancelled; leave it out.")
     if arguments.jobs:
-        chosen = [_found(store, name) for name in arguments.jobs]
+        chosen = [_job_named(store, name) for name in arguments.jobs]
     else:
         chosen = jobs(store)[:SHOWN] if arguments.all else active_jobs(store)
     if arguments.cancel:
@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             job.cancel()
     if arguments.wait or arguments.cancel:
         with_bar(f"{len(chosen)} jobs", lambda bar: _wait(chosen, bar))
-    told = [_told(job) for job in chosen]
-    for job, line in zip(chosen, told, strict=True):
+    summaries = [_summary(job) for job in chosen]
+    for job, line in zip(chosen, summaries, strict=True):
         if arguments.json:
             continue
         left = f", about {line['seconds_left']:.0f} s left" if line["seconds_left"] else ""
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             print(job.log().rstrip())
     if not chosen and not arguments.json:
         print("nothing is under way")
-    return {"jobs": told}
+    return {"jobs": summaries}
 
 
 def _wait(chosen: list[Job], bar: Progress) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _wait(chosen: list[Job], bar: Progress) -> dict[str, Any]:
     return {}
 
 
-def _told(job: Job) -> dict[str, Any]:
+def _summary(job: Job) -> dict[str, Any]:
     try:
         status = job.status()
     except BasinError as error:  # damaged, or of a newer version
@@ -79,9 +79,9 @@ def _told(job: Job) -> dict[str, Any]:
     }
 
 
-def _found(store: RunStore, name: str) -> Job:
+def _job_named(store: RunStore, name: str) -> Job:
     """The newest job of that id, or that works on a run of that id."""
     for job in jobs(store):
-        if job.id.startswith(name) or name in _told(job)["runs"]:
+        if job.id.startswith(name) or name in _summary(job)["runs"]:
             return job
     raise JobError(f"there is no job '{name}' in {store.root}; `python -m engine jobs --all`.")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.cli.inspect_runs import add_comparison_options, compared, print_compared
+from engine.cli.inspect_runs import add_comparison_options, compare_and_write, print_comparison
 from engine.cli.reading import add_reading, source_of
 from engine.cli.terminal import add_common, add_scheduler, records, store_of, with_bar
 from engine.foundation.errors import Cancelled, ConfigError
@@ -121,16 +121,18 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             table.to_csv(arguments.runs_csv, index=False)
     states = table["state"].value_counts().to_dict()
     counts = ", ".join(f"{n} {state}" for state, n in states.items())
-    told = sys.stderr if arguments.json else sys.stdout
-    print(f"{sweep.name}: {started} started now; {counts}", file=told)
+    stream = sys.stderr if arguments.json else sys.stdout
+    print(f"{sweep.name}: {started} started now; {counts}", file=stream)
     for row in table[table["state"] == "failed"].itertuples():
-        print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}", file=told)
-    found = compared([r for r in sweep.runs().values() if r.summary.get("test")], arguments)
+        print(f"failed: {row.strategy}, seed {row.seed}: {row.reason}", file=stream)
+    comparison = compare_and_write(
+        [r for r in sweep.runs().values() if r.summary.get("test")], arguments
+    )
     if not arguments.json:
-        print_compared(found)
+        print_comparison(comparison)
     return {
         "sweep": sweep.name,
         "started": started,
         "states": states,
-        "table": records(found),
+        "table": records(comparison),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from engine.foundation.errors import ConfigError
 from engine.foundation.progress import Progress
 from engine.runs import RunStore
 
@@ -42,8 +43,26 @@ def add_scheduler(parser: argparse.ArgumentParser, otherwise: str = "in this pro
 
 
 def store_of(arguments: argparse.Namespace) -> RunStore:
-    """The runs folder that was named, else the usual one."""
-    return RunStore(arguments.runs_folder)
+    """The runs folder that was named, else the usual one; raises ConfigError if it is a file."""
+    store = RunStore(arguments.runs_folder)
+    if store.root.exists() and not store.root.is_dir():
+        raise ConfigError(f"the runs folder {store.root} is a file; name a folder.")
+    return store
+
+
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError, before anything is computed, where a table could not be written."""
+    for name, path in vars(arguments).items():
+        if not name.endswith("csv") or path is None:
+            continue
+        option = "--" + name.replace("_", "-")
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(
+                f"{option} is {path}, but there is no folder {path.absolute().parent}; make it, or "
+                "name another."
+            )
+        if path.is_dir():
+            raise ConfigError(f"{option} is {path}, which is a folder; name a file.")
 
 
 class Bar:

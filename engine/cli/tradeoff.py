@@ -29,11 +29,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Curves, or the trade-off. Raises ConfigError for settings that the attacks do not have."""
     if not arguments.tradeoff:
         return command_of(KIND)(arguments)
-    from engine.cli.config_options import given_settings
+    from engine.cli.config_options import chosen_settings
     from engine.robustness import CurveConfig
     from engine.robustness.standard import StandardAttackConfig, StandardAttacks, tradeoff_means
 
-    settings = given_settings(arguments, CurveConfig)
+    settings = chosen_settings(arguments, CurveConfig)
     others = [name for name in settings if name not in SHARED]
     if others:
         raise ConfigError(

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.cli.reading import add_reading, source_of
 from engine.cli.terminal import add_common, add_scheduler, store_of, with_bar
-from engine.foundation.errors import RunError
+from engine.foundation.errors import Cancelled, ConfigError, RunError
 from engine.jobs.scheduler_address import chosen_scheduler
 from engine.jobs.submit import run_and_wait
 from engine.runs import Run, RunStore
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="train for as many gradient passes as that run took, or as the run of that name and "
         "the same seed: the compute-matched baseline",
     )
-    parser.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    parser.add_argument("--resume", metavar="RUN", help="resume a run that stopped")
     add_scheduler(parser)
     add_common(parser)
     add_config_options(parser, TrainConfig)
@@ -50,49 +50,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a run, or several seeds one after the other, or resume a run."""
-    from engine.cli.config_options import given_settings
-    from engine.foundation.errors import ConfigError
-    from engine.training import TrainConfig, preset
-
     store = store_of(arguments)
     chosen_scheduler(arguments.scheduler)  # refused before a run is made for it
-    if arguments.resume:
-        runs = [store.get(arguments.resume)]
-    else:
-        if arguments.seeds < 1:
-            raise ConfigError(f"--seeds is {arguments.seeds}; at least 1 is needed.")
-        dataset = source_of(arguments)
-        settings = given_settings(arguments, TrainConfig)
-        config = preset(arguments.preset, settings)
-        seeds = range(config.seed, config.seed + arguments.seeds)
-        budgets = passes_of(store, arguments.match, seeds) if arguments.match else {}
-        parents = parents_of(store, config.start_from, seeds) if config.start_from else {}
-        name = arguments.name or arguments.preset
-        if parents and not arguments.name:
-            name += f" from {name_of(store, str(config.start_from))}"
-        if arguments.match and not arguments.name:
-            name += f" matched to {name_of(store, arguments.match)}"
-        runs = []
-        for seed in seeds:
-            changes: dict[str, Any] = {"seed": seed}
-            if seed in parents:
-                changes["start_from"] = parents[seed]
-            if seed in budgets:
-                changes["match_gradient_passes"] = budgets[seed]
-            runs.append(
-                create_run(
-                    store,
-                    dataset,
-                    config.changed(changes),
-                    name=name,
-                    label=name,
-                    command=["python", "-m", "engine", *sys.argv[1:]],
-                )
-            )
-    results = []
-    for run in runs:
-        work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=arguments.scheduler)
-        results.append(with_bar(run.id, work))
+    runs = [_run_to_resume(store, arguments)] if arguments.resume else _new_runs(store, arguments)
+    results = [_train(store, run, arguments.scheduler) for run in runs]
     for result in results:
         valid, test = (result[s].get("recall@20", float("nan")) for s in ("valid", "test"))
         print(
@@ -100,22 +61,96 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             f"{result['selected_by']}; valid recall@20 {valid:.4f}, test recall@20 {test:.4f}, "
             f"{result['seconds']:.1f} s"
         )
-    if len(results) == 1:
-        return results[0]
-    return {"runs": results, "intervals": intervals_of(results)}
+    diverged = [result for result in results if result["state"] == "diverged"]
+    for result in diverged:
+        print(
+            f"error: run {result['run']} diverged: {result['reason']} It keeps the best epoch "
+            "before; lower --optimiser.learning-rate to train on.",
+            file=sys.stderr,
+        )
+    ended: dict[str, Any] = {"runs": results, "intervals": intervals_of(results)}
+    return (results[0] if len(results) == 1 else ended) | ({"exit_status": 1} if diverged else {})
+
+
+def _run_to_resume(store: RunStore, arguments: argparse.Namespace) -> Run:
+    """The run of ``--resume``; raises ConfigError for what cannot stand beside it, RunError for a
+    run that has ended by itself."""
+    from engine.cli.config_options import chosen_settings
+    from engine.training import TrainConfig
+
+    beside = [f"--{path}" for path in chosen_settings(arguments, TrainConfig)]
+    plain = argparse.ArgumentParser()
+    add_options(plain)
+    for name in ("dataset", "split", "min_rating", "split_seed", "valid", "preset", "seeds",
+                 "name", "match"):  # fmt: skip
+        if getattr(arguments, name) != plain.get_default(name):
+            beside.append(f"--{name.replace('_', '-')}")
+    if beside:
+        raise ConfigError(
+            f"--resume goes on with a run as it was started; {beside[0]} cannot be changed. Leave "
+            "it out, or train a new run without --resume."
+        )
+    run = store.get(arguments.resume)
+    if run.state in ("finished", "diverged"):
+        raise RunError(
+            f"run {run.id} has {run.state}, so there is nothing to resume; its results belong to "
+            "its weights. Train a new run."
+        )
+    return run
+
+
+def _new_runs(store: RunStore, arguments: argparse.Namespace) -> list[Run]:
+    """One queued run a seed; where one is refused, none is made."""
+    from engine.cli.config_options import chosen_settings, refuse_settings_without_use
+    from engine.training import TrainConfig, preset
+
+    if arguments.seeds < 1:
+        raise ConfigError(f"--seeds is {arguments.seeds}; at least 1 is needed.")
+    settings = chosen_settings(arguments, TrainConfig)
+    config = preset(arguments.preset, settings)
+    refuse_settings_without_use(config, settings)
+    seeds = range(config.seed, config.seed + arguments.seeds)
+    budgets = passes_of(store, arguments.match, seeds) if arguments.match else {}
+    parents = parents_of(store, config.start_from, seeds) if config.start_from else {}
+    name = arguments.name or arguments.preset
+    if parents and not arguments.name:
+        name += f" from {name_of(store, str(config.start_from))}"
+    if arguments.match and not arguments.name:
+        name += f" matched to {name_of(store, arguments.match)}"
+    configs = []
+    for seed in seeds:
+        changes: dict[str, Any] = {"seed": seed}
+        if seed in parents:
+            changes["start_from"] = parents[seed]
+        if seed in budgets:
+            changes["match_gradient_passes"] = budgets[seed]
+        configs.append(config.changed(changes))
+    dataset, command = source_of(arguments), ["python", "-m", "engine", *sys.argv[1:]]
+    return [create_run(store, dataset, each, name, name, command) for each in configs]
+
+
+def _train(store: RunStore, run: Run, scheduler: str | None) -> dict[str, Any]:
+    """Train one run under a bar; raises Cancelled with how to resume it where interrupted."""
+    work = partial(run_and_wait, store, "train", {"run": run.id}, scheduler=scheduler)
+    try:
+        return with_bar(run.id, work)
+    except KeyboardInterrupt:
+        raise Cancelled(
+            f"Interrupted; `python -m engine train --resume {run.id}` goes on with it."
+        ) from None
 
 
 def intervals_of(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Test metrics over the seeds: mean, 95 % interval (None for one seed) and n; also printed."""
     from engine.evaluation import mean_interval
 
-    found = {}
+    intervals = {}
     for metric in results[0]["test"]:
         interval = mean_interval(np.array([result["test"][metric] for result in results]))
-        found[metric] = asdict(interval)
+        intervals[metric] = asdict(interval)
         if metric in SHOWN:
             print(f"test {metric} over {interval.n} seeds, 95 % t interval: {interval}")
-    return found
+    return intervals
 
 
 def runs_named(store: RunStore, match: str) -> list[Run]:

@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
 import annotated_types
@@ -69,11 +70,20 @@ def _assign(owner: type[BaseModel], values: dict[str, Any], path: str, value: An
         value = None
     if isinstance(value, str):
         field = next((f for f in fields_of(owner) if f.path == path), None)
-        for choice in field.choices_of_config if field else ():
-            if choice_name(choice) == value:
-                value = choice().model_dump(mode="json")
-                break
+        if field is not None and field.choices_of_config:
+            value = _named_choice(field, value).model_dump(mode="json")
     node[last] = value
+
+
+def _named_choice(field: ConfigField, name: str) -> Config:
+    """The choice of that name with its defaults; raises ConfigError naming what is allowed."""
+    known = {choice_name(choice): choice for choice in field.choices_of_config}
+    if name in known:
+        return known[name]()
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    allowed = ", ".join([*known, *(["none"] if field.optional else [])])
+    raise ConfigError(f"{field.path} is '{name}'; allowed are {allowed}.{hint}")
 
 
 def _unknown(owner: type[BaseModel], missing: str, path: str) -> str:
@@ -86,8 +96,8 @@ def readable(error: ValidationError, owner: str) -> str:
     lines = []
     for item in error.errors():
         where = "".join(f"{part}." for part in item["loc"]).rstrip(".")
-        found = item.get("input")
-        shown = "" if isinstance(found, dict | BaseModel) else f" (found {found!r})"
+        value = item.get("input")
+        shown = "" if isinstance(value, dict | BaseModel) else f" (found {value!r})"
         text = item["msg"].removeprefix("Value error, ")  # our own validators need no preface
         lines.append(f"{where}: {text}{shown}" if where else f"{text}{shown}")
     return f"{owner} is not valid: " + "; ".join(lines)

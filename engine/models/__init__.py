@@ -13,6 +13,7 @@ from engine.models.collaborative.layergcn import LayerGCNConfig
 from engine.models.collaborative.lightgcn import LightGCNConfig
 from engine.models.collaborative.selfcf import SelfCFConfig
 from engine.models.multimodal.bm3 import BM3Config
+from engine.models.multimodal.damrs import DAMRSConfig
 from engine.models.multimodal.dragon import DRAGONConfig
 from engine.models.multimodal.dualgnn import DualGNNConfig
 from engine.models.multimodal.freedom import FREEDOMConfig
@@ -21,6 +22,7 @@ from engine.models.multimodal.lattice import LATTICEConfig
 from engine.models.multimodal.lgmrec import LGMRecConfig
 from engine.models.multimodal.mgcn import MGCNConfig
 from engine.models.multimodal.mmgcn import MMGCNConfig
+from engine.models.multimodal.mvgae import MVGAEConfig
 from engine.models.multimodal.pgl import PGLConfig
 from engine.models.multimodal.slmrec import SLMRecConfig
 from engine.models.multimodal.smore import SMOREConfig
@@ -52,7 +54,9 @@ AnyModelConfig = Annotated[
     | SelfCFConfig
     | LGMRecConfig
     | SMOREConfig
-    | PGLConfig,
+    | PGLConfig
+    | DAMRSConfig
+    | MVGAEConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

@@ -51,8 +51,11 @@ def _keep(run: Run, fit: Fit) -> dict[str, Any]:
     if fit.test_by_user is not None:
         run.save_result(fit.test_by_user)
     run.save_summary(summary)
-    run.end(fit.state)
-    return {"run": run.id, "folder": str(run.path), "state": fit.state, **summary}
+    events = run.events("diverged")
+    reason = str(events["reason"].iloc[-1]) if fit.state == "diverged" and len(events) else ""
+    run.end(fit.state, reason)
+    ended = {"run": run.id, "folder": str(run.path), "state": fit.state, "reason": reason}
+    return ended | summary
 
 
 def _trained_on(fit: Fit) -> dict[str, str]:

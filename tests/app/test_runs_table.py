@@ -50,7 +50,7 @@ def ids(store: RunStore) -> dict[str, str]:
 def test_without_a_tick_nothing_can_be_done_to_a_run(store: RunStore) -> None:
     test = opened()
     states = {b.label: b.disabled for b in test.button}
-    assert states["Look at these"]
+    assert states["Look at"]
     assert states["Delete"]
     assert test.download_button[0].disabled
 

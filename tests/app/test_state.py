@@ -7,11 +7,16 @@ import pandas as pd
 import pytest
 
 from app.charts.style import KNOWN_STRATEGIES, looks
-from app.selection.choice import default_runs, looks_of_runs
+from app.panels.train.strategy_form import name_of
+from app.selection.choice import Choice, default_runs, looks_of_runs
 from app.selection.run_labels import group_labels, with_groups
 from app.selection.strategy_picker import several_seeds, with_strategies
 from engine.evaluation import metric_intervals
-from engine.runs.comparison.comparison_tables import seeds_table, settings_that_differ
+from engine.runs.comparison.comparison_tables import (
+    seeds_table,
+    settings_that_differ,
+    unusual_settings,
+)
 
 
 def table(names: list[str], seeds: list[int], widths: list[float] | None = None) -> pd.DataFrame:
@@ -164,3 +169,29 @@ def test_a_strategy_is_called_the_same_on_every_dataset() -> None:
     runs = table(["plain", "plain"], [0, 0])
     runs["fingerprint"] = ["one", "other"]
     assert list(with_groups(runs)["group"]) == ["plain", "plain"]
+
+
+def test_a_run_is_set_apart_by_the_settings_that_most_runs_do_not_have() -> None:
+    runs = table(["a", "b", "c"], [0, 1, 2], [8, 8, 16])
+    runs["config.noise"] = [None, None, "gaussian"]
+    assert list(unusual_settings(runs)) == ["", "", "width 16, noise gaussian"]
+    assert list(unusual_settings(runs, most=1)) == ["", "", "width 16, ..."]
+
+
+def test_a_run_that_nobody_named_is_called_by_what_differs_from_its_preset() -> None:
+    from engine.training import PRESETS
+
+    plain = PRESETS["plain"][1]
+    assert name_of("plain", plain, plain.changed({"seed": 4})) == "plain"
+    changed = plain.changed({"epochs": 7, "optimiser.learning_rate": 0.01})
+    assert set(name_of("plain", plain, changed).split(", ")) == {
+        "plain", "epochs 7", "learning rate 0.01",
+    }  # fmt: skip
+
+
+def test_of_many_runs_one_of_each_strategy_has_a_picture() -> None:
+    few = with_groups(table(["a", "a", "b"], [0, 1, 0], [1, 1, 2]))
+    many = with_groups(table(["a"] * 5 + ["b"] * 5, [*range(5)] * 2, [1] * 5 + [2] * 5))
+    for runs, drawn in ((few, list(few["id"])), (many, [many["id"][0], many["id"][5]])):
+        choice = Choice(list(runs["id"]), {}, {}, runs.sort_values("id"))
+        assert choice.one_a_strategy().ids == drawn

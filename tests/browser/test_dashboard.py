@@ -18,7 +18,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 SHOTS = Path(__file__).parent / "screenshots"
-PAGES = ("", "train", "compare", "landscape", "curvature", "embeddings", "robustness")
+PAGES = ("", "train", "runs", "compare", "landscape", "curvature", "embeddings", "robustness")
 DRAWN = ("", "compare", "landscape", "curvature", "embeddings", "robustness")
 DEMONSTRATION_SECONDS = 900
 """Generous: it takes well under a minute on two free cores, but tests share theirs."""
@@ -61,7 +61,9 @@ def test_the_first_screen_has_a_title_products_and_one_button(address, browser) 
 def test_the_demonstration_fills_every_page(address, browser) -> None:
     page = opened(browser, address)
     page.get_by_role("button", name="Run the demonstration").click()
-    page.get_by_text("What you see").wait_for(timeout=DEMONSTRATION_SECONDS * 1000)
+    page.get_by_text("Under a small attack on the features").wait_for(
+        timeout=DEMONSTRATION_SECONDS * 1000
+    )
     settle(page)
     assert page.get_by_text("Under a small attack on the features").count() == 1
     page.close()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.charts import curves as charts
 from app.charts.style import CONFIG, Look
-from app.charts.text import escape
+from app.charts.text import escape, short
 from app.selection.choice import Choice
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import results_or_offer
@@ -98,7 +98,11 @@ def kept_sentence(curves: RobustnessCurves, metric: str) -> str:
     if table.empty:
         return "No perturbation was measured at any strength."
     attack = curves.titles.get(str(table["attack"].iloc[0]), "attack")
-    return leader_sentence(
+    without = (table["removed"] / table["clean"]).groupby(table["group"], sort=False).mean()
+    listed = ", ".join(
+        f"{escape(short(name))} {share:.0%}" for name, share in without.dropna().items()
+    )
+    sentence = leader_sentence(
         table,
         f"Under the worst attack measured (up to strength {table['strength'].max():g}), "
         "**{best}** keeps **{best_value}** of its " + metric + " and **{worst}** keeps "
@@ -107,6 +111,7 @@ def kept_sentence(curves: RobustnessCurves, metric: str) -> str:
         "**{best}** keeps **{best_value}** of its " + metric + ".",
         "{:.0%}",
     )
+    return f"{sentence} Without features they keep {listed}." if listed else sentence
 
 
 def tables(curves: RobustnessCurves, metric: str = "recall@20") -> None:

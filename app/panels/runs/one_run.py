@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from app.selection.choice import look_at_runs
 from app.selection.workspace import run_store
 from app.widgets.analysis_jobs import show_log
 from app.widgets.downloads import table_and_csv
+from app.widgets.flat_values import flat_values
 from app.widgets.lazy_tabs import lazy_tabs
 from app.widgets.resume import STOPPED, resume
 from engine.jobs import jobs
@@ -75,14 +75,14 @@ def _number(value: Any) -> str:
 
 
 def _settings(run: Run) -> None:
-    rows = pd.DataFrame(list(_flat(run.config)), columns=["setting", "value"])
+    rows = pd.DataFrame(list(flat_values(run.config)), columns=["setting", "value"])
     table_and_csv(rows, "run-settings", "All settings")
     config = rows[~rows["value"].isin(["", "None"])]
     st.dataframe(config, hide_index=True, height=380)
 
 
 def _provenance(run: Run) -> None:
-    rows = pd.DataFrame(list(_flat(run.provenance)), columns=["what", "value"])
+    rows = pd.DataFrame(list(flat_values(run.provenance)), columns=["what", "value"])
     st.dataframe(rows, hide_index=True, height=380)
 
 
@@ -109,12 +109,3 @@ def _log(run: Run) -> None:
         status = job.status()
         st.markdown(f"**{escape(job.task)}** {status.state} {escape(status.reason)}")
         show_log(job)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as dotted names and texts."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", str(value)

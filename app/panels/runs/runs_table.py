@@ -21,6 +21,8 @@ EDITABLE = ("star", "name", "note", "tags")
 
 def runs_table() -> pd.DataFrame:
     """Draw the table and keep what the visitor changes; returns the selected rows."""
+    from engine.runs.comparison.comparison_tables import unusual_settings
+
     store = run_store()
     table = list_runs(store)
     shown = pd.DataFrame(
@@ -30,6 +32,8 @@ def runs_table() -> pd.DataFrame:
             "name": table["name"],
             "state": table["state"],
             "reason": table["reason"].fillna(""),
+            "model": table.get("config.model.name"),
+            "settings": unusual_settings(table),
             "dataset": table["dataset"],
             "seed": table["seed"],
             "recall": table.get("test.recall@20"),
@@ -58,6 +62,10 @@ def runs_table() -> pd.DataFrame:
             "name": column.TextColumn("Run", required=True, pinned=True),
             "state": column.TextColumn("State"),
             "reason": column.TextColumn("Reason", help="Why it stopped before its end"),
+            "model": column.TextColumn("Model"),
+            "settings": column.TextColumn(
+                "Settings", width="medium", help="Those that are not what most runs have"
+            ),
             "dataset": column.TextColumn("Dataset"),
             "seed": column.NumberColumn("Seed", format="%d"),
             "recall": column.NumberColumn("Recall@20", format="%.4f", help=TEST_HELP),
@@ -109,7 +117,7 @@ def actions(selected: pd.DataFrame) -> None:
     none = not ids
     look, go_on, export, delete, load, binned = st.columns(6)
     look.button(
-        "Look at these",
+        "Look at",
         icon=":material/visibility:",
         disabled=none,
         width="stretch",

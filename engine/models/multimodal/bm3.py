@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -12,10 +13,11 @@ from torch.nn.functional import cosine_similarity, embedding
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.parts.contrastive import dropped_out
+from engine.models.parts.graph_recommender import TrainableFeaturesConfig, feature_offsets
 from engine.models.parts.graphs import layer_mean, normalised_adjacency, sparse_tensor
 from engine.models.recommender import (
+    Block,
     ModelOutput,
-    MultimodalConfig,
     Recommender,
     readable_modalities,
     xavier_uniform,
@@ -23,7 +25,7 @@ from engine.models.recommender import (
 from engine.models.terms import TermInputs, without_gradient
 
 
-class BM3Config(MultimodalConfig):
+class BM3Config(TrainableFeaturesConfig):
     """Embeddings that learn to predict each other, and features to predict them; no negatives."""
 
     name: Literal["bm3"] = "bm3"
@@ -58,19 +60,25 @@ class BM3(Recommender):
     features are zero there, and an adversary works through the terms. The ranking loss that slices
     and curvature show is not what was minimised; ``objective`` is.
 
-    The released code makes features trainable embeddings; here they are inputs. It penalises whole
+    The released code trains the features along, here an option. It penalises whole
     tables of u and v by their norms; here the config's penalty acts on the batch's embeddings.
     """
 
     affine: ClassVar[bool] = False
     ranks: ClassVar[bool] = False
     holds_constant: ClassVar[bool] = True
+    blocks: ClassVar[Mapping[str, Block]] = {
+        "users": "users",
+        "items": "items",
+        "feature_offset": "features",
+    }
     adjacency: Tensor
 
     def __init__(self, config: BM3Config, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
         self.settings = config
         self.modalities = readable_modalities(config, dataset)
+        self.feature_offset = feature_offsets(config, dataset, self.modalities)
         width = config.width
         self.users = nn.Parameter(xavier_uniform(self.n_users, width, generator=generator))
         self.items = nn.Parameter(xavier_uniform(self.n_items, width, generator=generator))
@@ -138,6 +146,8 @@ class BM3(Recommender):
         }
         for m in self.modalities:
             x_NF, weight = batch.features[m], self.projection[m]
+            if m in self.feature_offset:
+                x_NF = x_NF + self.feature_offset[m][batch.items]
             projected = (x_NF @ weight.to(x_NF.dtype).T).to(weight.dtype) + self.projection_bias[m]
             predicted = self.predicted(projected)[rows]
             own = dropped_out(projected.detach(), share, batch.generator)[rows]

@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from engine.data import Dataset
 from engine.data.features import Features
 from engine.models.parts.feature_graph import FeatureGraph, GraphOrigin
-from engine.models.parts.graph_recommender import GraphRecommender
+from engine.models.parts.graph_recommender import (
+    MultimodalGraphRecommender,
+    TrainableFeaturesConfig,
+)
 from engine.models.parts.graphs import (
     layer_mean,
     normalised_adjacency,
@@ -21,14 +24,12 @@ from engine.models.parts.graphs import (
 from engine.models.parts.item_graph import shares_beside
 from engine.models.recommender import (
     ModelOutput,
-    MultimodalConfig,
-    readable_modalities,
     xavier_uniform,
 )
 from engine.models.terms import TermInputs
 
 
-class FREEDOMConfig(MultimodalConfig):
+class FREEDOMConfig(TrainableFeaturesConfig):
     """Embeddings smoothed over the interaction graph and a graph of items with alike features."""
 
     name: Literal["freedom"] = "freedom"
@@ -59,25 +60,24 @@ class FREEDOMConfig(MultimodalConfig):
         return FREEDOM(self, dataset, generator)
 
 
-class FREEDOM(GraphRecommender):
+class FREEDOM(MultimodalGraphRecommender):
     """``U = mean of layers``, ``V = mean of layers + S^n q`` with S the item graph; affine.
 
     Features reach the scores through S alone; ``item_graph.py`` says what its gradient by them is.
     Beside the ranking loss, users rank the projected features ``W_m x_i^m + b_m``;
     these projections are used nowhere else.
 
-    The released code makes features trainable embeddings of the projections; here they are inputs.
-    It starts projections from torch's default, here Xavier's. It has no penalty on embeddings: set
-    ``objective.regulariser.weight`` to 0 for that. It counts zero rows as neighbours of anything.
+    Trainable features serve the projections, as in the released code; the graph is of those that
+    the model is given. The released code starts projections from torch's default, here Xavier's.
+    It has no penalty on embeddings: set ``objective.regulariser.weight`` to 0 for that. It counts
+    zero rows as neighbours of anything.
     """
 
     affine: ClassVar[bool] = True
-    row_local: ClassVar[bool] = False
     adjacency: Tensor
 
     def __init__(self, config: FREEDOMConfig, dataset: Dataset, generator: torch.Generator) -> None:
         super().__init__(config, dataset)
-        self.modalities = readable_modalities(config, dataset)
         self.settings = config
         self.users = nn.Parameter(xavier_uniform(self.n_users, config.width, generator=generator))
         self.items = nn.Parameter(xavier_uniform(self.n_items, config.width, generator=generator))
@@ -113,9 +113,9 @@ class FREEDOM(GraphRecommender):
         return ModelOutput(mean[: self.n_users], items)
 
     def terms(self, batch: TermInputs) -> dict[str, Tensor]:
-        found = {}
+        found, seen = {}, self.seen(batch.features)
         for m in self.modalities:
-            chosen = batch.features[m].index_select(0, batch.items)
+            chosen = seen[m].index_select(0, batch.items)
             weight = self.projection[m]
             projected = (chosen @ weight.to(chosen.dtype).T).to(weight.dtype) + self.bias[m]
             gaps = projected[batch.positive_rows] - projected[batch.negative_rows]

@@ -71,15 +71,7 @@ class FeatureGraph:
             smooth = self.frozen(items_ID).smoothed(items_ID, n_layers)
             return without_gradient(smooth, {m: features[m] for m in self.shares})
         if torch.is_grad_enabled() and any(features[m].requires_grad for m in self.shares):
-            return smoothed_with_gradient(
-                features,
-                self.n_neighbours,
-                self.shares,
-                items_ID,
-                n_layers,
-                self.values,
-                self.pool,
-            )
+            return self.with_gradient(features, items_ID, n_layers)
         return self.of(features, items_ID).smoothed(items_ID, n_layers)
 
     def frozen(self, like: Tensor) -> ItemGraph:
@@ -90,7 +82,7 @@ class FeatureGraph:
                 m: torch.from_numpy(np.array(self._dataset.features[m])).to(like)
                 for m in self.shares
             }
-            self._frozen = self._graph(own, like.dtype)
+            self._frozen = self.graph(own, like.dtype)
         assert self._frozen is not None
         return self._frozen
 
@@ -101,10 +93,23 @@ class FeatureGraph:
                 self._known = (known, *(other for other in self._known if other is not known))
                 return known.graph
         used = {m: features[m].detach() for m in self.shares}
-        graph = self._graph(used, like.dtype)
+        graph = self.graph(used, like.dtype)
         versions = tuple(x._version for x in used.values())
         self._known = (KnownGraph(used, versions, graph), *self._known[:1])
         return graph
 
-    def _graph(self, features: Features, dtype: torch.dtype) -> ItemGraph:
+    def graph(self, features: Features, dtype: torch.dtype) -> ItemGraph:
+        """The graph of the given features, found anew."""
         return ItemGraph.of(features, self.n_neighbours, self.shares, dtype, self.values, self.pool)
+
+    def with_gradient(self, features: Features, items_ID: Tensor, n_layers: int) -> Tensor:
+        """``S^n E`` [I, D] with a gradient by the features."""
+        return smoothed_with_gradient(
+            features,
+            self.n_neighbours,
+            self.shares,
+            items_ID,
+            n_layers,
+            self.values,
+            self.pool,
+        )

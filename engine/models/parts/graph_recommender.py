@@ -29,6 +29,15 @@ class TrainableFeaturesConfig(MultimodalConfig):
     it; each takes as many more weights as the features have entries."""
 
 
+def feature_offsets(
+    config: MultimodalConfig, dataset: Dataset, modalities: tuple[str, ...]
+) -> nn.ParameterDict:
+    """What training adds to the features [n_items, width], zeros at first; empty if it does not."""
+    is_trained = isinstance(config, TrainableFeaturesConfig) and config.trainable_features
+    shapes = {m: dataset.features[m].shape for m in modalities if is_trained}
+    return nn.ParameterDict({m: nn.Parameter(torch.zeros(s)) for m, s in shapes.items()})
+
+
 class GraphRecommender(Recommender):
     """Base of models that make every factor in ``output`` and give rows of them.
 
@@ -91,10 +100,7 @@ class MultimodalGraphRecommender(GraphRecommender):
     def __init__(self, config: MultimodalConfig, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.modalities = readable_modalities(config, dataset)
-        shapes = {m: dataset.features[m].shape for m in self.modalities}
-        is_trained = isinstance(config, TrainableFeaturesConfig) and config.trainable_features
-        offsets = {m: nn.Parameter(torch.zeros(s)) for m, s in shapes.items() if is_trained}
-        self.feature_offset = nn.ParameterDict(offsets)
+        self.feature_offset = feature_offsets(config, dataset, self.modalities)
 
     def seen(self, features: Features) -> Features:
         """The features [n_items, width] as the model reads them, by modality."""

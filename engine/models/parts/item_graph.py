@@ -75,6 +75,12 @@ class ItemGraph:
                 total = sum(matrices[1:], start=matrices[0]).to(dtype)
             return ItemGraph(compressed(total), compressed(total.t()))
 
+    @staticmethod
+    def of_edges(near_Ik: Tensor, weights_Ik: Tensor, dtype: torch.dtype) -> ItemGraph:
+        """The graph of each item's edges and their weights, entries of ``dtype``."""
+        matrix = _matrix(near_Ik, weights_Ik, 1.0).to(dtype)
+        return ItemGraph(compressed(matrix), compressed(matrix.t()))
+
     def smoothed(self, items_ID: Tensor, n_layers: int) -> Tensor:
         """``S^n E`` [I, D]."""
         for _ in range(n_layers):

@@ -63,3 +63,23 @@ def settings_that_differ(table: pd.DataFrame) -> pd.DataFrame:
     configs.index = configs.index.str.removeprefix("config.")
     texts = configs.astype(object).where(configs.notna(), "").astype(str)
     return texts[texts.nunique(axis=1) > 1].rename_axis("setting").reset_index()
+
+
+def unusual_settings(table: pd.DataFrame, most: int = 4) -> pd.Series:
+    """What sets each run apart: its settings that are not the most common value of all runs.
+
+    As text, ``name value`` of the first ``most``, by the table's index; '' where there are none.
+    Seed, device and the model's name are left out.
+    """
+    left_out = ("config.seed", "config.device", "config.model.name")
+    names = [c for c in table.columns if c.startswith("config.") and c not in left_out]
+    apart = pd.Series("", table.index)
+    counts = pd.Series(0, table.index)
+    for name in names:
+        texts = table[name].astype(object).where(table[name].notna(), "none").astype(str)
+        is_unusual = texts != texts.mode().iloc[0]
+        counts += is_unusual
+        is_listed = is_unusual & (counts <= most)
+        entry = f"{name.removeprefix('config.')} " + texts + ", "
+        apart = apart.where(~is_listed, apart + entry)
+    return apart.str.removesuffix(", ") + counts.gt(most).map({True: ", ...", False: ""})
