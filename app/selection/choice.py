@@ -126,7 +126,8 @@ def choose_runs() -> Choice:
                 "compared."
             )
         ids = sorted(same["id"])
-        st.sidebar.caption(f"Trained on **{dataset}**")
+        record = run_store().get(ids[0]).provenance.get("dataset") or {}
+        st.sidebar.caption(f"Trained on **{dataset}**. {escape(str(record.get('split', '')))}")
     chosen = table[table["id"].isin(ids)].sort_values("id").reset_index(drop=True)
     return Choice(ids, labels, looks_of_runs(table, ids), chosen)
 

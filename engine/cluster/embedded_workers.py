@@ -9,6 +9,8 @@ from typing import Any
 from distributed import Nanny
 from distributed.security import Security
 
+from engine.cluster.memory_settings import MALLOC_SETTINGS
+
 MAX_WORKERS = 8
 """Each worker loads torch; with more cores than this, every worker gets several threads."""
 
@@ -65,5 +67,8 @@ def dask_config(threads: int) -> dict[str, Any]:
         "distributed.worker.http.routes": [],
         "distributed.worker.profile.enabled": False,
         "distributed.admin.tick.interval": "500ms",
-        **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in names},
+        **{
+            f"distributed.nanny.pre-spawn-environ.{name}": value
+            for name, value in {**dict.fromkeys(names, threads), **MALLOC_SETTINGS}.items()
+        },
     }

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from engine.cluster.memory_settings import MALLOC_SETTINGS
 from engine.foundation.errors import JobError
 from engine.jobs.scheduler_address import chosen_scheduler, security_from_environment
 
@@ -35,4 +36,6 @@ def worker_command(scheduler: str | None, workers: int = 1, gpu: bool = False) -
 def serve_worker(scheduler: str | None, workers: int = 1, gpu: bool = False) -> None:
     """Become ``dask worker``; does not return. Raises as ``worker_command``."""
     command = worker_command(scheduler, workers, gpu)
+    for name, value in MALLOC_SETTINGS.items():
+        os.environ.setdefault(name, str(value))
     os.execv(command[0], command)

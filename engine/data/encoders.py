@@ -146,14 +146,14 @@ class TextEncoder:
         rows = np.zeros((len(texts), TEXT_WIDTH), np.float32)
         for start in range(0, len(texts), batch_size):
             progress(start / len(texts), f"texts {start + 1}/{len(texts)}")
-            pieces = self._tokenizer.encode_batch(list(texts[start : start + batch_size]))
-            tokens = torch.tensor([piece.ids for piece in pieces], device=self.device)
-            mask = torch.tensor([piece.attention_mask for piece in pieces], device=self.device)
+            tokenised = self._tokenizer.encode_batch(list(texts[start : start + batch_size]))
+            tokens = torch.tensor([text.ids for text in tokenised], device=self.device)
+            mask = torch.tensor([text.attention_mask for text in tokenised], device=self.device)
             with torch.no_grad():
                 states = self._network(input_ids=tokens, attention_mask=mask).last_hidden_state
             weight = mask[..., None].float()
             mean = (states * weight).sum(1) / weight.sum(1)
             unit = torch.nn.functional.normalize(mean, dim=-1)
-            rows[start : start + len(pieces)] = unit.cpu().numpy()
+            rows[start : start + len(tokenised)] = unit.cpu().numpy()
         progress(1.0, "texts")
         return rows

@@ -34,7 +34,7 @@ Metric = Literal["recall", "ndcg", "precision", "map", "hr"]
 
 
 class EvaluationConfig(Config):
-    """How a ranking is judged."""
+    """How a ranking is evaluated."""
 
     cutoffs: tuple[int, ...] = Field(default=(5, 10, 20, 50), min_length=1)
     """The k of each metric@k, in items."""

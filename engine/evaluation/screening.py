@@ -117,18 +117,18 @@ def ranks_of_pairs(
     candidates = _may_be_among_top(user_UD, item_ID, train, users, rows, items, k, block)
     rows, items = rows[candidates], items[candidates]
     ranks = np.empty(len(rows), dtype=np.int64)
-    kept, rows_kept = np.unique(rows, return_inverse=True)
+    distinct, rows_of_distinct = np.unique(rows, return_inverse=True)
     device = user_UD.device
-    scores_of = ChunkedScores(item_ID, min(block, len(kept)), CHUNK)
-    for part in blocks(len(kept), block):
-        chosen = users[kept[part]]
+    scores_of = ChunkedScores(item_ID, min(block, len(distinct)), CHUNK)
+    for part in blocks(len(distinct), block):
+        chosen = users[distinct[part]]
         scores_BI = scores_of.of(user_UD[torch.from_numpy(chosen).to(device)])
         hide(scores_BI, train, chosen)
         maxima_BC = scores_of.maxima(scores_BI)
-        first, last = np.searchsorted(rows_kept, [part.start, part.stop])
+        first, last = np.searchsorted(rows_of_distinct, [part.start, part.stop])
         for some in blocks(last - first, block):
             pairs = slice(first + some.start, first + some.stop)
-            row_P = torch.from_numpy(rows_kept[pairs] - part.start).to(device)
+            row_P = torch.from_numpy(rows_of_distinct[pairs] - part.start).to(device)
             item_P = torch.from_numpy(items[pairs]).to(device)
             ranks[pairs] = _ranks(scores_of, scores_BI, maxima_BC, row_P, item_P, k).cpu().numpy()
     among = ranks < k

@@ -191,9 +191,9 @@ def _corrected(table: pd.DataFrame) -> pd.DataFrame:
 
 def user_differences(pairs: Sequence[tuple[SeedOutcome, SeedOutcome]]) -> np.ndarray:
     """Each user's metric minus the baseline's, averaged over seeds; for users in every run."""
-    kept = [(a.by_user, b.by_user) for a, b in pairs if a.by_user and b.by_user]
-    if not kept:
+    known = [(a.by_user, b.by_user) for a, b in pairs if a.by_user and b.by_user]
+    if not known:
         return np.zeros(0)
-    users = set.intersection(*(set(a) & set(b) for a, b in kept))
-    per_seed = [[a[user] - b[user] for user in sorted(users)] for a, b in kept]
+    users = set.intersection(*(set(a) & set(b) for a, b in known))
+    per_seed = [[a[user] - b[user] for user in sorted(users)] for a, b in known]
     return np.array(per_seed).mean(axis=0)

@@ -96,8 +96,8 @@ def readable(error: ValidationError, owner: str) -> str:
     lines = []
     for item in error.errors():
         where = "".join(f"{part}." for part in item["loc"]).rstrip(".")
-        found = item.get("input")
-        shown = "" if isinstance(found, dict | BaseModel) else f" (found {found!r})"
+        value = item.get("input")
+        shown = "" if isinstance(value, dict | BaseModel) else f" (found {value!r})"
         text = item["msg"].removeprefix("Value error, ")  # our own validators need no preface
         lines.append(f"{where}: {text}{shown}" if where else f"{text}{shown}")
     return f"{owner} is not valid: " + "; ".join(lines)

@@ -63,12 +63,12 @@ class Group:
         return {name for path in stages for name in read_json(path)}
 
     @contextmanager
-    def locked(self) -> Iterator[bool]:
+    def lock(self) -> Iterator[bool]:
         """Hold the group while a stage is submitted; gives False where another process does."""
         path = self._folder / f"{self.id}.lock"
-        with writing(self._folder, JobError), open(path, "a") as lock:
+        with writing(self._folder, JobError), open(path, "a") as file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
             else:

@@ -1,4 +1,4 @@
-"""The progress that a task is given: writes how far it is, and learns that it should stop."""
+"""The progress a task reports to: writes how far it is, and raises once a cancel is requested."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ def chosen_scheduler(named: str | None = None) -> str | None:
     and where none is named.
 
     Raises JobError where the address is not understood, or is unencrypted, leads to another machine
-    and ``BASIN_ALLOW_INSECURE=1`` is not set; with it set, warns.
+    and ``BASIN_ALLOW_INSECURE=1`` is not set; with it set, warns. Warns of an unencrypted one on
+    this machine unless it is set, since other users reach it too.
     """
     address = named or os.environ.get(SCHEDULER) or ""
     if address in ("", EMBEDDED):
@@ -43,18 +44,23 @@ def chosen_scheduler(named: str | None = None) -> str | None:
             f"The scheduler is '{address}'; tls://HOST:PORT or tcp://HOST:PORT is needed, or "
             f"'{EMBEDDED}' for the cluster of the runs folder."
         )
-    if parts.scheme == "tcp" and not _is_loopback(parts.hostname or ""):
-        if os.environ.get(ALLOW_INSECURE) != "1":
+    if parts.scheme == "tcp":
+        is_trusted = os.environ.get(ALLOW_INSECURE) == "1"
+        if _is_loopback(parts.hostname or ""):
+            if not is_trusted:
+                _warn(f"{address} is not encrypted: every user of this machine can run code as you")
+        elif is_trusted:
+            _warn(f"{address} is not encrypted: whoever reaches it can run any code as you")
+        else:
             raise JobError(
                 f"{address} is not encrypted: whoever reaches it can run any code as you. Use "
                 f"tls:// (docs/cluster.md), or set {ALLOW_INSECURE}=1 on a network you trust."
             )
-        warnings.warn(
-            f"{address} is not encrypted: whoever reaches it can run any code as you.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
     return address
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"{text}; use tls:// (docs/cluster.md).", RuntimeWarning, stacklevel=4)
 
 
 def _is_loopback(host: str) -> bool:
@@ -102,6 +108,7 @@ def identity_of(address: str, timeout: float = 2.0) -> str | None:
     """What tells a scheduler from another one at the same address; None where it does not say.
 
     It does not answer, or this process lacks the credentials. Nothing that it sends is unpickled.
+    What is no scheduler may announce more bytes than there is memory.
     """
     from distributed.core import rpc
 
@@ -120,5 +127,5 @@ def identity_of(address: str, timeout: float = 2.0) -> str | None:
         # A thread of its own: notebooks have an event loop in theirs.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(asyncio.run, asyncio.wait_for(ask(), timeout)).result()
-    except (OSError, TimeoutError, ValueError, KeyError, JobError):
+    except (OSError, TimeoutError, ValueError, KeyError, MemoryError, JobError):
         return None

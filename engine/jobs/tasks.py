@@ -26,7 +26,7 @@ EXTRA_TASKS = "BASIN_EXTRA_TASKS"
 
 def task_names() -> list[str]:
     """The names of all tasks, those of ``BASIN_EXTRA_TASKS`` included."""
-    return sorted({*_imported(TASK_TABLE), *_extra_tasks()})
+    return sorted({*_import_name(TASK_TABLE), *_extra_tasks()})
 
 
 def check_task_name(name: str) -> str:
@@ -40,7 +40,7 @@ def load_task(name: str) -> Task:
     """A task's function; raises JobError where the name or its module is unknown."""
     place = _extra_tasks().get(check_task_name(name), TASK_TABLE)
     try:
-        task: Task = _imported(TASK_TABLE)[name] if place == TASK_TABLE else _imported(place)
+        task: Task = _import_name(TASK_TABLE)[name] if place == TASK_TABLE else _import_name(place)
     except (ImportError, AttributeError) as error:
         raise JobError(f"Task '{name}' cannot be loaded from {place}: {error}") from error
     return task
@@ -51,6 +51,6 @@ def _extra_tasks() -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in entries)
 
 
-def _imported(place: str) -> Any:
+def _import_name(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)

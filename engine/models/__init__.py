@@ -22,6 +22,7 @@ from engine.models.multimodal.lattice import LATTICEConfig
 from engine.models.multimodal.lgmrec import LGMRecConfig
 from engine.models.multimodal.mgcn import MGCNConfig
 from engine.models.multimodal.mmgcn import MMGCNConfig
+from engine.models.multimodal.mvgae import MVGAEConfig
 from engine.models.multimodal.pgl import PGLConfig
 from engine.models.multimodal.slmrec import SLMRecConfig
 from engine.models.multimodal.smore import SMOREConfig
@@ -54,7 +55,8 @@ AnyModelConfig = Annotated[
     | LGMRecConfig
     | SMOREConfig
     | PGLConfig
-    | DAMRSConfig,
+    | DAMRSConfig
+    | MVGAEConfig,
     Field(discriminator="name"),
 ]
 """The table of models; a new one is one new file and one line here."""

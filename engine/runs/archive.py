@@ -151,7 +151,8 @@ def _check_run(folder: Path, path: Path) -> None:
             read_record_or(folder / f"{name}.json", {})
         RunStatus.read(folder)
     except RunError as error:
-        raise RunError(f"{path}: {error}") from None
+        inside = str(error).replace(f"{folder.parent}/", "")
+        raise RunError(f"{path} was not imported: {inside}") from None
 
 
 def _settle(folder: Path) -> None:

@@ -54,7 +54,7 @@ class EventLog:
                 os.close(handle)
 
     def resume_from(self, size: int) -> None:
-        """Say that work goes on from where the log had ``size`` bytes."""
+        """Say that work resumes from where the log had ``size`` bytes."""
         if self.size > size:
             self.append({"kind": "resumed", "kept_bytes": size})
 
@@ -67,7 +67,7 @@ class EventLog:
             content = self._path.read_bytes()
         except FileNotFoundError:
             return []
-        kept: list[tuple[int, dict[str, Any]]] = []
+        counted: list[tuple[int, dict[str, Any]]] = []
         start = 0
         for number, line in enumerate(content.splitlines(keepends=True), start=1):
             if not line.endswith(b"\n"):
@@ -75,10 +75,10 @@ class EventLog:
             event = _parsed(line, self._path, number)
             if event is not None:
                 if event.get("kind") == "resumed":
-                    kept = [item for item in kept if item[0] < event.get("kept_bytes", 0)]
-                kept.append((start, event))
+                    counted = [item for item in counted if item[0] < event.get("kept_bytes", 0)]
+                counted.append((start, event))
             start += len(line)
-        return [event for _, event in kept]
+        return [event for _, event in counted]
 
     def frame(self) -> pd.DataFrame:
         """The events as a table, one a row, nested values under dotted column names."""

@@ -118,7 +118,7 @@ class Server:
         start = _milliseconds(status.started)
         about = {"experiment_id": place, "run_name": run.name, "start_time": start, "tags": tags}
         run_id = str(self.call("runs/create", about)["run"]["info"]["run_id"])
-        params = [{"key": name(k), "value": str(v)[:500]} for k, v in flat(run.config)]
+        params = [{"key": name(k), "value": str(v)[:500]} for k, v in flattened_values(run.config)]
         for what, values in (("params", params), ("metrics", list(_metrics(run)))):
             for first in range(0, len(values), MOST[what]):
                 batch = {"run_id": run_id, what: values[first : first + MOST[what]]}
@@ -133,11 +133,11 @@ def name(path: str) -> str:
     return re.sub(r"[^\w. :/-]", "_", path.replace("@", "_at_"))
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened_values(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Nested values under dotted names."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
+            yield from flattened_values(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
@@ -160,7 +160,7 @@ def _metrics(run: Run) -> Iterator[dict[str, Any]]:
     """Every number of the summary, at the chosen epoch, and of each epoch's event."""
     summary, ended = run.summary, _milliseconds(run.status.ended)
     best = int(summary.get("best_epoch") or 0)
-    for key, value in flat(summary):
+    for key, value in flattened_values(summary):
         if _is_number(value):
             yield {"key": name(key), "value": value, "timestamp": ended, "step": best}
     for event in run.events("epoch").to_dict("records"):

@@ -144,7 +144,7 @@ def is_alive(owner: Owner | None, folder: Path) -> bool:
     return now - known[1] < STALE_SECONDS
 
 
-def _locked(lock: int) -> bool:
+def _try_lock(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -200,20 +200,20 @@ class Ownership:
         # A killed process with many threads is gone a moment before the kernel frees its locks.
         patience = time.monotonic() + DYING_SECONDS
         try:
-            while not _locked(lock):
+            while not _try_lock(lock):
                 if is_alive(recorded, self._folder) or time.monotonic() > patience:
-                    raise self._taken(recorded)
+                    raise self._already_owned(recorded)
                 time.sleep(0.02)
         except OSError:  # a file system without locks: the record and the heartbeat decide
             if is_alive(recorded, self._folder):
-                raise self._taken(recorded) from None
+                raise self._already_owned(recorded) from None
             return
         # Locks may not reach other machines on a shared disk; a moving heartbeat does.
         elsewhere = recorded is not None and not recorded.is_on_this_machine
         if elsewhere and is_alive(recorded, self._folder):
-            raise self._taken(recorded)
+            raise self._already_owned(recorded)
 
-    def _taken(self, recorded: Owner | None) -> BasinError:
+    def _already_owned(self, recorded: Owner | None) -> BasinError:
         by = f" by {recorded}" if recorded is not None and is_alive(recorded, self._folder) else ""
         return self._error(
             f"{self._what} is already being worked on{by}; wait for it, or cancel it first."

@@ -31,6 +31,7 @@ def provenance_of(
             "n_users": dataset.n_users,
             "n_items": dataset.n_items,
             "n_interactions": len(dataset),
+            "split": next((note for note in dataset.notes if note.startswith("Split: ")), ""),
         },
         "code": {"version": engine.__version__, "commit": _commit()},
         "packages": dict(_package_versions()),
@@ -44,13 +45,13 @@ def provenance_of(
 
 @cache
 def _package_versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache

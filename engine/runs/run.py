@@ -203,10 +203,10 @@ class Run:
 
         Raises RunError where checkpoints exist but none can be used.
         """
-        found = self._checkpoints.load()
+        newest = self._checkpoints.load()
         if self._ownership.held:
-            self._events.resume_from(found[1] if found else 0)
-        return found[0] if found else None
+            self._events.resume_from(newest[1] if newest else 0)
+        return newest[0] if newest else None
 
     @property
     def has_checkpoint(self) -> bool:
@@ -273,8 +273,8 @@ class Run:
     def results(self, kind: str) -> list[str]:
         """Keys of the kept results of one kind, newest last."""
         paths = (self.path / "results").glob(f"{kind}-*.npz")
-        found = sorted((path.stat().st_mtime_ns, path) for path in paths)
-        return [path.stem.removeprefix(f"{kind}-") for _, path in found]
+        by_age = sorted((path.stat().st_mtime_ns, path) for path in paths)
+        return [path.stem.removeprefix(f"{kind}-") for _, path in by_age]
 
     def has_result(self, kind: str, key: str = "default") -> bool:
         return self._result_path(kind, key).exists()

@@ -70,7 +70,7 @@ def wrong_shape(record: str, values: Mapping[str, Any]) -> str:
         for parent in parents:
             holder = holder.get(parent, {})
         if last in holder and not _is(holder[last], kind):
-            return f"'{field}' is {_shown(holder[last])}, not {kind}"
+            return f"'{field}' is {_short_text(holder[last])}, not {kind}"
     return _wrong_value(values)
 
 
@@ -83,7 +83,7 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, _KINDS[kind]) and is_bool == (kind == "true or false")
 
 
-def _shown(value: Any) -> str:
+def _short_text(value: Any) -> str:
     try:
         text = repr(value)
     except (RecursionError, ValueError):

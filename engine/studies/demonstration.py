@@ -89,7 +89,7 @@ def submit_analyses(store: RunStore, group_id: str) -> None:
     runs = [store.get(run) for run in ids if (store.root / run / "config.json").is_file()]
     if any(run.state in ("queued", "running") for run in runs):
         return
-    with group.locked() as is_ours:
+    with group.lock() as is_ours:
         if not is_ours or group.jobs("analyses") is not None:
             return
         planned = demonstration_analyses([run for run in runs if run.has_weights])

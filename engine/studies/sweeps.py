@@ -111,8 +111,8 @@ class Sweep:
         cluster (``scheduler`` as ``submit`` takes it), or trains one run after the other in this
         process where ``here``.
         """
-        with self._locked():  # one process at a time decides what is missing
-            wanted = self._wanted(retry)
+        with self._lock():  # one process at a time decides what is missing
+            wanted = self._runs_to_train(retry)
             if not here:
                 requests = [({"run": run}, [run]) for run in wanted]
                 submit_all(self.store, "train", requests, scheduler=scheduler)
@@ -128,14 +128,14 @@ class Sweep:
         return len(wanted)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock(self) -> Iterator[None]:
         """Wait until no other process starts runs of this sweep, and keep others out."""
         path = self.path.with_suffix(".lock")
         with writing(path, JobError), open(path, "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _wanted(self, retry: bool) -> list[str]:
+    def _runs_to_train(self, retry: bool) -> list[str]:
         """Ids of the runs to train; those that were missing are made."""
         existing = self.runs()
         active = {run for job in active_jobs(self.store) for run in job.status().run_ids}
@@ -148,13 +148,13 @@ class Sweep:
                 )
                 run.label(tags=[f"sweep:{self.name}"])
                 self._remember(key_of(config), run.id)
-            elif not self._is_wanted(run, retry, active):
+            elif not self._should_train(run, retry, active):
                 continue
             wanted.append(run.id)
         return wanted
 
     @staticmethod
-    def _is_wanted(run: Run, retry: bool, active: set[str]) -> bool:
+    def _should_train(run: Run, retry: bool, active: set[str]) -> bool:
         state = run.state
         if run.id in active or state in ("finished", "diverged", "running"):
             return False

@@ -45,6 +45,7 @@ def test_every_page_shows_finished_runs_without_an_error(page: str) -> None:
     assert not test.error
     assert not test.warning
     assert test.title[0].value
+    assert any("Split: at random" in caption.value for caption in test.sidebar.caption)
     if page not in ("train", "runs"):
         assert len(test.get("plotly_chart")) >= 1
         assert any(

@@ -8,7 +8,7 @@ import pytest
 
 from app.charts.style import KNOWN_STRATEGIES, looks
 from app.panels.train.strategy_form import name_of
-from app.selection.choice import default_runs, looks_of_runs
+from app.selection.choice import Choice, default_runs, looks_of_runs
 from app.selection.run_labels import group_labels, with_groups
 from app.selection.strategy_picker import several_seeds, with_strategies
 from engine.evaluation import metric_intervals
@@ -187,3 +187,11 @@ def test_a_run_that_nobody_named_is_called_by_what_differs_from_its_preset() -> 
     assert set(name_of("plain", plain, changed).split(", ")) == {
         "plain", "epochs 7", "learning rate 0.01",
     }  # fmt: skip
+
+
+def test_of_many_runs_one_of_each_strategy_has_a_picture() -> None:
+    few = with_groups(table(["a", "a", "b"], [0, 1, 0], [1, 1, 2]))
+    many = with_groups(table(["a"] * 5 + ["b"] * 5, [*range(5)] * 2, [1] * 5 + [2] * 5))
+    for runs, drawn in ((few, list(few["id"])), (many, [many["id"][0], many["id"][5]])):
+        choice = Choice(list(runs["id"]), {}, {}, runs.sort_values("id"))
+        assert choice.one_a_strategy().ids == drawn

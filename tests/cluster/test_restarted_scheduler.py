@@ -51,6 +51,7 @@ def scheduler(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def believed_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PROBE_SECONDS", 0.0)
     monkeypatch.setattr(waiting, "_identities", {})
+    monkeypatch.setenv("BASIN_ALLOW_INSECURE", "1")  # a scheduler on loopback, without credentials
 
 
 @pytest.fixture
@@ -117,7 +118,10 @@ def test_a_submitter_killed_while_handing_over_leaves_no_job_queued_for_ever(
         assert "ended while handing it to" in status.reason
 
 
-def test_nothing_is_asked_of_an_unencrypted_scheduler_elsewhere() -> None:
+def test_nothing_is_asked_of_an_unencrypted_scheduler_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("BASIN_ALLOW_INSECURE")
     assert identity_of("tcp://10.0.0.7:8786", timeout=0.1) is None
 
 

@@ -8,7 +8,12 @@ from engine.foundation.errors import ConfigError
 from engine.geometry import CurvatureConfig
 from engine.geometry.curvature import curvature
 from engine.models import MODELS, MultimodalConfig, build_model
-from engine.robustness import CurveConfig, robustness_curves
+from engine.robustness import (
+    CurveConfig,
+    StandardAttackConfig,
+    robustness_curves,
+    standard_attacks,
+)
 from engine.training import TrainConfig, fit
 
 CONFIGS = [config() for config in MODELS if issubclass(config, MultimodalConfig)]
@@ -48,6 +53,22 @@ def test_curves_and_curvature_are_finite(trained):
     result = curvature(trained, CurvatureConfig().changed(quick | {"density_probes": 0}))
     assert np.isfinite(result.top_eigenvalues_K).all()
     assert result.modalities == list(ALL)
+
+
+def test_one_modality_or_all_of_them_are_attacked(trained):
+    curves = CurveConfig(
+        kinds=("pgd", "mixing"), modalities=("audio", "both"), strengths=(0.5,), n_draws=1
+    )
+    frame = robustness_curves([trained], curves).to_frame()
+    assert set(frame["modality"]) == {"audio", "both"}
+    assert np.isfinite(frame["value"]).all()
+    quick = StandardAttackConfig(strengths=(0.5,), steps=2, restarts=1, n_draws=1, cutoff=5)
+    for modalities in (("all",), ("audio",)):
+        config = quick.model_copy(update={"modalities": modalities})
+        runs = standard_attacks([trained], config).per_run()
+        assert (runs["worst"] <= runs["clean"]).all()
+        reads_several = modalities == ("all",) and runs["is_attackable"].all()
+        assert runs["joint"].notna().all() == reads_several
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=NAMES)

@@ -45,6 +45,14 @@ CASES: dict[str, tuple[list[Described], list[str]]] = {
         ],
         ["plain", "as mg", "as mg", "as amr", "plain (2)"],
     ),
+    "each begun at the weights of its own seed's run": (
+        [
+            ("amr", {}),
+            ("amr from plain, seed 0", {"start_from": "20260101-a"}),
+            ("amr from plain, seed 1", {"start_from": "20260101-b", "seed": 1}),
+        ],
+        ["amr", "amr from plain", "amr from plain"],
+    ),
 }
 
 

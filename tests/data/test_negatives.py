@@ -36,8 +36,8 @@ def test_draws_are_exactly_the_users_negatives(rows, seed):
     users = torch.arange(len(rows)).repeat_interleave(400)
     drawn = sampler.sample(users, torch_generator(seed, "test"))
     for user, positives in enumerate(rows):
-        found = set(drawn[users == user].tolist())
-        assert found == set(items_not_in(positives, 9))
+        drawn_items = set(drawn[users == user].tolist())
+        assert drawn_items == set(items_not_in(positives, 9))
 
 
 @given(st.lists(st.sets(st.integers(0, 8), max_size=8), min_size=1, max_size=6).filter(any))

@@ -1,5 +1,7 @@
 """Invariant measures against dense float64 oracles, and under all that changes no order."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,17 @@ def fitted(tiny):
         return runs[model]
 
     return make
+
+
+FEW = SymmetryConfig.parse(
+    {"n_triples": 200, "n_draws": 1, "scales": (4,), "temperatures": (4,), "shifts": (5,)}
+)
+
+
+@pytest.fixture(scope="module")
+def symmetry_of(fitted):
+    """The symmetry of the fitted run of a model, measured once."""
+    return functools.cache(lambda model: measure_symmetry(fitted(model), FEW))
 
 
 def dense_whitened_hessian(users, items, temperature, triples):
@@ -153,8 +166,8 @@ def test_no_rewriting_of_the_factors_moves_an_invariant_measure(fitted, model):
 
 
 @pytest.mark.parametrize("model", COMPARED)
-def test_each_measure_is_moved_by_what_its_table_says_and_by_nothing_else(fitted, model):
-    found = measure_symmetry(fitted(model), SymmetryConfig(n_triples=200, n_draws=1))
+def test_each_measure_is_moved_by_what_its_table_says_and_by_nothing_else(symmetry_of, model):
+    found = symmetry_of(model)
     assert found.score_changes_C.max() < 1e-9
     for name, kinds in found.moved_by.items():
         measure = MEASURES.get(name, MEASURES["input_sharpness"])
@@ -162,9 +175,9 @@ def test_each_measure_is_moved_by_what_its_table_says_and_by_nothing_else(fitted
         assert (name in found.comparable) == measure.is_invariant, name
 
 
-def test_yesterdays_comparable_measures_are_moved(fitted):
+def test_yesterdays_comparable_measures_are_moved(symmetry_of):
     """Each was shown as one that no change of the weights moves without changing a list."""
-    found = measure_symmetry(fitted("bpr-mf"), SymmetryConfig(n_triples=200, n_draws=1))
+    found = symmetry_of("bpr-mf")
     changes = found.largest_changes
     for name in ("adaptive_top_eigenvalue", "adaptive_sharpness"):
         assert changes[name]["rotation"] > 0.01
@@ -177,10 +190,8 @@ def test_yesterdays_comparable_measures_are_moved(fitted):
     )
 
 
-def test_input_sharpness_of_rewritten_factors_is_that_of_the_model(fitted):
-    run = fitted("vbpr")
-    config = {"n_triples": 200, "n_draws": 1, "scales": (4,), "temperatures": (4,), "shifts": (1,)}
-    found = measure_symmetry(run, SymmetryConfig.parse(config))
+def test_input_sharpness_of_rewritten_factors_is_that_of_the_model(fitted, symmetry_of):
+    run, found = fitted("vbpr"), symmetry_of("vbpr")
     for name in ("input_sharpness_image", "input_sharpness_text"):
         assert name in found.comparable
         point = MeasurementPoint(run, CurvatureConfig(n_triples=200))
@@ -188,9 +199,8 @@ def test_input_sharpness_of_rewritten_factors_is_that_of_the_model(fitted):
         assert found.values_MC[found.measures.index(name), 0] == pytest.approx(own, rel=1e-9)
 
 
-def test_symmetry_is_kept_and_told_as_tables(fitted, tmp_path):
-    config = {"n_triples": 100, "n_draws": 1, "scales": (4,), "temperatures": (4,), "shifts": (1,)}
-    found = measure_symmetry(fitted("vbpr"), SymmetryConfig.parse(config))
+def test_symmetry_is_kept_and_told_as_tables(symmetry_of, tmp_path):
+    found = symmetry_of("vbpr")
     found.save(tmp_path / "symmetry.npz")
     again = Symmetry.load(tmp_path / "symmetry.npz")
     assert again.plain() == found.plain()
@@ -217,8 +227,7 @@ def test_every_analysis_of_every_model_works_on_a_dozen_users(make_run, any_mode
     assert np.isfinite(path.train_loss_CT).all()
     profiles = loss_profiles(runs, ProfileConfig(n_points=5, n_directions=2))
     assert np.isfinite(profiles.sharpest_RX).all()
-    config = {"n_draws": 1, "scales": (4,), "temperatures": (4,), "shifts": (1,)}
-    found = measure_symmetry(run, SymmetryConfig.parse(config))
+    found = measure_symmetry(run, FEW)
     assert "top_eigenvalue" in found.measures
     invariant = [name for name in found.measures if name.startswith("invariant")]
     assert set(invariant) <= set(found.comparable), found.change_frame().to_string()

@@ -14,10 +14,17 @@ from engine.runs import RunStore
 from tests.support.clusters import write_credentials
 
 
-@pytest.mark.parametrize(
-    "address", ["tls://gpu-1:8786", "tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:9"]
-)
-def test_encrypted_and_loopback_schedulers_are_accepted(address: str) -> None:
+def test_an_encrypted_scheduler_is_accepted() -> None:
+    assert chosen_scheduler("tls://gpu-1:8786") == "tls://gpu-1:8786"
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:9"])
+def test_an_unencrypted_one_on_this_machine_is_accepted_with_a_warning(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.warns(RuntimeWarning, match="every user of this machine"):
+        assert chosen_scheduler(address) == address
+    monkeypatch.setenv("BASIN_ALLOW_INSECURE", "1")
     assert chosen_scheduler(address) == address
 
 
@@ -74,6 +81,7 @@ def test_a_scheduler_that_does_not_answer_fails_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.jobs.delivery.CONNECT_SECONDS", 1.0)
+    monkeypatch.setenv("BASIN_ALLOW_INSECURE", "1")
     store = RunStore(tmp_path)
     run = store.create({}, {})
     with pytest.raises(JobError, match=r"tcp://127.0.0.1:1 cannot be used"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from engine.evaluation import EvaluationConfig, evaluate, mean_interval
+from engine.evaluation import EvaluationConfig, evaluate, holm, mean_interval
 from engine.foundation.errors import Cancelled, ConfigError
 from engine.robustness import (
     CurveConfig,
@@ -175,6 +175,12 @@ def test_strategies_are_compared_seed_by_seed_and_user_by_user(linear, trained_m
     means = attacked.set_index("strategy")["mean"]
     assert row.difference == pytest.approx(means["strong"] - means["weak"])
     assert row.user_low <= row.difference <= row.user_high
+    tested = table[table.strength > 0]
+    np.testing.assert_allclose(tested.p_holm, holm(tested.p_value.to_numpy()))
+    assert table[table.strength == 0].p_holm.isna().all()
+    corrected = table[table.says.str.startswith("a difference")]
+    is_shown = corrected.says == "a difference over both seeds and users"
+    assert (is_shown == ~(corrected.p_holm >= 0.05)).all()
     same = compare_strategies(curves, "weak", "weak")
     assert (same.difference == 0).all()
     assert same.says.str.contains("no difference").all()

@@ -150,7 +150,8 @@ def test_a_model_that_sees_no_features_is_not_attackable_and_never_called_robust
 
 def test_masked_gradients_are_flagged(linear, shop):
     twin = of_strategy(linear, {}, "twin")
-    found = standard_attacks([masked_copy(linear, shop)], QUICK, twins=[twin])
+    config = QUICK.changed({"tolerance": 0.02})  # forty items: noise of their norm does little
+    found = standard_attacks([masked_copy(linear, shop)], config, twins=[twin])
     assert found.is_attackable.all()
     checks = set(found.checks()["check"])
     assert {"weaker-than-noise", "transfer-beats-white-box"} <= checks

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
+from engine.cluster.memory_settings import MALLOC_SETTINGS
 from engine.foundation.errors import Cancelled, JobError
 from engine.jobs import Job, active_for, active_jobs, find_job, jobs, submit
 from engine.runs import RunStore
@@ -225,7 +226,12 @@ def test_a_task_that_ends_its_process_is_interrupted(store: RunStore) -> None:
 def test_a_worker_computes_with_its_share_of_the_cores(store: RunStore) -> None:
     job = submit(store, "environment", {})
     assert job.wait(WAIT).state == "finished"
-    assert job.result()["threads"] <= max(1, (os.cpu_count() or 2) // 2)
+    seen = job.result()
+    assert seen["threads"] <= max(1, (os.cpu_count() or 2) // 2)
+    assert seen["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert {name: seen[name] for name in MALLOC_SETTINGS} == {
+        name: str(value) for name, value in MALLOC_SETTINGS.items()
+    }
 
 
 def test_a_command_and_a_sweep_compute_on_the_cluster(

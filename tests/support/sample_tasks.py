@@ -89,4 +89,9 @@ def environment(store: RunStore, params: dict[str, Any], progress: Progress) -> 
     del store, params, progress
     import torch
 
-    return {"threads": torch.get_num_threads(), "gpus": torch.cuda.device_count()}
+    names = ("OMP_WAIT_POLICY", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+    return {
+        "threads": torch.get_num_threads(),
+        "gpus": torch.cuda.device_count(),
+        **{name: os.environ.get(name) for name in names},
+    }

@@ -16,7 +16,7 @@ from app.widgets.error_boundary import show_errors
 if TYPE_CHECKING:
     from engine.robustness import RobustnessCurves
 
-DIFFERENCES = ("difference", "seed_low", "seed_high", "user_low", "user_high", "effect")
+DIFFERENCES = ("difference", "seed_low", "seed_high", "user_low", "user_high", "user_effect")
 
 
 @st.fragment
@@ -43,7 +43,8 @@ def which_training_held_better(curves: RobustnessCurves, choice: Choice) -> None
         f"{choice.dataset}, {curves.split}: {curves.user_metric} of {escape(other)} minus that of "
         f"{escape(baseline)}, under the same draws. seed_low and seed_high: 95 % interval over the "
         f"{int(table['n_seeds'].max())} seed(s) both have; user_low and user_high: 95 % bootstrap "
-        "over users; effect: Cohen's d of the users' differences."
+        "over users; user_effect: Cohen's d of the users' differences; p_holm: paired t test over "
+        "seeds, corrected for all rows. Intervals are uncorrected."
     )
     table_and_csv(table, "robustness-paired", "All strengths")
 

@@ -87,7 +87,7 @@ def read_dataset(
     try:
         known = _recognise(place)
         if known is None:
-            raise DataError(_unrecognised(place))
+            raise DataError(_why_unrecognised(place))
         refuse_unused(options, known.understands, known.name)
         return known.read(place, options)
     except OSError as error:
@@ -197,7 +197,7 @@ def _recognise(path: Path) -> DatasetFormat | None:
         return None
 
 
-def _unrecognised(path: Path) -> str:
+def _why_unrecognised(path: Path) -> str:
     if not path.exists():
         return (
             f"{_short(path)} does not exist. Give a dataset's folder, a .csv, .tsv or .parquet "

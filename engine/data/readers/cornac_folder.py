@@ -38,7 +38,7 @@ from engine.data.readers.parsing.text_files import (
     lines_of,
     other_separator,
     read_text,
-    shortened,
+    shorten,
 )
 from engine.data.readers.parsing.times import times
 from engine.data.readers.parsing.whole_numbers import check_widths
@@ -92,7 +92,7 @@ def read(folder: Path, options: ReadOptions) -> Dataset:
         if not (is_listed & rows).any():
             raise DataError(
                 f"{path}: no interaction has an item of item_ids.txt (the first item is "
-                f"{shortened(item_texts.iloc[0])}, the first listed is {shortened(labels[0])}); "
+                f"{shorten(item_texts.iloc[0])}, the first listed is {shorten(labels[0])}); "
                 "check that both use the same ids."
             )
         n_unlisted = int((rows & ~is_listed).sum())
@@ -173,7 +173,7 @@ def _listed_items(path: Path, features: dict[str, Path]) -> list[str] | None:
         label = line.strip()
         if label in first_line:
             raise DataError(
-                f"{path}, line {number}: item {shortened(label)} was listed in line "
+                f"{path}, line {number}: item {shorten(label)} was listed in line "
                 f"{first_line[label]} already; every item needs exactly one line."
             )
         first_line[label] = number
@@ -190,8 +190,7 @@ def _texts(path: Path, notes: list[str]) -> dict[str, str]:
         label, separator, text = line.partition("::")
         if not separator:
             raise DataError(
-                f"{path}, line {number} is {shortened(line)}; 'id::text' is needed, with two "
-                "colons."
+                f"{path}, line {number} is {shorten(line)}; 'id::text' is needed, with two colons."
             )
         n_repeated += label.strip() in texts
         texts[label.strip()] = text.strip()

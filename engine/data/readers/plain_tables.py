@@ -47,7 +47,7 @@ from engine.data.readers.parsing.raw_ids import (
     unused_ratings,
 )
 from engine.data.readers.parsing.table_files import ENDINGS, read_table, table_files
-from engine.data.readers.parsing.text_files import columns_shown, shortened
+from engine.data.readers.parsing.text_files import columns_shown, shorten
 from engine.data.readers.parsing.times import times
 from engine.data.readers.read_options import ReadOptions
 from engine.data.splits import LabelSplit, RandomSplit, SplitConfig, UserTimeSplit, needs_time
@@ -167,7 +167,7 @@ def _labels(column: pd.Series, place: Place) -> np.ndarray:
     if len(bad):
         row = int(bad[0])
         raise DataError(
-            f"{place(row)}: split is {shortened(column.iloc[row])}; allowed are train, valid, test "
+            f"{place(row)}: split is {shorten(column.iloc[row])}; allowed are train, valid, test "
             "or 0, 1, 2."
         )
     return codes.to_numpy(dtype=np.int8)
@@ -212,7 +212,7 @@ def _folder_items(
     repeated = np.flatnonzero(pd.Series(labels).duplicated().to_numpy())
     if len(repeated):
         raise DataError(
-            f"{place(int(repeated[0]))}: item {shortened(labels[repeated[0]])} is there a second "
+            f"{place(int(repeated[0]))}: item {shorten(labels[repeated[0]])} is there a second "
             "time; every item needs exactly one row."
         )
     check_rows(features, files, len(labels), str(items_file))
@@ -237,7 +237,7 @@ def _positions(texts: pd.Series, labels: list[str], place: Place, limit: str) ->
     if len(unknown):
         row = int(unknown[0])
         raise DataError(
-            f"{place(row)}: item {shortened(texts.iloc[row])} is not in {limit}; add it there or "
+            f"{place(row)}: item {shorten(texts.iloc[row])} is not in {limit}; add it there or "
             "leave the interaction out."
         )
     return positions.astype(np.int64)

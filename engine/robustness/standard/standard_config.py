@@ -60,7 +60,7 @@ class StandardAttackConfig(Config):
     """Draws of the random control of equal norm."""
     n_promoted: int = Field(default=10, ge=1)
     """Items promoted together, drawn among those that are not popular."""
-    tolerance: float = Field(default=0.02, ge=0, le=1)
+    tolerance: float = Field(default=0.05, ge=0, le=1)
     """Share of the clean accuracy by which one number must pass another before a check speaks."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Decides starts, control and promoted items; the same for every run."""

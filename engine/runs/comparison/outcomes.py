@@ -18,19 +18,19 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
     prints = {run.provenance.get("dataset", {}).get("fingerprint") for run in runs}
     if len(prints) > 1:
         raise RunError("the runs were trained on different datasets; compare runs of one dataset.")
-    found = []
+    outcomes = []
     for run, strategy in zip(runs, strategy_names(runs), strict=True):
         summary = run.summary
         if not summary.get("test"):
             raise RunError(f"run {run.id} has no test metrics (state: {run.state}); leave it out.")
         by_user: dict[int, float] | None = None
         if run.has_result(UserMetrics.kind):
-            kept = run.load_result(UserMetrics)
-            if metric in kept.metrics:
+            per_user = run.load_result(UserMetrics)
+            if metric in per_user.metrics:
                 by_user = dict(
-                    zip(kept.users_U.tolist(), kept.values(metric).tolist(), strict=True)
+                    zip(per_user.users_U.tolist(), per_user.values(metric).tolist(), strict=True)
                 )
-        found.append(
+        outcomes.append(
             SeedOutcome(
                 strategy=strategy,
                 seed=int(run.config.get("seed", 0)),
@@ -42,4 +42,4 @@ def outcomes_of(runs: Sequence[Run], metric: str) -> list[SeedOutcome]:
                 diverged=run.state == "diverged",
             )
         )
-    return found
+    return outcomes

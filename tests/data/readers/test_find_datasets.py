@@ -44,9 +44,9 @@ def test_every_dataset_folder_in_the_roots_is_listed_and_can_be_read(
     table_folder(), amr_folder()
     (tmp_path / "holiday").mkdir()
     (tmp_path / "notes.txt").write_text("")
-    found = dict(find_datasets([tmp_path, tmp_path / "absent"]))
-    assert list(found) == ["shop (built-in sample)", "fashion", "market"]
-    for path in found.values():
+    datasets = dict(find_datasets([tmp_path, tmp_path / "absent"]))
+    assert list(datasets) == ["shop (built-in sample)", "fashion", "market"]
+    for path in datasets.values():
         assert len(read_dataset(path)) > 0
 
 
@@ -76,9 +76,9 @@ def test_default_roots_are_those_of_the_environment_and_beside_the_working_direc
         "BASIN_DATA", os.pathsep.join([str(tmp_path / "one"), str(tmp_path / "two")])
     )
     monkeypatch.chdir(tmp_path / "work")
-    found = find_datasets()
-    assert [label for label, _ in found] == ["x", "y", "z", "w"]
-    assert all(Path(path).is_absolute() for _, path in found)
+    datasets = find_datasets()
+    assert [label for label, _ in datasets] == ["x", "y", "z", "w"]
+    assert all(Path(path).is_absolute() for _, path in datasets)
 
 
 def test_what_is_no_dataset_is_refused_with_what_was_looked_for_and_found(tmp_path):

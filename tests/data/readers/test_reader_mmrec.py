@@ -18,7 +18,7 @@ def pairs(dataset: Dataset, split: str) -> set[tuple[int, int]]:
     return set(zip(chosen.users.tolist(), chosen.items.tolist(), strict=True))
 
 
-def replaced(rows: tuple[str, ...], index: int, row: str) -> tuple[str, ...]:
+def replace_row(rows: tuple[str, ...], index: int, row: str) -> tuple[str, ...]:
     return (*rows[:index], row, *rows[index + 1 :])
 
 
@@ -169,7 +169,7 @@ def test_a_bad_item_table_is_named_with_its_row(mmrec_folder, items_csv, message
 )
 def test_a_bad_line_is_named(mmrec_folder, row, message):
     with pytest.raises(DataError, match=f"tiny.inter, {message}"):
-        read_dataset(mmrec_folder(rows=replaced(ROWS, 1, row)))
+        read_dataset(mmrec_folder(rows=replace_row(ROWS, 1, row)))
 
 
 def test_line_numbers_count_blank_lines(mmrec_folder):
@@ -178,7 +178,7 @@ def test_line_numbers_count_blank_lines(mmrec_folder):
 
 
 def test_a_bad_time_matters_only_to_splits_by_time(mmrec_folder):
-    folder = mmrec_folder(rows=replaced(ROWS, 2, "0\t3\t4\tnoon\t2"))
+    folder = mmrec_folder(rows=replace_row(ROWS, 2, "0\t3\t4\tnoon\t2"))
     assert len(read_dataset(folder)) == 4
     with pytest.raises(DataError, match="line 4: timestamp is 'noon'"):
         read_dataset(folder, UserTimeSplit())

@@ -44,12 +44,12 @@ def test_the_order_of_rows_does_not_matter_to_a_split_by_time(tmp_path):
     table = pd.DataFrame(
         {"user": ["b", "b", "a", "b"], "item": [1, 2, 1, 10], "time": [3, 1, 1, 2]}
     )
-    found = []
+    splits = []
     for name, rows in (("first", table), ("second", table.iloc[::-1])):
         rows.to_csv(tmp_path / f"{name}.csv", index=False)
         dataset = read_dataset(tmp_path / f"{name}.csv", UserTimeSplit())
-        found.append([labelled_pairs(dataset, s) for s in ("train", "valid", "test")])
-    assert found[0] == found[1] == [{(0, "1"), (1, "2")}, {(1, "10")}, {(1, "1")}]
+        splits.append([labelled_pairs(dataset, s) for s in ("train", "valid", "test")])
+    assert splits[0] == splits[1] == [{(0, "1"), (1, "2")}, {(1, "10")}, {(1, "1")}]
 
 
 def test_dates_order_as_times_do(tmp_path):
@@ -111,8 +111,8 @@ def test_pictures_are_found_by_item_id_and_only_inside_the_folder(table_folder):
     (folder / "p").mkdir()
     (folder / "p" / "cup.jpg").write_bytes(b"")
     (folder.parent.parent / "secret.jpg").write_bytes(b"")
-    found = list(read_dataset(folder).items["image_path"])
-    assert found == [str((folder / "p" / "cup.jpg").resolve()), "", ""]
+    paths = list(read_dataset(folder).items["image_path"])
+    assert paths == [str((folder / "p" / "cup.jpg").resolve()), "", ""]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def find_columns(
         preferred = [c for c in candidates if plain_name(c) == _PREFERRED.get(meaning)]
         if len(candidates) > 1 and len(preferred) != 1:
             raise DataError(
-                f"{path} has {len(candidates)} columns for {meaning}: {listed(candidates)}; "
+                f"{path} has {len(candidates)} columns for {meaning}: {list_names(candidates)}; "
                 "rename or remove all but one."
             )
         if candidates:
@@ -86,11 +86,11 @@ def unread_columns(path: Path, frame: pd.DataFrame, read: Collection[str]) -> li
                 "timestamp for a split by time."
             )
     if others:
-        notes.append(f"{path.name}: not read are the columns {listed(others)}.")
+        notes.append(f"{path.name}: not read are the columns {list_names(others)}.")
     return notes
 
 
-def listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Names separated by commas, the first MAX_NAMED of them and how many more."""
     more = len(names) - MAX_NAMED
     return ", ".join(

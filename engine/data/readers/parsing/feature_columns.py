@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.readers.parsing.column_names import listed
+from engine.data.readers.parsing.column_names import list_names
 from engine.data.readers.parsing.feature_files import check_finite, is_modality
 from engine.data.readers.parsing.raw_ids import Place, numbers
 from engine.data.readers.parsing.table_files import Table
@@ -84,8 +84,8 @@ def _add_lists(
             features[modality] = x
     if others:
         notes.append(
-            f"{path.name}: not read are the columns of lists {listed(others)}; features in lists "
-            "are read from columns such as image or text."
+            f"{path.name}: not read are the columns of lists {list_names(others)}; features in "
+            "lists are read from columns such as image or text."
         )
 
 

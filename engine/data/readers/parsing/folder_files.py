@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from engine.data.readers.parsing.column_names import listed
+from engine.data.readers.parsing.column_names import list_names
 
 _TABLES = (".csv", ".tsv", ".parquet", ".feather", ".inter", ".txt", ".dat", ".json", ".jsonl")
 _ARRAYS = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".hdf5")
@@ -31,4 +31,4 @@ def unread_files(folder: Path, read: Collection[Path], features: str) -> list[st
         return []
     looks_like_features = any(name.lower().endswith(_ARRAYS) for name in others)
     hint = f" Features are read from {features}." if looks_like_features else ""
-    return [f"Not read are the files {listed(others)}.{hint}"]
+    return [f"Not read are the files {list_names(others)}.{hint}"]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import ITEM_COLUMNS
-from engine.data.readers.parsing.column_names import listed
-from engine.data.readers.parsing.text_files import shortened
+from engine.data.readers.parsing.column_names import list_names
+from engine.data.readers.parsing.text_files import shorten
 from engine.foundation.errors import DataError
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
@@ -29,7 +29,7 @@ def numbered_items(path: Path, table: pd.DataFrame, column: str, n_items: int | 
     if not whole.all():
         row = int(np.flatnonzero(~whole)[0])
         raise DataError(
-            f"{path}, row {row + 1} below the header: {column} is {shortened(text.iloc[row])}; a "
+            f"{path}, row {row + 1} below the header: {column} is {shorten(text.iloc[row])}; a "
             "whole number from 0 is needed."
         )
     ids = text.astype(np.int64).to_numpy()
@@ -113,7 +113,9 @@ def _pictures_by_name(folder: Path, labels: Sequence[str], notes: list[str]) -> 
     n_with = sum(map(bool, chosen))
     unmatched = sorted(set(pictures) - set(labels))
     if files and (n_with < len(labels) or unmatched):
-        unused = f"; {len(unmatched)} files match no item ({listed(unmatched)})" * bool(unmatched)
+        unused = f"; {len(unmatched)} files match no item ({list_names(unmatched)})" * bool(
+            unmatched
+        )
         notes.append(f"{n_with} of {len(labels)} items have a picture in images/{unused}.")
     return chosen
 

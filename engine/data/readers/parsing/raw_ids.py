@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from engine.data.readers.parsing.text_files import shortened
+from engine.data.readers.parsing.text_files import shorten
 from engine.foundation.errors import DataError
 
 Place = Callable[[int], str]
@@ -78,7 +78,7 @@ def numbers(column: pd.Series, what: str, place: Place) -> np.ndarray:
     if len(bad):
         row = int(bad[0])
         raise DataError(
-            f"{place(row)}: {what} is {shortened(column.iloc[row])}; a finite number is needed."
+            f"{place(row)}: {what} is {shorten(column.iloc[row])}; a finite number is needed."
         )
     return values
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.readers.parsing.text_files import SEPARATORS, read_text, shortened
+from engine.data.readers.parsing.text_files import SEPARATORS, read_text, shorten
 from engine.data.readers.parsing.whole_numbers import check_widths
 from engine.foundation.errors import DataError
 
@@ -59,7 +59,7 @@ def read_table(path: Path, is_header: IsHeader) -> Table:
         raise DataError(f"{path} holds no rows; it needs a header and at least one row.")
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
-        raise DataError(f"{path}: the column {shortened(repeated[0])} is there twice; rename one.")
+        raise DataError(f"{path}: the column {shorten(repeated[0])} is there twice; rename one.")
     return table
 
 
@@ -218,7 +218,7 @@ def _plain_columns(path: Path, table: object) -> Table:
     names = [str(name).strip() for name in table.column_names]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"{path}: the column {shortened(repeated)} is there twice; rename one.")
+        raise DataError(f"{path}: the column {shorten(repeated)} is there twice; rename one.")
     for name, column in zip(names, table.columns, strict=True):
         if re.fullmatch(r"__index_level_\d+__", name):
             continue  # the row numbers that pandas writes along

@@ -63,7 +63,7 @@ def header_of(path: Path, separator: str) -> list[str]:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise DataError(
-            f"{path}, line 1: the column {shortened(repeated)} is there twice; rename one."
+            f"{path}, line 1: the column {shorten(repeated)} is there twice; rename one."
         )
     return names
 
@@ -79,10 +79,10 @@ def other_separator(line: str, wanted: str) -> str:
 def columns_shown(names: Sequence[str]) -> str:
     """Column names for a message: at most ten, each at most 40 characters."""
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(shortened(name) for name in names[:10]) + more
+    return ", ".join(shorten(name) for name in names[:10]) + more
 
 
-def shortened(value: object) -> str:
+def shorten(value: object) -> str:
     """A value as text for a message: quoted, on one line, at most 40 characters."""
     text = re.sub(r"\s+", " ", str(value))
     return f"'{text[:40]}...'" if len(text) > 40 else f"'{text}'"

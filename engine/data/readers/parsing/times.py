@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.readers.parsing.raw_ids import Place
-from engine.data.readers.parsing.text_files import shortened
+from engine.data.readers.parsing.text_files import shorten
 from engine.foundation.errors import DataError
 
 _TIME_NAME = re.compile(r"time|date(?!s?d?b)|stamp|epoch|(^|_)(when|ts|day|at)$", re.IGNORECASE)
@@ -60,7 +60,7 @@ def _numeric_times(
 
 def _bad_time(column: pd.Series, row: int, what: str, place: Place) -> DataError:
     return DataError(
-        f"{place(row)}: {what} is {shortened(column.iloc[row])}; a finite number or an ISO date "
+        f"{place(row)}: {what} is {shorten(column.iloc[row])}; a finite number or an ISO date "
         "such as 2024-05-31T12:00 is needed by a split that orders by time."
     )
 

@@ -18,7 +18,7 @@ from engine.data.readers.parsing.text_files import (
     lines_of,
     other_separator,
     read_text,
-    shortened,
+    shorten,
 )
 from engine.foundation.errors import DataError
 
@@ -112,7 +112,7 @@ def _raise_at_bad_line(path: Path, separator: str, columns: Sequence[str] | None
                     what = columns[places.index(place)]
                 hint = other_separator(line, "\t" if separator == r"\s+" else separator)
                 raise DataError(
-                    f"{path}, line {number}: {what} is {shortened(fields[place])}; a whole number "
+                    f"{path}, line {number}: {what} is {shorten(fields[place])}; a whole number "
                     f"is needed{hint if len(fields) == 1 else ''}."
                 )
     if width is None:
