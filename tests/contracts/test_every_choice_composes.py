@@ -117,7 +117,11 @@ def step_costs(config, n_steps):
     with a fresh stepper.
     """
     adversary, stepper = config.objective.adversary, config.stepper
-    costs = {"apr": 2, "pamacf": 1, "amr": 2 if getattr(adversary, "direction", "") == "gradient" else 1}
+    costs = {
+        "apr": 2,
+        "pamacf": 1,
+        "amr": 2 if getattr(adversary, "direction", "") == "gradient" else 1,
+    }
     full = costs.get(adversary.name, 1 + getattr(adversary, "steps", 0)) if adversary else 1
     warm = [(1, t) for t in range(n_steps if adversary else 0)]
     for passes, t in itertools.chain(warm, ((full, t) for t in itertools.count())):
