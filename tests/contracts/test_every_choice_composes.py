@@ -58,7 +58,7 @@ def allowed(row):
     """A model without features has none to perturb."""
     adversary = row.get("adversary")
     name, model = adversary and adversary["name"], row.get("model", {}).get("name")
-    if name == "pamacf" and model in ("bm3", "selfcf", "slmrec", "da-mrs"):
+    if name == "pamacf" and model in ("bm3", "selfcf", "slmrec", "da-mrs", "mvgae"):
         return False  # they minimise no ranking loss
     is_of_features = name not in (None, "apr", "pamacf")
     is_of_features = is_of_features or bool(row.get("noise"))
