@@ -67,15 +67,15 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     have the same, the later of ``names`` has the next.
     """
     n_looks, n_known = len(CATEGORICAL) * len(MARKERS), len(KNOWN_STRATEGIES)
-    places: dict[str, int] = {}
-    for name in map(without_seed, names):
-        if name in KNOWN_STRATEGIES:
-            places[name] = KNOWN_STRATEGIES.index(name)
-        elif name not in places:
-            place = n_known + zlib.crc32(name.encode()) % (n_looks - n_known)
-            while place in places.values() and len(places) < n_looks - n_known:
-                place = place + 1 if place + 1 < n_looks else n_known
-            places[name] = place
+    strategies = list(dict.fromkeys(map(without_seed, names)))
+    places = {s: KNOWN_STRATEGIES.index(s) for s in strategies if s in KNOWN_STRATEGIES}
+    for name in strategies:
+        if name not in places:
+            first = n_known + zlib.crc32(name.encode()) % (n_looks - n_known)
+            # The looks of presets that are not here come last.
+            order = (*range(first, n_looks), *range(n_known, first), *range(n_known))
+            taken = set(places.values())
+            places[name] = next((place for place in order if place not in taken), first)
     return {name: look(places[without_seed(name)]) for name in names}
 
 

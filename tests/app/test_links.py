@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.charts.text import escape
 from engine.runs import RunStore
 from tests.app.conftest import DATA
 
@@ -33,7 +34,7 @@ def test_a_link_cannot_name_a_dataset_that_is_not_known_here(
     test = opened_with(dataset)
     assert not test.exception
     (warning,) = test.warning
-    assert f"`{dataset}`" in warning.value
+    assert f"names dataset {escape(dataset)}," in warning.value
     assert test.query_params["dataset"] == "sample"
 
 

@@ -29,7 +29,7 @@ WRONG = [
     ("train", ["--model", "vbrp"], "model is 'vbrp'; allowed are"),
     ("train", ["--model", "vbrp"], "Did you mean 'vbpr'?"),
     ("train", ["--stepper", "mirro"], "stepper is 'mirro'; allowed are"),
-    ("train", ["--objective.adversary", "amrr"], "apr, none"),
+    ("train", ["--objective.adversary", "amrr"], "apr, pamacf"),
     ("train", ["--noise.strength", "0.3"], "does nothing without --noise.kind"),
     ("train", ["--dataset", "nowhere"], "nowhere"),
     ("train", ["--split", "nonsense"], "split"),

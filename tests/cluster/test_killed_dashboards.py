@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import torch
@@ -55,8 +54,14 @@ def held(process: Owner) -> Iterator[None]:
 
 def filled(browser: Any, address: str, settings: dict[str, int]) -> Any:
     """The Train page with some settings typed in."""
-    page = opened(browser, f"{address}train?dataset={quote(DATA)}")
-    page.get_by_role("tab", name="Settings").click()
+    page = opened(browser, address)
+    box = page.get_by_role("combobox", name="Dataset")
+    box.fill(DATA)
+    box.press("Enter")
+    settle(page)
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_text("All settings").click()
+    settle(page)
     for label, value in settings.items():
         page.get_by_label(label, exact=True).fill(str(value))
         page.keyboard.press("Tab")
