@@ -61,6 +61,7 @@ def filled(browser: Any, address: str, settings: dict[str, int]) -> Any:
     settle(page)
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_text("All settings").click()
+    page.get_by_role("tab", name="Settings").click()
     settle(page)
     for label, value in settings.items():
         page.get_by_label(label, exact=True).fill(str(value))
