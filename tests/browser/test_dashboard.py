@@ -61,11 +61,11 @@ def test_the_first_screen_has_a_title_products_and_one_button(address, browser) 
 def test_the_demonstration_fills_every_page(address, browser) -> None:
     page = opened(browser, address)
     page.get_by_role("button", name="Run the demonstration").click()
-    page.get_by_text("Under a small attack on the features").wait_for(
+    page.get_by_text("Under a small one-step attack on the features").wait_for(
         timeout=DEMONSTRATION_SECONDS * 1000
     )
     settle(page)
-    assert page.get_by_text("Under a small attack on the features").count() == 1
+    assert page.get_by_text("Under a small one-step attack on the features").count() == 1
     page.close()
     for name in PAGES:
         page = opened(browser, address + name)
