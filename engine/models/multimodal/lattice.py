@@ -117,7 +117,9 @@ class LATTICE(MultimodalGraphRecommender):
             neighbours.append(near_Ik)
             values.append(share * cosines_Ik.clamp_min(0))
         near_IE, values_IE = torch.cat(neighbours, dim=1), torch.cat(values, dim=1)
-        degrees_I = values_IE.sum(dim=1).clamp_min(torch.finfo(values_IE.dtype).tiny)
+        degrees_I = values_IE.sum(dim=1)
+        # An item without any similar one, e.g. without features, has edges of weight 0.
+        degrees_I = torch.where(degrees_I > 0, degrees_I, torch.ones_like(degrees_I))
         return near_IE, values_IE * (degrees_I[:, None] * degrees_I[near_IE]).rsqrt()
 
     def neighbours_of(self, modality: str, unit_ID: Tensor) -> Tensor:
