@@ -10,14 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts.style import (
-    CATEGORICAL,
-    CATEGORIES,
-    CATEGORY_MARKERS,
-    NEUTRAL,
-    SEQUENTIAL,
-    finish,
-)
+from app.charts.style import CATEGORICAL, CATEGORIES, CATEGORY_MARKERS, NEUTRAL, SEQUENTIAL, finish
 from app.charts.text import chart_name
 
 ColourBy = Literal["category", "popularity", "noise"]

@@ -14,7 +14,8 @@ from typing import cast
 
 import pandas as pd
 
-from app.charts import curves, learning, metrics, slices, spectrum
+from app.charts import curves, learning, metrics, slices
+from app.charts.curvature import spectrum
 from app.charts.style import looks
 from app.report.document import details, document, figure, heading, paragraph, table
 from engine.foundation.errors import BasinError, RunError

@@ -81,12 +81,7 @@ def evaluate_run(run: Run, arguments: argparse.Namespace, cutoffs: tuple[int, ..
     import pandas as pd
 
     from engine.data.readers import released_negatives
-    from engine.evaluation import (
-        EvaluationConfig,
-        evaluate,
-        evaluate_released,
-        evaluate_sampled,
-    )
+    from engine.evaluation import EvaluationConfig, evaluate, evaluate_released, evaluate_sampled
     from engine.runs.opened import open_run
 
     opened = open_run(run)

@@ -5,13 +5,7 @@ Importing this room does not import torch; what needs it is in ``engine.data.fea
 """
 
 from engine.data.dataset import SPLITS, Dataset, Interactions, Split
-from engine.data.readers import (
-    FORMATS,
-    DatasetFormat,
-    dataset_source,
-    find_datasets,
-    read_dataset,
-)
+from engine.data.readers import FORMATS, DatasetFormat, dataset_source, find_datasets, read_dataset
 from engine.data.splits import (
     LabelSplit,
     LeaveOneOutSplit,

@@ -8,13 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import SPLITS, Dataset, Interactions
-from engine.data.splits import (
-    RandomSplit,
-    SplitConfig,
-    describe_split,
-    needs_time,
-    split_labels,
-)
+from engine.data.splits import RandomSplit, SplitConfig, describe_split, needs_time, split_labels
 from engine.foundation.errors import DataError
 from engine.foundation.seeding import numpy_generator
 

@@ -22,10 +22,7 @@ from engine.evaluation.ranking_metrics import (
 )
 from engine.evaluation.sampled import evaluate_released, evaluate_sampled
 from engine.evaluation.strategy_comparison import SeedOutcome, compare, compare_metrics
-from engine.evaluation.strategy_means import (
-    item_group_means,
-    metric_intervals,
-)
+from engine.evaluation.strategy_means import item_group_means, metric_intervals
 
 __all__ = [
     "METRICS",

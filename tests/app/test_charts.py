@@ -12,11 +12,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from app.charts import catalogue, flatness, learning, path, profiles, slices, spectrum, symmetry
+from app.charts import catalogue, learning, path, profiles, slices
 from app.charts import curves as robustness
-from app.charts import input_sharpness as inputs
 from app.charts import maps as embedding
 from app.charts import metrics as comparison
+from app.charts.curvature import flatness, spectrum, symmetry
+from app.charts.curvature import input_sharpness as inputs
 from app.charts.style import looks, ratio_ticks
 from app.panels.curvature.flatness import flatness_by_strategy
 from app.panels.curvature.spectrum import numbers_of_runs
@@ -317,7 +318,8 @@ def test_the_long_tail_is_sorted_and_titled() -> None:
 def test_charts_import_no_streamlit() -> None:
     code = (
         "import sys, app.charts.slices, app.charts.maps, app.charts.curves, "
-        "app.charts.spectrum, app.charts.learning, app.charts.metrics, app.charts.catalogue; "
+        "app.charts.curvature.spectrum, app.charts.learning, app.charts.metrics, "
+        "app.charts.catalogue; "
         "sys.exit('streamlit' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=300, check=False).returncode == 0
@@ -380,7 +382,7 @@ def test_measures_that_may_be_compared_stand_out_among_those_that_move() -> None
 
 @pytest.mark.parametrize(("count", "has_legend"), [(8, True), (9, False)])
 def test_a_scatter_of_many_strategies_keeps_its_room(count: int, has_legend: bool) -> None:
-    from app.charts.correlation import runs_scatter
+    from app.charts.curvature.correlation import runs_scatter
 
     table = pd.DataFrame(
         {
@@ -397,7 +399,7 @@ def test_a_scatter_of_many_strategies_keeps_its_room(count: int, has_legend: boo
 
 
 def test_each_runs_curvature_is_drawn_over_its_epochs() -> None:
-    from app.charts.along_training import measure_by_epoch
+    from app.charts.curvature.along_training import measure_by_epoch
     from engine.geometry import TrainingCurvature
 
     result = TrainingCurvature(

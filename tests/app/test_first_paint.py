@@ -16,7 +16,7 @@ SHELL_MODULES = (
     "app.charts.maps",
     "app.charts.metrics",
     "app.charts.slices",
-    "app.charts.spectrum",
+    "app.charts.curvature.spectrum",
     "app.charts.style",
     "app.panels.embeddings.hover",
     "app.panels.overview.headline",
@@ -26,13 +26,13 @@ SHELL_MODULES = (
     "app.selection.address",
     "app.selection.choice",
     "app.widgets.analysis_jobs",
-    "app.widgets.cards",
+    "app.widgets.items.cards",
     "app.widgets.config_form",
     "app.widgets.demonstration_button",
     "app.widgets.downloads",
     "app.widgets.empty_states",
     "app.widgets.error_boundary",
-    "app.widgets.pictures",
+    "app.widgets.items.thumbnails",
 )
 
 SHELL = f"""

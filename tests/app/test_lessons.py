@@ -11,7 +11,7 @@ import app.views
 from app.learn.lesson import Play
 from app.learn.lessons import LESSONS
 from app.learn.playground import PlaygroundSettings
-from app.learn.playground.settings import STARTS
+from app.learn.playground.playground_settings import STARTS
 from engine.foundation.errors import ConfigError
 
 VIEWS = Path(app.views.__path__[0])

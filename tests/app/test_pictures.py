@@ -7,7 +7,8 @@ import os
 import pytest
 from PIL import Image
 
-from app.widgets import cards, pictures
+from app.widgets.items import cards
+from app.widgets.items import thumbnails as pictures
 
 
 @pytest.fixture

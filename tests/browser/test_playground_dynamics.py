@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from app.learn.playground.component import FOLDER
-from app.learn.playground.settings import STARTS, PlaygroundSettings
+from app.learn.playground.playground_settings import STARTS, PlaygroundSettings
 from engine.training.stepping.mirror_gradient import MirrorGradient
 from engine.training.stepping.optimisers import GuardedOptimiser
 from engine.training.stepping.sharpness_aware import NeighbourGradient

@@ -8,12 +8,7 @@ from engine.foundation.errors import ConfigError
 from engine.geometry import CurvatureConfig
 from engine.geometry.curvature import curvature
 from engine.models import MODELS, MultimodalConfig, build_model
-from engine.robustness import (
-    CurveConfig,
-    StandardAttackConfig,
-    robustness_curves,
-    standard_attacks,
-)
+from engine.robustness import CurveConfig, StandardAttackConfig, robustness_curves, standard_attacks
 from engine.training import TrainConfig, fit
 
 CONFIGS = [config() for config in MODELS if issubclass(config, MultimodalConfig)]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.learn.pictures.demonstration_runs import demonstration_runs
 from app.selection.workspace import open_dataset
-from app.widgets import cards
+from app.widgets.items import cards
 from app.widgets.probes import probe_of
 
 SHOWN = 5

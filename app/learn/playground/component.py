@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.learn.playground.settings import STARTS, PlaygroundSettings
+from app.learn.playground.playground_settings import STARTS, PlaygroundSettings
 from engine.foundation.errors import ConfigError
 
 FOLDER = Path(__file__).parent

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 import streamlit as st
 
-from app.charts.along_training import measure_by_epoch
+from app.charts.curvature.along_training import measure_by_epoch
 from app.charts.style import CONFIG
 from app.charts.text import escape
 from app.selection.choice import Choice

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app.charts import correlation as charts
+from app.charts.curvature import correlation as charts
 from app.charts.style import CONFIG
 from app.charts.text import escape
 from app.panels.curvature.flatness import flatness_by_strategy

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts import flatness as charts
+from app.charts.curvature import flatness as charts
 from app.charts.style import CONFIG, Look
 from app.charts.text import escape
 from app.selection.choice import Choice

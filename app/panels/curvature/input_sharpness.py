@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts.input_sharpness import sharpness_histogram
+from app.charts.curvature.input_sharpness import sharpness_histogram
 from app.charts.style import CONFIG
 from app.selection.choice import Choice, open_dataset_of
 from app.widgets.downloads import table_and_csv

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts import spectrum as charts
+from app.charts.curvature import spectrum as charts
 from app.charts.style import CONFIG
 from app.selection.choice import Choice
 from app.selection.workspace import run_store

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
+from app.charts.curvature.symmetry import changes_by_transformation
 from app.charts.style import CONFIG
-from app.charts.symmetry import changes_by_transformation
 from app.charts.text import escape
 from app.selection.choice import Choice
 from app.selection.workspace import run_store

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.widgets.pictures import Sheet
+from app.widgets.items.thumbnails import Sheet
 
 SCRIPT = """
 export default function ({ data, parentElement }) {

@@ -20,7 +20,7 @@ from app.widgets.analysis_jobs import config_class, results_or_offer
 from app.widgets.answers import ONE_SEED
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
-from app.widgets.pictures import picture_paths, picture_sheet
+from app.widgets.items.thumbnails import picture_paths, picture_sheet
 from engine.foundation.result import Result
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.charts.text import escape
 from app.selection.workspace import look_at_dataset, uploads_folder
-from app.widgets import cards
+from app.widgets.items import cards
 
 if TYPE_CHECKING:
     from engine.data import Dataset

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.panels.overview.catalogue import first_categories
-from app.widgets import cards
-from app.widgets.pictures import picture_paths
+from app.widgets.items import cards
+from app.widgets.items.thumbnails import picture_paths
 
 if TYPE_CHECKING:
     from engine.data import Dataset

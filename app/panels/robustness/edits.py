@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.charts.text import escape
-from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.error_boundary import show_errors
-from app.widgets.item_picker import pick_item
+from app.widgets.items import cards
+from app.widgets.items.item_picker import pick_item
 
 if TYPE_CHECKING:
     from engine.data import Dataset

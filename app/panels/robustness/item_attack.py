@@ -12,11 +12,11 @@ from app.charts.item_attack import share_by_rank
 from app.charts.style import CONFIG
 from app.charts.text import escape
 from app.selection.choice import Choice
-from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 from app.widgets.error_boundary import show_errors
-from app.widgets.item_picker import pick_item
+from app.widgets.items import cards
+from app.widgets.items.item_picker import pick_item
 from app.widgets.probes import probes
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from app.charts import curves as charts
 from app.charts.style import CONFIG
 from app.charts.text import escape
 from app.selection.choice import Choice
-from app.widgets import cards
 from app.widgets.config_form import config_form
 from app.widgets.downloads import table_and_csv
 from app.widgets.error_boundary import show_errors
+from app.widgets.items import cards
 from app.widgets.probes import CUTOFFS, probes
 
 if TYPE_CHECKING:

@@ -10,13 +10,7 @@ from torch import Tensor
 
 from engine.data.dataset import Dataset
 from engine.data.features import Features
-from engine.data.perturbations.units import (
-    ALL_MODALITIES,
-    FeatureSelection,
-    Norm,
-    Unit,
-    hits,
-)
+from engine.data.perturbations.units import ALL_MODALITIES, FeatureSelection, Norm, Unit, hits
 from engine.foundation.errors import ConfigError
 from engine.foundation.seeding import torch_generator
 

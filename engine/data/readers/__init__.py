@@ -15,12 +15,7 @@ from engine.data.readers import builtin
 from engine.data.readers import cornac_folder as cornac
 from engine.data.readers import mmrec_folder as mmrec
 from engine.data.readers import plain_tables as tables
-from engine.data.readers.read_options import (
-    ReadOptions,
-    read_options,
-    refuse_unused,
-    split_source,
-)
+from engine.data.readers.read_options import ReadOptions, read_options, refuse_unused, split_source
 from engine.data.splits import RandomSplit, SplitConfig
 from engine.data.synthetic import synthetic_from_spec
 from engine.foundation.errors import DataError

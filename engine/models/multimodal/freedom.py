@@ -22,10 +22,7 @@ from engine.models.parts.graphs import (
     sparse_tensor,
 )
 from engine.models.parts.item_graph import shares_beside
-from engine.models.recommender import (
-    ModelOutput,
-    xavier_uniform,
-)
+from engine.models.recommender import ModelOutput, xavier_uniform
 from engine.models.terms import TermInputs
 
 

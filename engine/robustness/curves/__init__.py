@@ -1,12 +1,6 @@
 """Accuracy against strength: configs, the computation, results and what they say over seeds."""
 
-from engine.robustness.curves.bands import (
-    bands,
-    half_strength,
-    indifferent,
-    kept_area,
-    summary,
-)
+from engine.robustness.curves.bands import bands, half_strength, indifferent, kept_area, summary
 from engine.robustness.curves.curve_computation import robustness_curves
 from engine.robustness.curves.curve_config import CurveConfig
 from engine.robustness.curves.curve_result import RobustnessCurves

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.data import (
-    LeaveOneOutSplit,
-    RandomSplit,
-    UserTimeSplit,
-    dataset_source,
-    read_dataset,
-)
+from engine.data import LeaveOneOutSplit, RandomSplit, UserTimeSplit, dataset_source, read_dataset
 from engine.foundation.errors import ConfigError, DataError
 
 SYNTHETIC = "synthetic:users=12,items=9,interactions=60,image=2,text=2"

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.text import escape
-from app.widgets.pictures import THUMBNAIL_SIDE, picture_uri, thumbnail
+from app.widgets.items.thumbnails import THUMBNAIL_SIDE, picture_uri, thumbnail
 
 if TYPE_CHECKING:
     from engine.robustness import PictureChange

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app.widgets import cards
+from app.widgets.items import cards
 
 if TYPE_CHECKING:
     from engine.data import Dataset
