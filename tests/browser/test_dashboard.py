@@ -53,7 +53,7 @@ def test_the_first_screen_has_a_title_products_and_one_button(address, browser) 
     page = opened(browser, address)
     assert page.locator("h1").inner_text() == "See why a recommender breaks"
     page.locator(".basin-card img").nth(11).wait_for(state="attached")
-    assert_sound(page, charts=True)
+    assert_sound(page, charts=False)  # charts are behind tabs until there are runs
     photograph(page, "first-screen")
     page.close()
 
