@@ -1,7 +1,7 @@
 """A training on a machine whose every core has other work, over the same training alone.
 
-A neighbour on each core leaves half of it, so 2 is the best there is. Threads that spin while they
-wait for each other made it 19.
+A neighbour on each core leaves half of it, so 2 is the best there is; threads that spin while they
+wait for each other make it many times that.
 """
 
 from __future__ import annotations
